@@ -1,0 +1,1 @@
+"""The operator: turns an `ImageHostTenant` into everything that serves it."""

@@ -1,0 +1,72 @@
+"""Settings that several processes share, read from the environment and refused at start when unsafe."""
+
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENVIRONMENT = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True, case_sensitive=False)
+
+
+class ServerSettings(BaseSettings):
+    """How a server listens, logs and stops."""
+
+    model_config = ENVIRONMENT
+
+    app_env: Literal["production", "development"] = Field("production", description="development adds debug details")
+    tenant: str = Field("local", description="Name of the ImageHostTenant this process belongs to")
+    host: str = Field("127.0.0.1", description="Address to listen on; in a pod, the pod's own")
+    port: PositiveInt = Field(8080, description="Port of the public listener")
+    ops_port: PositiveInt = Field(9090, description="Port of metrics, probes and internal calls")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    shutdown_grace_seconds: PositiveInt = Field(25, description="How long open requests may finish after SIGTERM")
+    otel_exporter_otlp_endpoint: str | None = Field(None, description="Traces go here when set (OTLP over HTTP)")
+
+
+class DatabaseSettings(BaseSettings):
+    """The PostgreSQL connection of one process."""
+
+    model_config = ENVIRONMENT
+
+    database_url: SecretStr = Field(description="postgresql://role:password@host:port/database")
+    database_pool_size: PositiveInt = 10
+    database_timeout_seconds: PositiveFloat = Field(5.0, description="For connecting and for a free connection")
+    database_statement_timeout_ms: PositiveInt = 10_000
+
+
+class StoreSettings(BaseSettings):
+    """Where originals and variants live. The `B2_*` names are accepted for the `S3_*` ones."""
+
+    model_config = ENVIRONMENT
+
+    store_kind: Literal["s3", "filesystem"] = "s3"
+    store_root: Path | None = Field(None, description="Folder of the filesystem store")
+    store_timeout_seconds: PositiveFloat = 10.0
+    s3_endpoint: str | None = Field(None, description="https://host[:port]")
+    s3_region: str = "us-east-1"
+    s3_bucket: str | None = Field(None, validation_alias=AliasChoices("s3_bucket", "b2_bucket_name"))
+    s3_prefix: str = Field("", description="Every key starts with this; ends in a slash when set")
+    s3_access_key_id: str | None = Field(
+        None, validation_alias=AliasChoices("s3_access_key_id", "b2_application_key_id")
+    )
+    s3_secret_access_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("s3_secret_access_key", "b2_application_key")
+    )
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        """Refuse a store that is only half described, before the first upload finds out."""
+        needed = (
+            ["store_root"]
+            if self.store_kind == "filesystem"
+            else ["s3_endpoint", "s3_bucket", "s3_access_key_id", "s3_secret_access_key"]
+        )
+        missing = [name.upper() for name in needed if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"STORE_KIND={self.store_kind} also needs {', '.join(missing)}")
+        if self.s3_endpoint and urlsplit(self.s3_endpoint).scheme not in {"http", "https"}:
+            raise ValueError("S3_ENDPOINT must start with http:// or https://")
+        return self

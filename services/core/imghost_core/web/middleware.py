@@ -1,0 +1,111 @@
+"""One ASGI middleware around everything: request id, access log, metrics, trace span, safe headers, last resort."""
+
+import re
+import time
+from contextlib import nullcontext
+from typing import Any
+
+from opentelemetry import propagate, trace
+from opentelemetry.trace import SpanKind
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from imghost_core import ids, logs
+from imghost_core.errors import ImghostError
+from imghost_core.metrics import HttpMetrics
+from imghost_core.web.problems import problem_response
+
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_log = logs.get("imghost.http")
+_tracer = trace.get_tracer("imghost.http")
+
+
+class RequestEnvelope:
+    """Wraps an app. `quiet` paths (probes, metrics) are neither logged nor traced."""
+
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics, *, quiet: frozenset[str] = frozenset()) -> None:
+        self._app, self._metrics, self._quiet = app, metrics, quiet
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a failure nobody expected becomes a problem document without its text."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope)
+        request_id = given.get("x-request-id", "")
+        if not _ACCEPTABLE_ID.fullmatch(request_id):
+            request_id = str(ids.uuid7())
+        token = logs.request_id.set(request_id)
+        started, answer = time.perf_counter(), _Answer(send, request_id)
+        self._metrics.active.inc()
+        try:
+            with self._span(scope, given) as span:
+                await self._guarded(scope, receive, answer)
+                if span is not None:
+                    span.set_attribute("http.response.status_code", answer.status)
+                    span.set_attribute("http.route", _route(scope))
+        finally:
+            self._metrics.active.dec()
+            self._account(scope, answer, time.perf_counter() - started)
+            logs.request_id.reset(token)
+
+    async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            await self._app(scope, receive, answer)
+        except Exception:
+            _log.exception("request failed", method=scope["method"], path=scope["path"])
+            if answer.status:
+                raise
+            error = ImghostError("The request failed on our side. Nothing you sent is to blame; try again later.")
+            await problem_response(error, scope["path"])(scope, receive, answer)
+
+    def _span(self, scope: Scope, headers: Headers) -> Any:
+        if scope["path"] in self._quiet:
+            return nullcontext()
+        return _tracer.start_as_current_span(
+            scope["method"],
+            context=propagate.extract(dict(headers)),
+            kind=SpanKind.SERVER,
+            attributes={"http.request.method": scope["method"], "url.path": scope["path"]},
+        )
+
+    def _account(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+        status = answer.status or 499
+        self._metrics.duration.labels(scope["method"], _route(scope), str(status)).observe(seconds)
+        if answer.problem:
+            self._metrics.errors.labels(answer.problem).inc()
+        if scope["path"] not in self._quiet:
+            _log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round(seconds * 1000, 1),
+                bytes=answer.bytes,
+            )
+
+
+class _Answer:
+    """The `send` side: adds the headers every answer carries and remembers what was sent."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send, self._request_id = send, request_id
+        self.status, self.bytes, self.problem = 0, 0, ""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._request_id
+            headers.setdefault("X-Content-Type-Options", "nosniff")
+            headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+            headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+            self.problem = headers.get("x-problem-code", "")
+        elif message["type"] == "http.response.body":
+            self.bytes += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _route(scope: Scope) -> str:
+    route = scope.get("route")
+    return str(getattr(route, "path", "unmatched"))

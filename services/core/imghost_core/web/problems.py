@@ -1,0 +1,47 @@
+"""Problem documents as answers, and the handlers that make every failure one."""
+
+import json
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from imghost_core import logs
+from imghost_core.errors import ImghostError
+from imghost_core.problems import MEDIA_TYPE, problem, problem_headers
+
+
+def problem_response(error: ImghostError, path: str) -> Response:
+    """`error` as the answer to a request for `path`."""
+    body = json.dumps(problem(error, instance=path, request_id=logs.request_id.get()))
+    return Response(
+        body, error.status, headers={**problem_headers(error), "X-Problem-Code": error.code}, media_type=MEDIA_TYPE
+    )
+
+
+def add_handlers(app: Starlette) -> None:
+    """Answer our own errors, and the framework's (unknown path, wrong method), as problem documents."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ImghostError)  # noqa: S101 - registered for this type only
+        return problem_response(error, request.url.path)
+
+    async def framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
+        return problem_response(_from_framework(error), request.url.path)
+
+    app.add_exception_handler(ImghostError, ours)
+    app.add_exception_handler(HTTPException, framework)
+
+
+def _from_framework(error: HTTPException) -> ImghostError:
+    phrase = HTTPStatus(error.status_code).phrase
+    ours = ImghostError(
+        f"{phrase}. See /docs for the paths and methods there are.",
+        code=phrase.lower().replace(" ", "_"),
+        headers=error.headers,
+    )
+    ours.status, ours.title = error.status_code, phrase
+    return ours

@@ -1,0 +1,73 @@
+"""Run one process: a public and an ops listener in the same event loop, ended together by SIGTERM or SIGINT."""
+
+import asyncio
+import signal
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from imghost_core import logs
+from imghost_core.settings import ServerSettings
+
+_log = logs.get("imghost.server")
+
+
+class _Listener(uvicorn.Server):
+    """A server that leaves the signals to `run`, which has two of them to stop."""
+
+    def install_signal_handlers(self) -> None:
+        """Do nothing."""
+
+
+def run(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> None:
+    """Serve until told to stop; the public app's lifespan opens and closes what both of them use."""
+    import uvloop  # noqa: PLC0415
+
+    uvloop.run(_serve(public, ops, settings))
+
+
+async def _serve(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> None:
+    front = _listener(public, settings, lifespan="on")
+    back = _listener(ops, settings, lifespan="off")
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if front.should_exit:
+            front.force_exit = True
+        front.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    sockets = [_bind(settings.host, settings.port), _bind(settings.host, settings.ops_port)]
+    _log.info("listening", host=settings.host, port=settings.port, ops_port=settings.ops_port)
+    behind = asyncio.create_task(back._serve([sockets[1]]))  # noqa: SLF001 - `serve` would take the signals
+    try:
+        await front._serve([sockets[0]])  # noqa: SLF001
+    finally:
+        back.should_exit = True
+        await behind
+
+
+def _listener(app: ASGIApp, settings: ServerSettings, *, lifespan: str) -> _Listener:
+    return _Listener(
+        uvicorn.Config(
+            app,
+            lifespan=lifespan,  # type: ignore[arg-type]
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+    )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(2048)
+    listener.set_inheritable(True)
+    return listener

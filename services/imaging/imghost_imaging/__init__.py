@@ -1,0 +1,1 @@
+"""The imaging service: judges originals, makes variants, delivers pictures."""
