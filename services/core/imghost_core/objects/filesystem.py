@@ -1,12 +1,14 @@
 """Objects as files below one folder: for a laptop, and for tests."""
 
 import asyncio
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -14,6 +16,7 @@ from imghost_core.errors import Unavailable
 from imghost_core.objects.base import ObjectInfo, ObjectMissing
 
 _CHUNK = 256 * 1024
+_ATTEMPTS = 10
 _T = TypeVar("_T")
 
 
@@ -42,7 +45,7 @@ class FilesystemStore:
         return await self._run(self._path(key).read_bytes)
 
     async def stream(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        file = await self._run(self._path(key).open, "rb")
+        file: BinaryIO = await self._run(lambda: self._path(key).open("rb"))
         try:
             await self._run(file.seek, start)
             left = length
@@ -60,7 +63,7 @@ class FilesystemStore:
         return ObjectInfo(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        for info in await self._run(lambda: sorted(self._walk(prefix), key=lambda info: info.key)):
+        for info in await self._run(lambda: sorted(self._walk(prefix), key=attrgetter("key"))):
             yield info
 
     async def delete_prefix(self, prefix: str) -> int:
@@ -81,16 +84,16 @@ class FilesystemStore:
     def _write(self, key: str, copy: Callable[[BinaryIO], object]) -> None:
         path = self._path(key)
         self._incoming.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._incoming, delete=False) as target:
-            try:
+        descriptor, name = tempfile.mkstemp(dir=self._incoming)
+        try:
+            with os.fdopen(descriptor, "wb") as target:
                 copy(target)
                 target.flush()
-                os.fsync(target.fileno())
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Path(target.name).replace(path)
-            except BaseException:
-                Path(target.name).unlink(missing_ok=True)
-                raise
+                os.fsync(descriptor)
+            _move(Path(name), path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
         _sync_folder(path.parent)
 
     def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -137,3 +140,14 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _move(source: Path, target: Path) -> None:
+    for _ in range(_ATTEMPTS):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            source.replace(target)
+        except FileNotFoundError:  # a delete beside us has just pruned the folder that was empty
+            continue
+        return
+    raise OSError(errno.EBUSY, "the folder vanished again and again", str(target.parent))

@@ -1,4 +1,4 @@
-"""One ASGI middleware around everything: request id, access log, metrics, trace span, safe headers, last resort."""
+"""One ASGI middleware around everything: request id, access log, metrics, trace span, safe headers, failures logged."""
 
 import re
 import time
@@ -11,9 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imghost_core import ids, logs
-from imghost_core.errors import ImghostError
 from imghost_core.metrics import HttpMetrics
-from imghost_core.web.problems import problem_response
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _log = logs.get("imghost.http")
@@ -27,7 +25,7 @@ class RequestEnvelope:
         self._app, self._metrics, self._quiet = app, metrics, quiet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; a failure nobody expected becomes a problem document without its text."""
+        """Answer one request and account for it; a failure nobody expected is logged once, here."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -54,10 +52,8 @@ class RequestEnvelope:
             await self._app(scope, receive, answer)
         except Exception:
             _log.exception("request failed", method=scope["method"], path=scope["path"])
-            if answer.status:
+            if not answer.complete:  # only breaking the connection tells the client that the rest is missing
                 raise
-            error = ImghostError("The request failed on our side. Nothing you sent is to blame; try again later.")
-            await problem_response(error, scope["path"])(scope, receive, answer)
 
     def _span(self, scope: Scope, headers: Headers) -> Any:
         if scope["path"] in self._quiet:
@@ -90,7 +86,7 @@ class _Answer:
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send, self._request_id = send, request_id
-        self.status, self.bytes, self.problem = 0, 0, ""
+        self.status, self.bytes, self.problem, self.complete = 0, 0, "", False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -103,6 +99,7 @@ class _Answer:
             self.problem = headers.get("x-problem-code", "")
         elif message["type"] == "http.response.body":
             self.bytes += len(message.get("body", b""))
+            self.complete = not message.get("more_body", False)
         await self._send(message)
 
 

@@ -22,7 +22,7 @@ def problem_response(error: ImghostError, path: str) -> Response:
 
 
 def add_handlers(app: Starlette) -> None:
-    """Answer our own errors, and the framework's (unknown path, wrong method), as problem documents."""
+    """Answer our own errors, the framework's (unknown path, wrong method) and unexpected ones as problem documents."""
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ImghostError)  # noqa: S101 - registered for this type only
@@ -32,7 +32,12 @@ def add_handlers(app: Starlette) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
         return problem_response(_from_framework(error), request.url.path)
 
+    async def unexpected(request: Request, _error: Exception) -> Response:
+        error = ImghostError("The request failed on our side. Nothing you sent is to blame; try again later.")
+        return problem_response(error, request.url.path)
+
     app.add_exception_handler(ImghostError, ours)
+    app.add_exception_handler(Exception, unexpected)
     app.add_exception_handler(HTTPException, framework)
 
 

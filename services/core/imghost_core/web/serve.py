@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -10,14 +12,17 @@ from starlette.types import ASGIApp
 from imghost_core import logs
 from imghost_core.settings import ServerSettings
 
+START_FAILED = 3
 _log = logs.get("imghost.server")
 
 
 class _Listener(uvicorn.Server):
-    """A server that leaves the signals to `run`, which has two of them to stop."""
+    """A server that leaves the signals to `_serve`, which has two of them to stop."""
 
-    def install_signal_handlers(self) -> None:
-        """Do nothing."""
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
 
 
 def run(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> None:
@@ -41,12 +46,14 @@ async def _serve(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> Non
         loop.add_signal_handler(number, stop)
     sockets = [_bind(settings.host, settings.port), _bind(settings.host, settings.ops_port)]
     _log.info("listening", host=settings.host, port=settings.port, ops_port=settings.ops_port)
-    behind = asyncio.create_task(back._serve([sockets[1]]))  # noqa: SLF001 - `serve` would take the signals
+    behind = asyncio.create_task(back.serve([sockets[1]]))
     try:
-        await front._serve([sockets[0]])  # noqa: SLF001
+        await front.serve([sockets[0]])
     finally:
         back.should_exit = True
         await behind
+    if not front.started:
+        raise SystemExit(START_FAILED)
 
 
 def _listener(app: ASGIApp, settings: ServerSettings, *, lifespan: str) -> _Listener:

@@ -1,0 +1,42 @@
+import pytest
+from pydantic import ValidationError
+
+from imghost_core.settings import DatabaseSettings, ServerSettings, StoreSettings
+
+
+def test_half_a_store_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that lacks a setting is refused with the names of what is missing."""
+    monkeypatch.setenv("S3_ENDPOINT", "http://127.0.0.1:9000")
+    with pytest.raises(ValidationError, match="S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY"):
+        StoreSettings()
+    monkeypatch.setenv("STORE_KIND", "filesystem")
+    with pytest.raises(ValidationError, match="STORE_ROOT"):
+        StoreSettings()
+
+
+def test_b2_names_stand_for_the_s3_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The B2_* variables of the first documents are accepted as aliases (000-E4)."""
+    monkeypatch.setenv("S3_ENDPOINT", "https://s3.example.test")
+    monkeypatch.setenv("B2_APPLICATION_KEY_ID", "id")
+    monkeypatch.setenv("B2_APPLICATION_KEY", "secret")
+    monkeypatch.setenv("B2_BUCKET_NAME", "pictures")
+    settings = StoreSettings()
+    assert (settings.s3_access_key_id, settings.s3_bucket) == ("id", "pictures")
+    assert settings.s3_secret_access_key is not None
+    assert settings.s3_secret_access_key.get_secret_value() == "secret"
+
+
+def test_settings_do_not_print_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A settings object in a log line shows no password (000-E1)."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://api:canary-7f3a@127.0.0.1/imghost")
+    settings = DatabaseSettings()
+    assert "canary-7f3a" not in repr(settings)
+    assert "canary-7f3a" in settings.database_url.get_secret_value()
+
+
+@pytest.mark.parametrize(("name", "value"), [("APP_ENV", "staging"), ("PORT", "0"), ("LOG_FORMAT", "xml")])
+def test_unknown_values_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A value that means nothing stops the start and is named."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        ServerSettings()

@@ -1,0 +1,143 @@
+"""Every store we claim passes the same tests."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.minio import Minio
+
+from imghost_core.errors import ImghostError, Unavailable
+from imghost_core.objects import ObjectMissing, ObjectStore, open_store
+from imghost_core.settings import StoreSettings
+
+
+def s3_settings(minio: Minio, **changes: Any) -> StoreSettings:
+    values = {
+        "STORE_KIND": "s3",
+        "S3_ENDPOINT": minio.endpoint,
+        "S3_BUCKET": f"core-{uuid.uuid4()}",
+        "S3_PREFIX": "tenant-a/",
+        "S3_ACCESS_KEY_ID": minio.access_key,
+        "S3_SECRET_ACCESS_KEY": minio.secret_key,
+        "STORE_TIMEOUT_SECONDS": 3,
+    } | changes
+    return StoreSettings.model_validate({name.lower(): value for name, value in values.items()})
+
+
+@pytest.fixture(params=["filesystem", "s3"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
+    if request.param == "filesystem":
+        settings = StoreSettings(store_kind="filesystem", store_root=tmp_path / "store")
+    else:
+        minio: Minio = request.getfixturevalue("minio")
+        settings = s3_settings(minio)
+        assert settings.s3_bucket
+        minio.client().make_bucket(settings.s3_bucket)
+    opened = open_store(settings)
+    yield opened
+    await opened.close()
+
+
+async def content(store: ObjectStore, key: str, **window: int) -> bytes:
+    return b"".join([chunk async for chunk in store.stream(key, **window)])
+
+
+async def test_what_is_put_is_got(store: ObjectStore, tmp_path: Path) -> None:
+    """Bytes and files come back as they went in, with their size."""
+    body = os.urandom(700_001)
+    (tmp_path / "source").write_bytes(body)
+    await store.put("w/1/a", body, content_type="image/png")
+    await store.put_file("w/1/b", tmp_path / "source", content_type="image/png")
+    assert await store.get("w/1/a") == body
+    assert await content(store, "w/1/b") == body
+    assert (await store.stat("w/1/b")).size == len(body)
+
+
+async def test_parts_can_be_streamed(store: ObjectStore) -> None:
+    """A window of an object is exactly that window, as ranges need it."""
+    body = os.urandom(600_000)
+    await store.put("w/part", body, content_type="image/png")
+    assert await content(store, "w/part", start=299_999, length=270_000) == body[299_999:569_999]
+    assert await content(store, "w/part", start=599_990) == body[-10:]
+    assert await content(store, "w/part", start=5, length=0) == b""
+
+
+async def test_an_absent_object_is_one_error(store: ObjectStore) -> None:
+    """Absent is told the same way by every method and every store."""
+    with pytest.raises(ObjectMissing):
+        await store.get("w/none")
+    with pytest.raises(ObjectMissing):
+        await store.stat("w/none")
+    with pytest.raises(ObjectMissing):
+        await content(store, "w/none")
+
+
+async def test_a_prefix_is_deleted_and_its_neighbours_stay(store: ObjectStore) -> None:
+    """Deleting an image's prefix deletes all of it and nothing that merely starts alike."""
+    for key in ("w/1/a/x", "w/1/a/v/y", "w/1/ab/z", "w/2/a/x"):
+        await store.put(key, b"1", content_type="image/png")
+    assert await store.delete_prefix("w/1/a/") == 2
+    assert await store.delete_prefix("w/1/a/") == 0
+    assert [info.key async for info in store.list()] == ["w/1/ab/z", "w/2/a/x"]
+    assert [info.key async for info in store.list("w/1/")] == ["w/1/ab/z"]
+
+
+async def test_writers_and_deleters_side_by_side_lose_nothing(store: ObjectStore) -> None:
+    """An object put while its neighbours are deleted is there afterwards."""
+    for round_ in range(8):
+        await store.put(f"w/9/old{round_}/x", b"1", content_type="image/png")
+        await asyncio.gather(
+            store.delete_prefix(f"w/9/old{round_}/"),
+            *(store.put(f"w/9/new{round_}-{n}/x", b"1", content_type="image/png") for n in range(4)),
+        )
+    assert len([info async for info in store.list("w/9/new")]) == 32
+
+
+async def test_a_working_store_passes_its_check(store: ObjectStore) -> None:
+    """The readiness check of a store in order is silent."""
+    await store.check()
+
+
+@pytest.mark.parametrize("key", ["../escape", "w/../../escape", "/etc/hostname", ""])
+async def test_no_key_leaves_the_folder(tmp_path: Path, key: str) -> None:
+    """A key can never name a file outside the store's folder."""
+    store = open_store(StoreSettings(store_kind="filesystem", store_root=tmp_path / "store"))
+    with pytest.raises(ImghostError):
+        await store.put(key, b"1", content_type="image/png")
+    with pytest.raises(ObjectMissing):
+        await store.get(key)
+    assert not (tmp_path / "escape").exists()
+    await store.close()
+
+
+async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
+    """A store on a broken disk answers 503, not 500 or 404."""
+    (tmp_path / "store").write_text("a file where the folder should be")
+    store = open_store(StoreSettings(store_kind="filesystem", store_root=tmp_path / "store"))
+    with pytest.raises(Unavailable):
+        await store.check()
+    await store.close()
+
+
+async def test_a_store_out_of_reach_is_unavailable_soon() -> None:
+    """Nobody listening becomes 503 with a time to wait, within the store's own time-out."""
+    settings = StoreSettings.model_validate(
+        {"s3_endpoint": "http://127.0.0.1:9", "s3_bucket": "b", "s3_access_key_id": "k", "s3_secret_access_key": "s"}
+    )
+    store = open_store(settings)
+    with pytest.raises(Unavailable) as caught:
+        await store.get("w/1")
+    assert caught.value.retry_after
+    await store.close()
+
+
+async def test_a_wrong_key_fails_the_check(minio: Minio) -> None:
+    """Credentials that do not work are found by the check, before an upload finds them."""
+    store = open_store(s3_settings(minio, S3_SECRET_ACCESS_KEY="wrong-secret"))
+    with pytest.raises(Unavailable, match="refused"):
+        await store.check()
+    await store.close()

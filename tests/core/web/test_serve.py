@@ -1,0 +1,95 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from support.eventually import eventually
+
+PROGRAM = """
+import asyncio, os, sys
+from contextlib import asynccontextmanager
+from imghost_core.settings import ServerSettings
+from imghost_core.web.serve import run
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+release = asyncio.Event()
+
+async def slow(request):
+    print("slow request begun", flush=True)
+    await release.wait()
+    return PlainTextResponse("finished")
+
+async def let_go(request):
+    release.set()
+    return PlainTextResponse("ok")
+
+@asynccontextmanager
+async def lifespan(app):
+    if os.environ.get("FAIL"):
+        raise RuntimeError("the schema is outdated")
+    yield
+    print("closed", flush=True)
+
+public = Starlette(routes=[Route("/slow", slow)], lifespan=lifespan)
+run(public, Starlette(routes=[Route("/release", let_go)]), ServerSettings())
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PORT": str(free_port()), "OPS_PORT": str(free_port())}
+
+
+@pytest.fixture
+def process(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    with subprocess.Popen([sys.executable, program], env=environment, stdout=subprocess.PIPE, text=True) as started:
+        yield started
+        started.kill()
+
+
+async def test_an_open_request_is_finished_after_sigterm(
+    process: subprocess.Popen[str], environment: dict[str, str]
+) -> None:
+    """SIGTERM lets the request that is under way end, then closes both listeners and the lifespan, and exits 0."""
+    assert process.stdout
+    public, ops = (f"http://127.0.0.1:{environment[name]}" for name in ("PORT", "OPS_PORT"))
+    with httpx.Client(timeout=20) as client:
+        await eventually(lambda: client.get(f"{ops}/nothing").status_code == 404, within=15, why="ops listens")
+        with subprocess.Popen(["curl", "-sS", "-m", "20", f"{public}/slow"], stdout=subprocess.PIPE, text=True) as curl:
+            assert process.stdout.readline() == "slow request begun\n"
+            process.send_signal(signal.SIGTERM)
+            assert client.get(f"{ops}/release").text == "ok"
+            assert curl.communicate()[0] == "finished"
+    assert process.stdout.readline() == "closed\n"
+    assert process.wait(10) == 0
+
+
+def test_a_start_that_fails_exits_non_zero(environment: dict[str, str], tmp_path: Path) -> None:
+    """A process whose lifespan refuses to start ends, so that its supervisor sees it."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, program],
+        env=environment | {"FAIL": "1"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "the schema is outdated" in done.stderr
