@@ -15,6 +15,8 @@ class Database:
     name: str
     roles: Mapping[Role, str]
     urls: Mapping[Role, str] = field(repr=False)
+    networks: tuple[str, ...] = ()
+    """CIDRs where it is reached; empty: worked out from the URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Store:
     key_id: str
     config: Mapping[str, str]
     secret: Mapping[str, str] = field(repr=False)
+    networks: tuple[str, ...] = ()
+    """CIDRs where it is reached; empty: worked out from `S3_ENDPOINT`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,23 @@
+"""PodDisruptionBudgets: a node may be drained, but not at the price of more than one pod of a service at a time."""
+
+from imghost_operator.build.meta import Owner
+from imghost_operator.crd.spec import Spec
+from imghost_operator.platform import Object
+
+_ENOUGH_TO_SPARE_ONE = 2
+
+
+def budgets(owner: Owner, spec: Spec) -> list[Object]:
+    """One a service with at least two pods; for a single pod a budget could only block the drain."""
+    workloads = {"api": spec.api, "imaging": spec.imaging}
+    return [_budget(owner, name) for name, it in workloads.items() if it.replicas >= _ENOUGH_TO_SPARE_ONE]
+
+
+def _budget(owner: Owner, component: str) -> Object:
+    body = {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": owner.selector(component)},
+        # Pods that do not answer anyway must not keep a node from being drained.
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+    return owner.own("policy/v1", "PodDisruptionBudget", component, {"spec": body}, component=component)

@@ -1,0 +1,70 @@
+"""ConfigMaps: the environment of api and imaging that is no secret."""
+
+from imghost_operator import quantity
+from imghost_operator.build.meta import Owner
+from imghost_operator.crd.spec import Spec
+from imghost_operator.facts import Facts
+from imghost_operator.platform import Object
+
+HTTP_PORT, OPS_PORT = 8080, 9090
+DRAIN_SECONDS = 25
+
+
+def configs(owner: Owner, spec: Spec, facts: Facts) -> list[Object]:
+    """Both ConfigMaps."""
+    common = _common(owner, facts)
+    return [
+        _config(owner, "api", common | _api(spec, facts)),
+        _config(owner, "imaging", common | _imaging(spec)),
+    ]
+
+
+def public_urls(spec: Spec, facts: Facts) -> dict[str, str]:
+    """Base URLs that replies are built from: those of the spec, else where the platform serves."""
+    urls = spec.urls
+    view = urls.view or facts.endpoints["view"]
+    return {
+        "AUTH_SERVER_URL": urls.auth or facts.endpoints["auth"],
+        "UPLOAD_SERVER_URL": urls.upload or facts.endpoints["upload"],
+        "VIEW_SERVER_URL": view,
+        "CDN_BASE_URL": urls.cdn or view,
+        **({"FRONTEND_URL": urls.frontend} if urls.frontend else {}),
+    }
+
+
+def _common(owner: Owner, facts: Facts) -> dict[str, str]:
+    return {
+        "APP_ENV": "production",
+        "TENANT": owner.name,
+        "PORT": str(HTTP_PORT),
+        "OPS_PORT": str(OPS_PORT),
+        "SHUTDOWN_GRACE_SECONDS": str(DRAIN_SECONDS),
+        **facts.store.config,
+    }
+
+
+def _api(spec: Spec, facts: Facts) -> dict[str, str]:
+    return {
+        **public_urls(spec, facts),
+        "IMAGING_URL": facts.endpoints["internal"],
+        "MAX_UPLOAD_BYTES": str(quantity.whole(spec.imaging.limits.max_input_bytes)),
+    }
+
+
+def _imaging(spec: Spec) -> dict[str, str]:
+    limits = spec.imaging.limits
+    return {
+        "MAX_INPUT_BYTES": str(quantity.whole(limits.max_input_bytes)),
+        "MAX_PIXELS": str(limits.max_pixels),
+        "MAX_FRAMES": str(limits.max_frames),
+        "FORMATS": ",".join(limits.formats),
+        "CONCURRENCY": str(limits.concurrency),
+        # Measured: a second arena or thread a picture costs memory and saves no time.
+        "MALLOC_ARENA_MAX": "2",
+        "VIPS_CONCURRENCY": "1",
+        "VIPS_BLOCK_UNTRUSTED": "1",
+    }
+
+
+def _config(owner: Owner, name: str, values: dict[str, str]) -> Object:
+    return owner.own("v1", "ConfigMap", name, {"data": dict(sorted(values.items()))}, component=name)

@@ -1,0 +1,26 @@
+"""The Job that brings the database to the schema the release needs; the roll-out waits for it."""
+
+from imghost_operator.build.meta import Owner, digest
+from imghost_operator.build.pods import container, pod
+from imghost_operator.crd.spec import Spec
+from imghost_operator.facts import Facts
+from imghost_operator.platform import Object
+
+DEADLINE_SECONDS = 900
+PREFIX = "migrate-"
+
+
+def migration(owner: Owner, spec: Spec, facts: Facts) -> Object:
+    """The Job, named by what it runs: a Job cannot be changed, so a new image is a new Job."""
+    main = container("migrate", ["imghost", "migrate"], spec.api.image or facts.release.api_image, facts)
+    main["resources"] = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+    body = {
+        "backoffLimit": 3,
+        "activeDeadlineSeconds": DEADLINE_SECONDS,
+        "template": {
+            "metadata": {"labels": owner.labels("migrate")},
+            "spec": pod("migrate", main, "64Mi") | {"restartPolicy": "Never"},
+        },
+    }
+    name = f"{PREFIX}{digest([body, facts.database.name], 10)}"
+    return owner.own("batch/v1", "Job", name, {"spec": body}, component="migrate")

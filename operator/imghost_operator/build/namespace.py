@@ -1,0 +1,13 @@
+"""The tenant's namespace, closed to pods that are not Pod Security "restricted"."""
+
+from imghost_operator.build.meta import Owner
+from imghost_operator.platform import Object
+
+_LEVELS = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+_VERSIONS = {f"{level}-version": "latest" for level in _LEVELS}
+
+
+def namespace(owner: Owner) -> Object:
+    """The namespace."""
+    body = {"metadata": {"labels": _LEVELS | _VERSIONS}}
+    return owner.own("v1", "Namespace", owner.namespace, body, namespaced=False)

@@ -1,0 +1,60 @@
+"""The Deployments of api and imaging: the same shape, rolled without ever having fewer pods than asked for."""
+
+from typing import Any, Literal
+
+from imghost_operator import quantity
+from imghost_operator.build.config import DRAIN_SECONDS
+from imghost_operator.build.meta import Owner
+from imghost_operator.build.pods import pod, server_container, template_metadata
+from imghost_operator.crd.spec import Spec, Workload
+from imghost_operator.facts import Facts
+from imghost_operator.platform import Object
+
+_PRE_STOP_SECONDS = 5
+_SLACK_SECONDS = 5
+_SPREAD_OVER = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+_PARALLEL_UPLOADS = 20
+_GIGABYTE = 1024**3
+
+
+def api(owner: Owner, spec: Spec, config: Object, facts: Facts) -> Object:
+    """The api; uploads pass through its /tmp."""
+    spool = max(_GIGABYTE, _PARALLEL_UPLOADS * quantity.whole(spec.imaging.limits.max_input_bytes))
+    main = server_container("api", spec.api, facts.release.api_image, facts, ["imghost", "api-server"])
+    template = {
+        "metadata": template_metadata(owner, "api", spec, config, facts),
+        "spec": pod("api", main, quantity.canonical(f"{-(-spool // 1024)}Ki")),
+    }
+    return _deployment(owner, "api", spec.api, template)
+
+
+def imaging(owner: Owner, spec: Spec, config: Object, facts: Facts) -> Object:
+    """Imaging."""
+    main = server_container("imaging", spec.imaging, facts.release.imaging_image, facts, ["imghost", "imaging-server"])
+    template = {
+        "metadata": template_metadata(owner, "imaging", spec, config, facts),
+        "spec": pod("imaging", main, "512Mi"),
+    }
+    return _deployment(owner, "imaging", spec.imaging, template)
+
+
+def _deployment(
+    owner: Owner, component: Literal["api", "imaging"], workload: Workload, template: dict[str, Any]
+) -> Object:
+    selector = {"matchLabels": owner.selector(component)}
+    template["spec"] |= {
+        "terminationGracePeriodSeconds": _PRE_STOP_SECONDS + DRAIN_SECONDS + _SLACK_SECONDS,
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
+            for key in _SPREAD_OVER
+        ],
+    }
+    body = {
+        "replicas": workload.replicas,
+        "revisionHistoryLimit": 3,
+        "progressDeadlineSeconds": 300,
+        "selector": selector,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
+        "template": template,
+    }
+    return owner.own("apps/v1", "Deployment", component, {"spec": body}, component=component)

@@ -1,0 +1,22 @@
+"""The custom resource `ImageHostTenant` (`imghost.dev/v1`): models, schema and the CustomResourceDefinition."""
+
+from imghost_operator.crd.schema import API_VERSION, GROUP, KIND, MAX_NAME, PLURAL, VERSION, manifest, root, text
+from imghost_operator.crd.spec import RESERVED_ENV, Spec
+from imghost_operator.crd.status import Condition, ConditionType, Status
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "KIND",
+    "MAX_NAME",
+    "PLURAL",
+    "RESERVED_ENV",
+    "VERSION",
+    "Condition",
+    "ConditionType",
+    "Spec",
+    "Status",
+    "manifest",
+    "root",
+    "text",
+]

@@ -1,0 +1,150 @@
+"""From the models to the CustomResourceDefinition: pydantic's JSON schema made structural as Kubernetes wants it."""
+
+import json
+from functools import cache
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from imghost_operator.crd.spec import Spec
+from imghost_operator.crd.status import Status
+from imghost_operator.platform import Object
+
+GROUP, VERSION, KIND, PLURAL = "imghost.dev", "v1", "ImageHostTenant", "imagehosttenants"
+API_VERSION = f"{GROUP}/{VERSION}"
+MAX_NAME = 40
+
+_NAME_RULES = [
+    {
+        "rule": f"self.metadata.name.size() <= {MAX_NAME}",
+        "message": f"the name must be at most {MAX_NAME} characters: it becomes part of a namespace, a database and a "
+        "storage prefix",
+        "fieldPath": ".metadata.name",
+    },
+    {
+        "rule": "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+        "message": "the name must be a DNS label: lower-case letters, digits and '-', no dots",
+        "fieldPath": ".metadata.name",
+    },
+]
+_COLUMNS = [
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether the tenant serves pictures.", 0),
+    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', "Why it does or does not.", 0),
+    ("Api", "integer", ".status.api.ready", "Pods of the api that answer.", 0),
+    ("Imaging", "integer", ".status.imaging.ready", "Pods of imaging that answer.", 0),
+    ("Storage", "string", ".status.storage.backend", "Object store.", 0),
+    ("Version", "string", ".status.version", "Version of imghost that runs.", 0),
+    ("Age", "date", ".metadata.creationTimestamp", "Time since creation.", 0),
+    ("URL", "string", ".status.url", "Base URL of pictures.", 1),
+    ("Namespace", "string", ".status.namespace", "Namespace of the tenant.", 1),
+]
+_NOT_STRUCTURAL = ("title", "$defs", "propertyNames", "discriminator")
+
+
+@cache
+def root() -> Object:
+    """The structural schema of the whole resource; shared, so not to be changed."""
+    return {
+        "type": "object",
+        "description": "One isolated image host: a namespace with everything in it, a database and a place in a store.",
+        "properties": {
+            "apiVersion": {"type": "string", "description": f"Always {API_VERSION}."},
+            "kind": {"type": "string", "description": f"Always {KIND}."},
+            "metadata": {"type": "object"},
+            "spec": {**_structural(Spec), "default": {}},
+            "status": _structural(Status),
+        },
+        "x-kubernetes-validations": _NAME_RULES,
+    }
+
+
+def manifest() -> Object:
+    """The CustomResourceDefinition."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}", "labels": {"app.kubernetes.io/part-of": "imghost"}},
+        "spec": {
+            "group": GROUP,
+            "scope": "Cluster",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["iht"],
+                "categories": ["imghost"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": root()},
+                    "subresources": {
+                        "status": {},
+                        "scale": {
+                            "specReplicasPath": ".spec.api.replicas",
+                            "statusReplicasPath": ".status.api.current",
+                            "labelSelectorPath": ".status.selector",
+                        },
+                    },
+                    "additionalPrinterColumns": [
+                        {"name": name, "type": kind, "jsonPath": path, "description": text, "priority": priority}
+                        for name, kind, path, text, priority in _COLUMNS
+                    ],
+                }
+            ],
+        },
+    }
+
+
+def text() -> str:
+    """The CustomResourceDefinition as the file in `crds/`."""
+    # Through JSON, so that parts used twice are written twice and not as YAML aliases.
+    body = yaml.safe_dump(json.loads(json.dumps(manifest())), sort_keys=False, width=120)
+    return f"# Generated from imghost_operator.crd by `make crds`; not to be edited.\n{body}"
+
+
+def _structural(model: type[BaseModel]) -> Object:
+    schema = model.model_json_schema(by_alias=True)
+    return _node(schema, schema.get("$defs", {}))
+
+
+def _node(node: Object, definitions: Object) -> Object:
+    """One schema with references inlined and with what Kubernetes does not know or want left out."""
+    node = _flat(node, definitions)
+    node = {key: value for key, value in node.items() if key not in _NOT_STRUCTURAL}
+    if node.get("additionalProperties") is False:
+        del node["additionalProperties"]
+    if node.get("default", ...) in (None, [], {}):
+        del node["default"]
+    for key in ("items", "additionalProperties"):
+        if key in node:
+            node[key] = _node(node[key], definitions)
+    if "properties" in node:
+        node["properties"] = {name: _property(child, definitions) for name, child in node["properties"].items()}
+    return node
+
+
+def _property(node: Object, definitions: Object) -> Object:
+    """A member; an object whose members have defaults gets an empty default, so that they appear when it is absent."""
+    is_optional = "default" in node
+    node = _node(node, definitions)
+    if not is_optional and any("default" in child for child in node.get("properties", {}).values()):
+        node["default"] = {}
+    return node
+
+
+def _flat(node: Object, definitions: Object) -> Object:
+    """The schema itself, where pydantic wrote a reference to it or a choice between it and null."""
+    merged: dict[str, Any] = dict(node)
+    choices = [choice for choice in merged.get("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del merged["anyOf"]
+        merged = {**_flat(choices[0], definitions), **merged}
+    if "$ref" in merged:
+        target = definitions[merged.pop("$ref").rpartition("/")[2]]
+        merged = {**_flat(target, definitions), **merged}
+    return merged

@@ -1,0 +1,353 @@
+"""The spec of an `ImageHostTenant` as models: the one source of `crds/`, of the defaults and of what `build` reads.
+
+Every string, list and map is bounded, because the API server refuses CEL rules whose worst case is too costly.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from imghost_operator import quantity
+
+# What the operator itself sets in containers; a test keeps this equal to what `build` makes.
+RESERVED_ENV = (
+    "API_KEY_PEPPER",
+    "API_ROLE",
+    "APP_ENV",
+    "AUTH_SERVER_URL",
+    "CDN_BASE_URL",
+    "CONCURRENCY",
+    "DATABASE_URL",
+    "FORMATS",
+    "FRONTEND_URL",
+    "HOST",
+    "IMAGING_ROLE",
+    "IMAGING_URL",
+    "INTERNAL_TOKEN",
+    "JWT_PRIVATE_KEY",
+    "MALLOC_ARENA_MAX",
+    "MAX_FRAMES",
+    "MAX_INPUT_BYTES",
+    "MAX_PIXELS",
+    "MAX_UPLOAD_BYTES",
+    "OPS_PORT",
+    "PORT",
+    "S3_ACCESS_KEY_ID",
+    "S3_BUCKET",
+    "S3_ENDPOINT",
+    "S3_PREFIX",
+    "S3_REGION",
+    "S3_SECRET_ACCESS_KEY",
+    "SHUTDOWN_GRACE_SECONDS",
+    "STORE_KIND",
+    "STORE_ROOT",
+    "TENANT",
+    "UPLOAD_SERVER_URL",
+    "VIEW_SERVER_URL",
+    "VIPS_BLOCK_UNTRUSTED",
+    "VIPS_CONCURRENCY",
+)
+_DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+_URL = r"^https?://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
+_KEY = "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+_RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
+
+
+def _rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:
+    """CEL rules, each with the message that says what to do, beside other schema keywords."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules], **schema}
+
+
+def _immutable(what: str) -> dict[str, Any]:
+    return _rules(("self == oldSelf", f"is immutable: {what} cannot be moved; make a new tenant instead"))
+
+
+def _quantity_schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "x-kubernetes-int-or-string": True,
+            "pattern": pattern,
+            "maxLength": 24,
+            "minimum": 0,
+        }
+    )
+
+
+Cpu = Annotated[
+    str,
+    BeforeValidator(quantity.canonical),
+    _quantity_schema("^([0-9]{1,7}m|[0-9]{1,4}([.][0-9]{1,3})?)$"),
+]
+Bytes = Annotated[
+    str,
+    BeforeValidator(quantity.canonical),
+    _quantity_schema("^([0-9]{1,15}|[0-9]{1,6}([.][0-9]{1,3})?([kMGT]|[KMGT]i))$"),
+]
+DnsLabel = Annotated[str, Field(min_length=1, max_length=63, pattern=_DNS_LABEL)]
+BaseUrl = Annotated[
+    str,
+    Field(
+        min_length=8,
+        max_length=253,
+        json_schema_extra=_rules(
+            (
+                f"self.matches('{_URL}')",
+                "must be a base URL such as https://img.example.com, without a query and without a slash at the end",
+            )
+        ),
+    ),
+]
+_own_keys = _rules(
+    (
+        f"self.all(key, !key.matches('{_RESERVED_KEY}'))",
+        "keys below kubernetes.io/, k8s.io/ and imghost.dev/ are reserved; use a prefix of your own",
+    ),
+    (
+        f"self.all(key, key.matches('{_KEY}'))",
+        "keys must look like example.com/name: at most 63 letters, digits, '-', '_', '.' after an optional DNS prefix",
+    ),
+)
+
+
+class Part(BaseModel):
+    """A part of the resource: camelCase outside, nothing unknown accepted."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class EnvVar(Part):
+    """One environment variable, taken literally."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=128,
+        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Name of the variable.",
+        json_schema_extra=_rules(
+            (
+                f"!(self in {list(RESERVED_ENV)!r})",
+                "is set by the operator; use the field of the spec that stands for it",
+            )
+        ),
+    )
+    value: str = Field(
+        "",
+        max_length=4096,
+        description="Value of the variable, taken literally.",
+        json_schema_extra=_rules(
+            ("!self.contains('$(')", "must not contain $(: references to other variables are not expanded")
+        ),
+    )
+
+
+class Amounts(Part):
+    """CPU and memory."""
+
+    cpu: Cpu | None = Field(None, description="CPU, for example 500m or 2.")
+    memory: Bytes | None = Field(None, description="Memory, for example 512Mi.")
+
+
+class _ApiRequests(Amounts):
+    cpu: Cpu = Field("100m", description="CPU that is set aside for each pod.")
+    memory: Bytes = Field("192Mi", description="Memory that is set aside for each pod.")
+
+
+class _ApiLimits(Amounts):
+    memory: Bytes = Field("512Mi", description="Memory above which a pod is killed.")
+
+
+class _ImagingRequests(Amounts):
+    cpu: Cpu = Field("250m", description="CPU that is set aside for each pod.")
+    memory: Bytes = Field("256Mi", description="Memory that is set aside for each pod.")
+
+
+class _ImagingLimits(Amounts):
+    memory: Bytes = Field("1Gi", description="Memory above which a pod is killed.")
+
+
+def _above(amount: str) -> tuple[str, str]:
+    asked, limit = (f"quantity(string(self.{part}.{amount}))" for part in ("requests", "limits"))
+    return (
+        f"!has(self.limits.{amount}) || !has(self.requests.{amount}) || !{asked}.isGreaterThan({limit})",
+        f"requests.{amount} must not be above limits.{amount}; lower the request or raise the limit",
+    )
+
+
+class Resources(Part):
+    """What each pod asks for and may use."""
+
+    model_config = ConfigDict(json_schema_extra=_rules(_above("cpu"), _above("memory")))
+
+    requests: Amounts = Field(description="What is set aside for each pod.")
+    limits: Amounts = Field(description="What a pod may use at most. No CPU limit means no throttling.")
+
+
+class _ApiResources(Resources):
+    requests: _ApiRequests = Field(default_factory=_ApiRequests, description="What is set aside for each pod.")
+    limits: _ApiLimits = Field(
+        default_factory=_ApiLimits, description="What a pod may use at most. No CPU limit means no throttling."
+    )
+
+
+class _ImagingResources(Resources):
+    requests: _ImagingRequests = Field(default_factory=_ImagingRequests, description="What is set aside for each pod.")
+    limits: _ImagingLimits = Field(
+        default_factory=_ImagingLimits, description="What a pod may use at most. No CPU limit means no throttling."
+    )
+
+
+class Workload(Part):
+    """One scaled service."""
+
+    replicas: int = Field(2, ge=0, le=200, description="Number of pods.", json_schema_extra={"format": "int32"})
+    resources: Resources = Field(description="CPU and memory of each pod.")
+    image: str | None = Field(
+        None,
+        min_length=1,
+        max_length=512,
+        pattern="^[A-Za-z0-9][A-Za-z0-9._/:@-]*$",
+        description="Container image instead of the operator's; name it by digest so that it cannot change.",
+    )
+    env: tuple[EnvVar, ...] = Field(
+        (),
+        max_length=50,
+        description="Environment variables beside those the operator sets.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+
+
+class Api(Workload):
+    """The api service."""
+
+    resources: _ApiResources = Field(default_factory=_ApiResources, description="CPU and memory of each pod.")
+
+
+class Limits(Part):
+    """Which uploads are accepted."""
+
+    max_pixels: int = Field(
+        75_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="Largest picture, in pixels over all its frames' area.",
+        json_schema_extra={"format": "int64"},
+    )
+    max_input_bytes: Bytes = Field("50Mi", description="Largest file.")
+    max_frames: int = Field(
+        200, ge=1, le=5_000, description="Most frames of an animation.", json_schema_extra={"format": "int32"}
+    )
+    concurrency: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Pictures that one pod works on at once.",
+        json_schema_extra={"format": "int32"},
+    )
+    formats: tuple[Literal["jpeg", "png", "gif", "webp", "avif"], ...] = Field(
+        ("jpeg", "png", "gif", "webp"),
+        min_length=1,
+        max_length=5,
+        description="Formats that may be uploaded. AVIF is off unless listed.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+
+
+class Imaging(Workload):
+    """The imaging service."""
+
+    resources: _ImagingResources = Field(default_factory=_ImagingResources, description="CPU and memory of each pod.")
+    limits: Limits = Field(default_factory=Limits, description="Which uploads are accepted.")
+
+
+class Compute(Part):
+    """Compute quota."""
+
+    cpu: Cpu = Field("8", description="Sum of the CPU that pods set aside.")
+    memory: Bytes = Field("16Gi", description="Sum of the memory that pods may use.")
+    pods: int = Field(50, ge=1, le=1_000, description="Number of pods.", json_schema_extra={"format": "int32"})
+
+
+class Quota(Part):
+    """What the tenant may use."""
+
+    compute: Compute = Field(default_factory=Compute, description="ResourceQuota of the tenant's namespace.")
+
+
+class Storage(Part):
+    """Where pictures are kept."""
+
+    backend_ref: DnsLabel = Field(
+        "default",
+        description="Name of an object store that the operator knows.",
+        json_schema_extra=_immutable("a tenant's pictures"),
+    )
+
+
+class Database(Part):
+    """Where rows are kept."""
+
+    instance_ref: DnsLabel = Field(
+        "default",
+        description="Name of a PostgreSQL instance that the operator knows.",
+        json_schema_extra=_immutable("a tenant's database"),
+    )
+    connection_limit: int = Field(
+        60, ge=5, le=5_000, description="Most connections of the tenant at once.", json_schema_extra={"format": "int32"}
+    )
+
+
+class Network(Part):
+    """Who may reach the tenant's pods."""
+
+    ingress_from: tuple[DnsLabel, ...] = Field(
+        (),
+        max_length=20,
+        description="Namespaces whose pods may reach the HTTP ports, for example the ingress controller's. None by "
+        "default.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+
+
+class Urls(Part):
+    """Base URLs as people outside see them; replies are built from these, never from request headers."""
+
+    auth: BaseUrl | None = Field(None, description="Of registration, login and keys. Default: inside the cluster.")
+    upload: BaseUrl | None = Field(None, description="Of uploads. Default: inside the cluster.")
+    view: BaseUrl | None = Field(None, description="Of pictures. Default: inside the cluster.")
+    cdn: BaseUrl | None = Field(None, description="Of pictures through a CDN. Default: the same as view.")
+    frontend: BaseUrl | None = Field(None, description="Of a web front end whose pages may call the api.")
+
+
+class PodMetadata(Part):
+    """Labels and annotations for the pods of api and imaging."""
+
+    labels: Mapping[
+        Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
+    ] = Field({}, max_length=20, description="Labels of the pods.", json_schema_extra=_own_keys)
+    annotations: Mapping[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=1024)]] = Field(
+        {}, max_length=20, description="Annotations of the pods.", json_schema_extra=_own_keys
+    )
+
+
+class Spec(Part):
+    """What the platform team asks for."""
+
+    display_name: str | None = Field(None, max_length=63, description="Name for people.")
+    paused: bool = Field(default=False, description="The operator changes nothing while this is true.")
+    deletion_policy: Literal["Retain", "Delete"] = Field(
+        "Retain", description="Whether pictures and database outlive the tenant."
+    )
+    api: Api = Field(default_factory=Api, description="The service that people register at and upload to.")
+    imaging: Imaging = Field(default_factory=Imaging, description="The service that judges and delivers pictures.")
+    quota: Quota = Field(default_factory=Quota, description="What the tenant may use.")
+    storage: Storage = Field(default_factory=Storage, description="Where pictures are kept.")
+    database: Database = Field(default_factory=Database, description="Where rows are kept.")
+    network: Network = Field(default_factory=Network, description="Who may reach the tenant's pods.")
+    urls: Urls = Field(default_factory=Urls, description="Base URLs as people outside see them.")
+    pod_metadata: PodMetadata = Field(
+        default_factory=PodMetadata, description="Labels and annotations for the pods of api and imaging."
+    )

@@ -1,0 +1,75 @@
+"""What the operator would make of a manifest, without a cluster: the real builders on made-up facts."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from imghost_operator import build
+from imghost_operator.build.meta import namespace_of
+from imghost_operator.crd import Spec
+from imghost_operator.facts import Database, Facts, Release, Role, Signing, Store
+from imghost_operator.platform import Object
+
+PLACEHOLDER = "<set by the operator>"
+_UID = "00000000-0000-0000-0000-000000000000"
+_ROLES: tuple[Role, ...] = ("owner", "api", "imaging")
+
+
+def render(manifest: Mapping[str, Any], release: Release | None = None) -> list[Object]:
+    """The objects of a checked manifest with defaults; secrets and addresses that only a cluster knows are marked."""
+    name = manifest["metadata"]["name"]
+    spec = Spec.model_validate(manifest["spec"])
+    facts = placeholder_facts(name, spec, release or _release())
+    return [_redacted(obj) for obj in build.desired(name, _UID, spec, facts)]
+
+
+def placeholder_facts(name: str, spec: Spec, release: Release) -> Facts:
+    """Facts of the right shape that nobody can mistake for real ones."""
+    instance, store = spec.database.instance_ref, spec.storage.backend_ref
+    host = f"{instance}.database.invalid"
+    namespace = namespace_of(name)
+    return Facts(
+        release=release,
+        signing=Signing(PLACEHOLDER, PLACEHOLDER, PLACEHOLDER),
+        database=Database(
+            instance=instance,
+            name=f"imghost_{name}",
+            roles={role: f"imghost_{name}_{role}" for role in _ROLES},
+            urls={role: f"postgresql://imghost_{name}_{role}@{host}:5432/imghost_{name}" for role in _ROLES},
+        ),
+        store=Store(
+            backend=store,
+            bucket=PLACEHOLDER,
+            prefix=f"{name}/",
+            key_id=PLACEHOLDER,
+            config={
+                "STORE_KIND": "s3",
+                "S3_ENDPOINT": f"https://{store}.store.invalid",
+                "S3_REGION": PLACEHOLDER,
+                "S3_BUCKET": PLACEHOLDER,
+                "S3_PREFIX": f"{name}/",
+            },
+            secret={"S3_ACCESS_KEY_ID": PLACEHOLDER, "S3_SECRET_ACCESS_KEY": PLACEHOLDER},
+        ),
+        endpoints={
+            "auth": f"http://api.{namespace}.svc:5001",
+            "upload": f"http://api.{namespace}.svc:5002",
+            "view": f"http://imaging.{namespace}.svc:5003",
+            "internal": f"http://imaging.{namespace}.svc:9090",
+        },
+    )
+
+
+def _release() -> Release:
+    ours = version("imghost")
+    return Release(version=ours, api_image=f"imghost-api:{ours}", imaging_image=f"imghost-imaging:{ours}")
+
+
+def _redacted(obj: Object) -> Object:
+    """A Secret with readable placeholders instead of encoded ones."""
+    if obj["kind"] != "Secret" or "data" not in obj:
+        return obj
+    plain = {key: b64decode(value).decode() for key, value in obj["data"].items()}
+    shown = {key: value if key.endswith("_ROLE") else PLACEHOLDER for key, value in plain.items()}
+    return {key: value for key, value in obj.items() if key != "data"} | {"stringData": shown}
