@@ -1,9 +1,9 @@
 """NetworkPolicies: nothing in, nothing out, then exactly the ways that imghost needs.
 
 A policy knows addresses, not names. Where a backend has a name inside the cluster its namespace is opened (a policy
-sees the pod's port, not the Service's, so the port stays open too); an address opens that address; any other name, whose
-addresses may change, opens its port to everywhere but the addresses of cloud metadata. The operator's configuration can
-narrow that by CIDRs.
+sees the pod's port, not the Service's, so the port stays open too); an address opens that address; any other name,
+whose addresses may change, opens its port to everywhere but the addresses of cloud metadata. The operator's settings
+can narrow that by CIDRs.
 """
 
 import ipaddress

@@ -51,8 +51,9 @@ def root() -> Object:
         "properties": {
             "apiVersion": {"type": "string", "description": f"Always {API_VERSION}."},
             "kind": {"type": "string", "description": f"Always {KIND}."},
-            "metadata": {"type": "object"},
-            "spec": {**_structural(Spec), "default": {}},
+            # Says nothing new about the name, but lets the rules point at it.
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
+            "spec": _with_default(_structural(Spec)),
             "status": _structural(Status),
         },
         "x-kubernetes-validations": _NAME_RULES,
@@ -129,12 +130,15 @@ def _node(node: Object, definitions: Object) -> Object:
 
 
 def _property(node: Object, definitions: Object) -> Object:
-    """A member; an object whose members have defaults gets an empty default, so that they appear when it is absent."""
-    is_optional = "default" in node
-    node = _node(node, definitions)
-    if not is_optional and any("default" in child for child in node.get("properties", {}).values()):
-        node["default"] = {}
-    return node
+    """A member; unless it may be null it is there, with its defaults, also when nobody writes it."""
+    return _node(node, definitions) if "default" in node else _with_default(_node(node, definitions))
+
+
+def _with_default(node: Object) -> Object:
+    """An object's default is made of its members' defaults, complete, because rules are checked on it as it stands."""
+    members = node.get("properties", {}).items()
+    default = {name: child["default"] for name, child in members if "default" in child}
+    return {**node, "default": default} if default else node
 
 
 def _flat(node: Object, definitions: Object) -> Object:
