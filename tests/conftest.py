@@ -1,0 +1,127 @@
+"""What every test may use: real parts, started when the first test asks, and a fence around the network."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from support import programs
+from support.kube import Kube
+from support.minio import Minio
+from support.network import Guard
+from support.postgres import Postgres
+
+GUARD = pytest.StashKey[Guard]()
+PARTS = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Install the network guard; clients must not take a user's proxy for the way to this machine."""
+    config.stash[GUARD] = Guard()
+    config.stash[PARTS] = []
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build missing programs before the first test, where no test's time limit runs and progress is seen."""
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    say = session.config.pluginmanager.getplugin("terminalreporter").write_line
+    for fixture, find in {"kube": programs.kubernetes, "minio": programs.minio}.items():
+        if fixture in wanted and not session.config.option.collectonly:
+            find(say)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell which real parts this run was proved on."""
+    parts = config.stash[PARTS] or ["none was asked for"]
+    terminalreporter.write_sep("-", "real parts")
+    for part in parts:
+        terminalreporter.write_line(part)
+
+
+@pytest.fixture(autouse=True)
+def network(pytestconfig: pytest.Config) -> Iterator[Guard]:
+    """Fail a test that tries to leave this machine; the rule is told by support.network.Guard."""
+    guard = pytestconfig.stash[GUARD]
+    guard.refused()
+    guard.enabled = True
+    yield guard
+    guard.enabled = False
+    refused = guard.refused()
+    if refused:
+        pytest.fail(f"the test tried to leave this machine: {', '.join(refused)}")
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Iterator[Postgres]:
+    """A real PostgreSQL 18, from the wheel that the product itself embeds."""
+    with _folder("postgres") as folder:
+        server = Postgres(folder)
+        with _served(pytestconfig, server, f"PostgreSQL {server.version} (wheel)"):
+            yield server
+
+
+@pytest.fixture(scope="session")
+def minio(pytestconfig: pytest.Config) -> Iterator[Minio]:
+    """A real MinIO."""
+    found = programs.minio()
+    with _folder("minio") as folder:
+        server = Minio(found, folder)
+        with _served(pytestconfig, server, str(found)):
+            yield server
+
+
+@pytest.fixture(scope="session")
+def kube(pytestconfig: pytest.Config) -> Iterator[Kube]:
+    """A real kube-apiserver on a real etcd; nothing acts on the objects, see `kube_controllers`."""
+    found = programs.kubernetes()
+    with _folder("kube") as folder:
+        server = Kube(found, folder)
+        with _served(pytestconfig, server, f"{found}: kube-apiserver and etcd"):
+            yield server
+
+
+@pytest.fixture(scope="module")
+def kube_controllers(pytestconfig: pytest.Config, kube: Kube) -> Iterator[Kube]:
+    """The API of `kube` while real controllers delete namespaces, collect orphans and count quotas.
+
+    Only for the module that asks for it, so that other tests never depend on whether it came before them.
+    """
+    with _served(pytestconfig, kube.controllers(), "kube-controller-manager"):
+        yield kube
+
+
+@contextmanager
+def _folder(name: str) -> Iterator[Path]:
+    """A folder that every user may enter, unlike pytest's, for PostgreSQL does not run as root."""
+    folder = Path(tempfile.mkdtemp(prefix=f"imghost-test-{name}-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+class Server(Protocol):
+    """What the fixtures start and stop."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@contextmanager
+def _served(config: pytest.Config, server: Server, name: str) -> Iterator[None]:
+    """Run a server for the tests, and remember for the summary that it did and how long it took to be ready."""
+    began = time.monotonic()
+    try:
+        server.start()
+        config.stash[PARTS].append(f"{name}, ready in {time.monotonic() - began:.1f} s")
+        yield
+    finally:
+        server.stop()

@@ -1,0 +1,66 @@
+"""The tests' network ends at this machine."""
+
+import ipaddress
+import socket
+import sys
+from typing import Any
+
+
+class OutsideNetwork(Exception):
+    """Test code tried to reach something that is not on this machine."""
+
+
+class Guard:
+    """Refuses connections, datagrams and name look-ups that leave the loopback interface, in this process.
+
+    The rule is one for all tests: addresses of 127.0.0.0/8, ::1 and UNIX sockets may be reached, whether a real part
+    listens there or the test itself; everything else raises OutsideNetwork, and fails the test also when the code
+    under test swallows that error. It hangs on Python's audit events, so it sees what goes through the `socket` module
+    (asyncio, aiohttp, httpx, urllib3 and the MinIO client). Not seen are connections of C libraries (libpq, libuv) by
+    numeric address and those of child processes.
+    """
+
+    def __init__(self) -> None:
+        self.enabled = False
+        self._refused: list[str] = []
+        sys.addaudithook(self._hook)
+
+    def refused(self) -> list[str]:
+        """What was refused since the last call."""
+        refused, self._refused = self._refused, []
+        return refused
+
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.enabled or not event.startswith("socket."):
+            return
+        if event in {"socket.connect", "socket.sendto"}:
+            self._check_address(*arguments)
+        elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+            self._check_name(arguments[0])
+
+    def _check_address(self, sock: socket.socket, address: Any) -> None:
+        if sock.family in {socket.AF_INET, socket.AF_INET6} and not _is_loopback(address[0]):
+            self._refuse(f"a connection to {address[0]} port {address[1]}")
+
+    def _check_name(self, host: str | bytes | None) -> None:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name and name != "localhost" and not _is_number(name):
+            self._refuse(f"a look-up of {name}")
+
+    def _refuse(self, what: str) -> None:
+        self._refused.append(what)
+        raise OutsideNetwork(f"tests may reach this machine only, not {what}; use a real-part fixture or a closed port")
+
+
+def _is_loopback(host: str) -> bool:
+    if host in {"localhost", "0.0.0.0", "::"}:  # the unspecified address connects to this machine
+        return True
+    return _is_number(host) and ipaddress.ip_address(host.partition("%")[0]).is_loopback
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
