@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import minio as minio_client
 import pytest
-from support.minio import Minio
 
 from imghost_core.errors import ImghostError, Unavailable
 from imghost_core.objects import ObjectMissing, ObjectStore, open_store
 from imghost_core.settings import StoreSettings
+from support.minio import Minio
 
 
 def s3_settings(minio: Minio, **changes: Any) -> StoreSettings:
@@ -36,7 +37,8 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         minio: Minio = request.getfixturevalue("minio")
         settings = s3_settings(minio)
         assert settings.s3_bucket
-        minio.client().make_bucket(settings.s3_bucket)
+        address = minio.endpoint.removeprefix("http://")
+        minio_client.Minio(address, minio.access_key, minio.secret_key, secure=False).make_bucket(settings.s3_bucket)
     opened = open_store(settings)
     yield opened
     await opened.close()
@@ -126,7 +128,12 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
 async def test_a_store_out_of_reach_is_unavailable_soon() -> None:
     """Nobody listening becomes 503 with a time to wait, within the store's own time-out."""
     settings = StoreSettings.model_validate(
-        {"s3_endpoint": "http://127.0.0.1:9", "s3_bucket": "b", "s3_access_key_id": "k", "s3_secret_access_key": "s"}
+        {
+            "s3_endpoint": "http://127.0.0.1:9",
+            "s3_bucket": "pictures",
+            "s3_access_key_id": "k",
+            "s3_secret_access_key": "s",
+        }
     )
     store = open_store(settings)
     with pytest.raises(Unavailable) as caught:

@@ -8,17 +8,20 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from support.eventually import eventually
 
 PROGRAM = """
 import asyncio, os, sys
 from contextlib import asynccontextmanager
 from imghost_core.settings import ServerSettings
+from imghost_core import logs
 from imghost_core.web.serve import run
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+logs.configure("test", level="info", console=False)
 release = asyncio.Event()
 
 async def slow(request):
@@ -69,7 +72,12 @@ async def test_an_open_request_is_finished_after_sigterm(
     assert process.stdout
     public, ops = (f"http://127.0.0.1:{environment[name]}" for name in ("PORT", "OPS_PORT"))
     with httpx.Client(timeout=20) as client:
-        await eventually(lambda: client.get(f"{ops}/nothing").status_code == 404, within=15, why="ops listens")
+        await eventually(
+            lambda: client.get(f"{ops}/nothing").status_code == 404,
+            within=15,
+            why="the ops listener answers",
+            ignoring=(httpx.ConnectError,),
+        )
         with subprocess.Popen(["curl", "-sS", "-m", "20", f"{public}/slow"], stdout=subprocess.PIPE, text=True) as curl:
             assert process.stdout.readline() == "slow request begun\n"
             process.send_signal(signal.SIGTERM)

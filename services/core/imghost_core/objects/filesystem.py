@@ -83,6 +83,12 @@ class FilesystemStore:
 
     def _write(self, key: str, copy: Callable[[BinaryIO], object]) -> None:
         path = self._path(key)
+        try:
+            self._write_to(path, copy)
+        except OSError as error:
+            raise Unavailable("The object store cannot be written. Try again shortly.") from error
+
+    def _write_to(self, path: Path, copy: Callable[[BinaryIO], object]) -> None:
         self._incoming.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self._incoming)
         try:
@@ -131,7 +137,7 @@ class FilesystemStore:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise ObjectMissing("No object has this key.") from error
         except OSError as error:
-            raise Unavailable("The object store cannot be written or read. Try again shortly.") from error
+            raise Unavailable("The object store cannot be read. Try again shortly.") from error
 
 
 def _sync_folder(folder: Path) -> None:
