@@ -61,23 +61,22 @@ class Owner:
         """A complete object of this tenant; what it holds goes in `body`."""
         metadata = {
             "name": name,
+            **({"namespace": self.namespace} if namespaced else {}),
             "labels": self.labels(component),
-            "ownerReferences": [
-                {
-                    "apiVersion": crd.API_VERSION,
-                    "kind": crd.KIND,
-                    "name": self.name,
-                    "uid": self.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "ownerReferences": [self.reference()],
         }
-        if namespaced:
-            metadata["namespace"] = self.namespace
-        extra = body.pop("metadata", {})
-        metadata["labels"] |= extra.get("labels", {})
         return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
+
+    def reference(self) -> dict[str, Any]:
+        """The ownerReference that makes the cluster delete an object together with its tenant."""
+        return {
+            "apiVersion": crd.API_VERSION,
+            "kind": crd.KIND,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
 
 
 def digest(value: Any, length: int = 16) -> str:

@@ -9,5 +9,6 @@ _VERSIONS = {f"{level}-version": "latest" for level in _LEVELS}
 
 def namespace(owner: Owner) -> Object:
     """The namespace."""
-    body = {"metadata": {"labels": _LEVELS | _VERSIONS}}
-    return owner.own("v1", "Namespace", owner.namespace, body, namespaced=False)
+    made = owner.own("v1", "Namespace", owner.namespace, {}, namespaced=False)
+    made["metadata"]["labels"] |= _LEVELS | _VERSIONS
+    return made

@@ -65,8 +65,9 @@ def network(owner: Owner, spec: Spec, facts: Facts) -> list[Object]:
 
 
 def _policy(owner: Owner, name: str, selector: dict[str, Any], **directions: list[dict[str, Any]]) -> Object:
-    rules = {direction: rules for direction, rules in directions.items() if rules}
-    body = {"podSelector": selector, "policyTypes": [direction.capitalize() for direction in directions], **rules}
+    # An empty list is sent too: it is how "nothing" stays ours when somebody adds a rule.
+    types = [direction.capitalize() for direction in directions]
+    body = {"podSelector": selector, "policyTypes": types, **directions}
     return owner.own("networking.k8s.io/v1", "NetworkPolicy", name, {"spec": body})
 
 

@@ -46,6 +46,7 @@ def pod(component: Component, main: dict[str, Any], tmp_size: str) -> dict[str, 
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": _POD_SECURITY,
+        "initContainers": [],
         "containers": [main],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": tmp_size}}],
     }

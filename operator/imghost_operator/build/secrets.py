@@ -39,4 +39,4 @@ def values_of(facts: Facts) -> dict[str, dict[str, str]]:
 
 def _secret(owner: Owner, name: str, values: Mapping[str, str]) -> Object:
     data = {key: b64encode(value.encode()).decode() for key, value in sorted(values.items())}
-    return owner.own("v1", "Secret", name, {"type": "Opaque", **({"data": data} if data else {})})
+    return owner.own("v1", "Secret", name, {"type": "Opaque", "data": data})

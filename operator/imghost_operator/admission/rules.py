@@ -1,0 +1,59 @@
+"""Evaluate the CEL rules (`x-kubernetes-validations`) of a structural schema, including transition rules."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import cel
+
+from imghost_operator import quantity
+from imghost_operator.admission.schema import quoted, under
+from imghost_operator.platform import Object
+
+_ABSENT = object()
+
+
+def check(value: Any, schema: Object, old: Any = None) -> list[str]:
+    """The messages of the rules that do not hold."""
+    return list(_check(value, schema, "", _ABSENT if old is None else old))
+
+
+def _check(value: Any, schema: Object, path: str, old: Any) -> Iterator[str]:
+    for rule in schema.get("x-kubernetes-validations", []):
+        if not _holds(rule["rule"], value, old):
+            place = rule.get("fieldPath", "").lstrip(".") or path
+            shown = "" if isinstance(value, Mapping | list) else f"{quoted(value)}: "
+            yield f"{place}: Invalid value: {shown}{rule['message']}"
+    if isinstance(value, Mapping):
+        members, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+        for key, member in value.items():
+            before = old.get(key, _ABSENT) if isinstance(old, Mapping) else _ABSENT
+            yield from _check(member, members.get(key, others), under(path, key), before)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):  # items of a list are not matched with what they were
+            yield from _check(item, schema.get("items", {}), f"{path}[{index}]", _ABSENT)
+
+
+def _holds(rule: str, value: Any, old: Any) -> bool:
+    program = _program(rule)
+    if "oldSelf" in program.variables():
+        return old is _ABSENT or bool(program.execute(_context(self=value, oldSelf=old)))
+    return bool(program.execute(_context(self=value)))
+
+
+@cache
+def _program(rule: str) -> Any:
+    return cel.compile(rule)
+
+
+def _context(**variables: Any) -> Any:
+    """The variables, and the part of Kubernetes' quantity library that our rules use."""
+    return cel.Context(variables, {"quantity": str, "isGreaterThan": _is_greater})
+
+
+def _is_greater(one: str, other: str) -> bool:
+    """What is no quantity breaks no rule here: the schema complains about it, and better."""
+    try:
+        return quantity.parse(one) > quantity.parse(other)
+    except ValueError:
+        return False

@@ -1,0 +1,251 @@
+"""What holds for a tenant: one finding a condition, each with a reason and what to do."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from imghost_core.errors import ImghostError
+from imghost_operator.build.meta import namespace_of
+from imghost_operator.crd import ConditionType, Spec
+from imghost_operator.facts import Facts
+from imghost_operator.platform import Key, Object
+
+Truth = Literal["True", "False", "Unknown"]
+Area = Literal["storage", "database"]
+Migration = Literal["missing", "running", "failed", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A condition before it is stamped with time and generation."""
+
+    type: ConditionType
+    status: Truth
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one pass found.
+
+    `spec` is None when it could not be read, `facts` when they are not complete. `problems` are errors of this pass by
+    the object they are about, or by the area ("storage", "database", or another word where none fits); the first one
+    also becomes `lastError`. `enforces` is the platform's. `deletion` says, as (reason, message), what a deletion waits
+    for.
+    """
+
+    enforces: frozenset[str]
+    spec: Spec | None = None
+    facts: Facts | None = None
+    desired: Sequence[Object] = ()
+    live: Mapping[Key, Object] = field(default_factory=dict)
+    problems: Mapping[Key | str, ImghostError] = field(default_factory=dict)
+    deletion: tuple[str, str] | None = None
+
+
+_AREAS: tuple[tuple[ConditionType, frozenset[str], str], ...] = (
+    ("NamespaceReady", frozenset({"Namespace", "ServiceAccount", "ResourceQuota", "LimitRange"}), "the namespace"),
+    ("SecretsReady", frozenset({"Secret", "ConfigMap"}), "secrets and settings"),
+    ("NetworkReady", frozenset({"NetworkPolicy", "Service"}), "network policies and services"),
+)
+_STATEMENTS = {"NetworkPolicy", "ResourceQuota", "LimitRange", "PodDisruptionBudget", "Namespace"}
+"""Kinds that only mean something where the platform enforces them; of the namespace that is Pod Security."""
+
+_SUMMED_UP: tuple[ConditionType, ...] = (
+    "NamespaceReady",
+    "StorageReady",
+    "DatabaseReady",
+    "SecretsReady",
+    "NetworkReady",
+    "SchemaReady",
+    "WorkloadsAvailable",
+)
+
+
+def judge(tenant: Mapping[str, Any], observed: Observed) -> list[Finding]:
+    """Every condition, the summary first."""
+    namespace = namespace_of(tenant["metadata"]["name"])
+    servers = [observed.live.get(Key("Deployment", namespace, name)) for name in ("api", "imaging")]
+    parts = [
+        *(_objects(observed, *area) for area in _AREAS),
+        _backend(observed, "StorageReady", "storage", "the place in the object store"),
+        _backend(observed, "DatabaseReady", "database", "the database"),
+        _schema(observed),
+        _workloads(observed, servers),
+    ]
+    is_deleting = bool(tenant["metadata"].get("deletionTimestamp"))
+    return [
+        _ready(parts, observed, is_deleting=is_deleting),
+        *parts,
+        _progressing(parts, observed, servers),
+        _paused(tenant),
+        _deleting(observed, is_deleting=is_deleting),
+        _enforced(observed),
+    ]
+
+
+def migration_state(job: Object | None) -> Migration:
+    """How far the migration Job is."""
+    if job is None:
+        return "missing"
+    conditions = _true_conditions(job)
+    if conditions & {"Complete", "SuccessCriteriaMet"}:
+        return "done"
+    return "failed" if conditions & {"Failed", "FailureTarget"} else "running"
+
+
+def workload(deployment: Object | None, desired: int) -> dict[str, int]:
+    """Pods of a Deployment: asked for, there, ready, of the latest template."""
+    status = (deployment or {}).get("status", {})
+    return {
+        "desired": desired,
+        "current": status.get("replicas", 0),
+        "ready": status.get("readyReplicas", 0),
+        "updated": status.get("updatedReplicas", 0) if _is_fresh(deployment) else 0,
+    }
+
+
+def reason_of(error: ImghostError) -> str:
+    """The error's code as a condition's reason: `backend_down` → `BackendDown`."""
+    return "".join(word.capitalize() for word in error.code.split("_"))
+
+
+def _objects(observed: Observed, kind: ConditionType, kinds: frozenset[str], what: str) -> Finding:
+    if problem := _problem_of(observed, kinds):
+        return Finding(kind, "False", reason_of(problem), problem.detail)
+    keys = [Key.of(obj) for obj in observed.desired if obj["kind"] in kinds]
+    missing = [key for key in keys if key not in observed.live]
+    if not keys or len(missing) == len(keys):
+        return Finding(kind, "Unknown", "Waiting", f"nothing of {what} was made yet")
+    if missing:
+        return Finding(kind, "False", "Applying", f"{len(missing)} of {len(keys)} objects of {what} are still missing")
+    return Finding(kind, "True", "Applied", f"{what} is as asked for" if len(keys) == 1 else f"{what}: all is there")
+
+
+def _backend(observed: Observed, kind: ConditionType, area: Area, what: str) -> Finding:
+    if problem := observed.problems.get(area):
+        return Finding(kind, "False", reason_of(problem), problem.detail)
+    if observed.facts is None:
+        return Finding(kind, "Unknown", "Waiting", f"{what} was not made yet")
+    return Finding(kind, "True", "Provisioned", f"{what} is there, with credentials of its own")
+
+
+def _schema(observed: Observed) -> Finding:
+    if problem := _problem_of(observed, {"Job"}):
+        return Finding("SchemaReady", "False", reason_of(problem), problem.detail)
+    key = next((Key.of(obj) for obj in observed.desired if obj["kind"] == "Job"), None)
+    match migration_state(observed.live.get(key) if key else None):
+        case "missing":
+            return Finding("SchemaReady", "Unknown", "Waiting", "the migration has not started")
+        case "running":
+            return Finding("SchemaReady", "False", "Migrating", "the migration runs; the roll-out waits for it")
+        case "failed":
+            text = (
+                f"the migration failed, so nothing was rolled out; see kubectl -n {key.namespace if key else ''} logs "
+                f"job/{key.name if key else ''}, mend the cause, then delete the Job to try again"
+            )
+            return Finding("SchemaReady", "False", "MigrationFailed", text)
+        case "done":
+            return Finding("SchemaReady", "True", "Migrated", "the database has the schema of this release")
+
+
+def _workloads(observed: Observed, servers: Iterable[Object | None]) -> Finding:
+    """True as long as each service has a pod that answers, even while others are missing."""
+    kind: ConditionType = "WorkloadsAvailable"
+    if problem := _problem_of(observed, {"Deployment", "PodDisruptionBudget"}):
+        return Finding(kind, "False", reason_of(problem), problem.detail)
+    if observed.spec is None or not any(servers):
+        return Finding(kind, "Unknown", "Waiting", "nothing was rolled out yet")
+    asked = {"api": observed.spec.api.replicas, "imaging": observed.spec.imaging.replicas}
+    if idle := [name for name, replicas in asked.items() if replicas == 0]:
+        return Finding(kind, "False", "ScaledToZero", f"{' and '.join(idle)}: no pod is asked for; raise replicas")
+    counts = {name: workload(it, asked[name]) for name, it in zip(asked, servers, strict=True)}
+    serves: Truth = "True" if all(count["ready"] for count in counts.values()) else "False"
+    if refusal := next(_refusals(servers), None):
+        return Finding(kind, serves, *refusal)
+    text = ", ".join(f"{name}: {count['ready']} of {count['desired']} pods ready" for name, count in counts.items())
+    return Finding(kind, serves, "PodsReady" if serves == "True" else "WaitingForPods", text)
+
+
+def _refusals(servers: Iterable[Object | None]) -> Iterator[tuple[str, str]]:
+    """Why a Deployment cannot get on, as (reason, message)."""
+    for server in servers:
+        name = server["metadata"]["name"] if server else ""
+        for condition in (server or {}).get("status", {}).get("conditions", ()):
+            text = f"{name}: {condition.get('message', '')}"
+            match condition["type"], condition["status"]:
+                case "ReplicaFailure", "True" if "exceeded quota" in text:
+                    yield "QuotaExceeded", f"{text}; raise spec.quota.compute or ask for fewer or smaller pods"
+                case "ReplicaFailure", "True":
+                    yield "PodsRefused", text
+                case "Progressing", "False":
+                    yield "RolloutStuck", f"{text}; see the events and logs of its pods"
+
+
+def _ready(parts: Sequence[Finding], observed: Observed, *, is_deleting: bool) -> Finding:
+    if is_deleting:
+        return Finding("Ready", "False", "Deleting", "the tenant is being deleted")
+    by_type = {part.type: part for part in parts}
+    ordered = [by_type[kind] for kind in _SUMMED_UP]
+    for part in [it for it in ordered if it.status == "False"] + [it for it in ordered if it.status == "Unknown"]:
+        return Finding("Ready", part.status, part.reason, part.message)
+    for problem in observed.problems.values():
+        return Finding("Ready", "False", reason_of(problem), problem.detail)
+    return Finding("Ready", "True", "Serving", "uploads are accepted and pictures are delivered")
+
+
+def _progressing(parts: Sequence[Finding], observed: Observed, servers: Sequence[Object | None]) -> Finding:
+    kind: ConditionType = "Progressing"
+    if stuck := next((part for part in parts if part.reason in {"MigrationFailed", "RolloutStuck"}), None):
+        return Finding(kind, "False", stuck.reason, stuck.message)
+    if problem := next(iter(observed.problems.values()), None):
+        return Finding(kind, "True", "Retrying", problem.detail)
+    if waiting := next((it for it in parts if it.status != "True" and it.reason != "ScaledToZero"), None):
+        return Finding(kind, "True", waiting.reason, waiting.message)
+    asked = [observed.spec.api.replicas, observed.spec.imaging.replicas] if observed.spec else []
+    for server, desired in zip(servers, asked, strict=False):
+        count = workload(server, desired)
+        if server and {count["current"], count["ready"], count["updated"]} != {desired}:
+            text = f"{server['metadata']['name']}: {count['updated']} of {desired} pods are up to date"
+            return Finding(kind, "True", "RollingOut", text)
+    return Finding(kind, "False", "Settled", "everything is as asked for")
+
+
+def _paused(tenant: Mapping[str, Any]) -> Finding:
+    if tenant.get("spec", {}).get("paused"):
+        return Finding("Paused", "True", "PausedBySpec", "nothing is changed until spec.paused is false")
+    return Finding("Paused", "False", "NotPaused", "changes are made as they are asked for")
+
+
+def _deleting(observed: Observed, *, is_deleting: bool) -> Finding:
+    if not is_deleting:
+        return Finding("Deleting", "False", "NotDeleting", "nobody asked to delete the tenant")
+    return Finding("Deleting", "True", *(observed.deletion or ("Deleting", "the tenant is being deleted")))
+
+
+def _enforced(observed: Observed) -> Finding:
+    built = {obj["kind"] for obj in observed.desired} & _STATEMENTS
+    if not built:
+        return Finding("Enforced", "Unknown", "Waiting", "nothing was made yet")
+    loose = sorted("Pod Security" if kind == "Namespace" else kind for kind in built - observed.enforces)
+    if loose:
+        return Finding("Enforced", "False", "NotEnforcedHere", f"recorded, but not enforced here: {', '.join(loose)}")
+    return Finding("Enforced", "True", "Enforced", "policies and quotas are the platform's to enforce")
+
+
+def _problem_of(observed: Observed, kinds: Iterable[str]) -> ImghostError | None:
+    about = ((key, error) for key, error in observed.problems.items() if isinstance(key, Key))
+    return next((error for key, error in about if key.kind in kinds), None)
+
+
+def _true_conditions(obj: Object) -> set[str]:
+    return {it["type"] for it in obj.get("status", {}).get("conditions", ()) if it["status"] == "True"}
+
+
+def _is_fresh(deployment: Object | None) -> bool:
+    """Whether the Deployment's status speaks of its present template."""
+    if deployment is None:
+        return False
+    generation = deployment["metadata"].get("generation", 0)
+    return bool(deployment.get("status", {}).get("observedGeneration", generation) >= generation)

@@ -1,0 +1,111 @@
+"""Compare what we want with what is there. Pure.
+
+Ours is only what we say: fields that the server or others add beside are left alone, as server-side apply does. Lists
+are matched item by item where Kubernetes knows a key for them and by place otherwise; some maps and lists are closed,
+because one more entry in them opens what we closed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from imghost_operator.platform import Object
+
+# Keys of associative lists by the name of the list (`x-kubernetes-list-map-keys` in the API's own schema).
+_LIST_KEYS: Mapping[str, tuple[str, ...]] = {
+    "containers": ("name",),
+    "initContainers": ("name",),
+    "env": ("name",),
+    "volumes": ("name",),
+    "volumeMounts": ("mountPath",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "ownerReferences": ("uid",),
+}
+_PORT_KEYS = (("containerPort", "protocol"), ("port", "protocol"))
+_OPEN_LISTS = frozenset({"ownerReferences"})
+_ATOMIC_MAPS = frozenset({"selector", "matchLabels", "labelSelector", "podSelector", "namespaceSelector"})
+"""Maps that the server replaces as a whole: one entry too many is a change that applying again undoes."""
+_CLOSED_MAPS = frozenset({"data", "requests", "limits", "hard"})
+"""Maps that are merged by key, but where we mean "these and no other"."""
+
+
+def changed(desired: Object, live: Object) -> bool:
+    """Whether applying `desired` would change `live`.
+
+    Fields that are no longer sent show too: `build` stamps every object with the hash of itself, and the stamp differs.
+    """
+    return not _covers(desired, live, "")
+
+
+def foreign(desired: Object, live: Object) -> list[str]:
+    """JSON pointers into `live` of what somebody else added to lists and maps that are ours, the last one first.
+
+    A second container, another variable, port or rule: applying our fields again does not take such items away.
+    Removing them in the order given keeps the remaining pointers right.
+    """
+    return list(_foreign(desired, live, "", ""))[::-1]
+
+
+def _covers(desired: Any, live: Any, name: str) -> bool:
+    if isinstance(desired, Mapping):
+        return isinstance(live, Mapping) and _covers_map(desired, live, name)
+    if isinstance(desired, list):
+        return isinstance(live, list) and _covers_list(desired, live, name)
+    return type(desired) is type(live) and bool(desired == live)
+
+
+def _covers_map(desired: Mapping[str, Any], live: Mapping[str, Any], name: str) -> bool:
+    if name in _ATOMIC_MAPS and not live.keys() <= desired.keys():
+        return False
+    # The server leaves out what is empty.
+    return all(_covers(value, live[key], key) if key in live else value in ([], {}) for key, value in desired.items())
+
+
+def _covers_list(desired: list[Any], live: list[Any], name: str) -> bool:
+    keys = _keys(name, desired)
+    if keys is None:
+        return len(desired) == len(live) and all(map(_covers, desired, live, [""] * len(live)))
+    by_key = {_identity(item, keys): item for item in reversed(live)}
+    return all(_covers(item, by_key.get(_identity(item, keys)), "") for item in desired)
+
+
+def _foreign(desired: Any, live: Any, pointer: str, name: str) -> Iterator[str]:
+    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+        for key, value in live.items():
+            here = f"{pointer}/{_escaped(key)}"
+            if key in desired:
+                yield from _foreign(desired[key], value, here, key)
+            elif name in _CLOSED_MAPS:
+                yield here
+    elif isinstance(desired, list) and isinstance(live, list):
+        yield from _foreign_items(desired, live, pointer, name)
+
+
+def _foreign_items(desired: list[Any], live: list[Any], pointer: str, name: str) -> Iterator[str]:
+    """A list matched by place is not looked into: `changed` sees any difference there, and applying undoes it."""
+    keys = _keys(name, desired)
+    if keys is None or name in _OPEN_LISTS:
+        return
+    wanted = {_identity(item, keys): item for item in desired}
+    for index, item in enumerate(live):
+        match = wanted.pop(_identity(item, keys), None)  # a second item with the same key is foreign as well
+        if match is None:
+            yield f"{pointer}/{index}"
+        else:
+            yield from _foreign(match, item, f"{pointer}/{index}", "")
+
+
+def _keys(name: str, items: Sequence[Any]) -> tuple[str, ...] | None:
+    if name == "ports":  # of a container or a Service; those of a NetworkPolicy have no name and no key
+        return next(
+            (keys for keys in _PORT_KEYS if items and all({"name", keys[0]} <= it.keys() for it in items)), None
+        )
+    return _LIST_KEYS.get(name)
+
+
+def _identity(item: Any, keys: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(item.get(key) for key in keys) if isinstance(item, Mapping) else (item,)
+
+
+def _escaped(key: str) -> str:
+    """A member's name in a JSON pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
