@@ -23,6 +23,7 @@ async def eventually(
 
     Raises AssertionError after `within` seconds, saying `why` we waited and what was last seen.
     """
+    not_yet = (AssertionError, *ignoring)
     asserts = inspect.signature(check).return_annotation in {None, "None"}
     last = "no answer: the first check did not return"
     try:
@@ -31,7 +32,7 @@ async def eventually(
                 try:
                     result = check()
                     seen: T = await result if inspect.isawaitable(result) else result
-                except (AssertionError, *ignoring) as error:
+                except not_yet as error:
                     last = f"{type(error).__name__}: {error}"
                 else:
                     if seen or asserts:

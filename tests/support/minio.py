@@ -25,8 +25,14 @@ class Minio:
             "MINIO_BROWSER": "off",
             "MINIO_UPDATE": "off",  # or it asks the outside whether it is the newest
         }
-        data = folder / "data"
-        self._argv = [programs.path("minio"), "server", "--quiet", "--address", f"{HOST}:{self.port}", data]
+        self._argv: list[str | Path] = [
+            programs.path("minio"),
+            "server",
+            "--quiet",
+            "--address",
+            f"{HOST}:{self.port}",
+            folder / "data",
+        ]
         self._log, self._settings = folder / "minio.log", settings
         self._process: Process | None = None
 

@@ -1,4 +1,5 @@
-"""The programs that tests run against and that no Python package brings: Kubernetes with etcd, and MinIO.
+"""The programs that tests run against and that no Python package brings: Kubernetes with etcd, MinIO, and for a node
+CoreDNS, metrics-server and Helm.
 
 Taken ready-made where the machine has them (`KUBEBUILDER_ASSETS`, `PATH`), otherwise built from source once into
 `~/.cache/imghost/programs` (or below `$XDG_CACHE_HOME`) with the Go toolchain of the machine or of a Python wheel.
@@ -23,6 +24,9 @@ KUBERNETES_VERSION = "1.35.4"
 KUBERNETES_OLDEST = (1, 33)
 MINIO_COMMIT = "v0.0.0-20260212201848-7aac2a2c5b7c"
 MINIO_RELEASED = "2026-02-12T20:18:48Z"
+COREDNS_VERSION = "1.15.0"
+METRICS_SERVER_VERSION = "0.9.0"
+HELM_VERSION = "4.3.1"
 GO_OLDEST = (1, 25)
 GO_WHEEL = "1.26.6"
 
@@ -82,6 +86,24 @@ def minio(say: Say = print) -> Programs:
     return _cached("MinIO", MINIO_RELEASED[:10], _build_minio, say)
 
 
+def coredns(say: Say = print) -> Programs:
+    """The cluster's name server; ours always, for it goes into an image without a C library."""
+    return _cached("CoreDNS", COREDNS_VERSION, _build_coredns, say)
+
+
+def metrics_server(say: Say = print) -> Programs:
+    """What autoscalers ask; ours always, as `coredns`."""
+    return _cached("metrics-server", METRICS_SERVER_VERSION, _build_metrics_server, say)
+
+
+def helm(say: Say = print) -> Programs:
+    """The user's own `helm` if it is on PATH, else ours."""
+    found = shutil.which("helm")
+    if found:
+        return Programs("Helm", _version(Path(found), "version"), Path(found).parent, "PATH")
+    return _cached("Helm", HELM_VERSION, _build_helm, say)
+
+
 def _own_folders(needs: Sequence[str]) -> Iterator[tuple[str, Path]]:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets:
@@ -94,9 +116,9 @@ def _own_folders(needs: Sequence[str]) -> Iterator[tuple[str, Path]]:
         yield "PATH", folder
 
 
-def _version(program: Path) -> str:
-    """The version a program prints for `--version`: MinIO's release or Kubernetes' number."""
-    text = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+def _version(program: Path, ask: str = "--version") -> str:
+    """The version a program prints when asked: MinIO's release or the number of Kubernetes or Helm."""
+    text = subprocess.run([program, ask], capture_output=True, text=True, check=True).stdout
     found = re.search(r"(RELEASE|DEVELOPMENT)\.\S+|\d+\.\d+\.\d+\S*", text)
     return found.group() if found else text.strip()
 
@@ -160,8 +182,26 @@ def _build_minio(folder: Path, say: Say) -> None:
     package = "github.com/minio/minio"
     tag = f"DEVELOPMENT.{MINIO_RELEASED.replace(':', '-')}"
     stamp = {f"{package}/cmd.Version": MINIO_RELEASED, f"{package}/cmd.ReleaseTag": tag}
-    command = ["install", f"{package}@{MINIO_COMMIT}"]
-    _go(command, stamp, f"MinIO {MINIO_RELEASED[:10]}", say, env={"GOBIN": str(folder)})
+    _install(f"{package}@{MINIO_COMMIT}", stamp, f"MinIO {MINIO_RELEASED[:10]}", folder, say)
+
+
+def _build_coredns(folder: Path, say: Say) -> None:
+    _install(f"github.com/coredns/coredns@v{COREDNS_VERSION}", {}, f"CoreDNS {COREDNS_VERSION}", folder, say)
+
+
+def _build_metrics_server(folder: Path, say: Say) -> None:
+    package = f"sigs.k8s.io/metrics-server/cmd/metrics-server@v{METRICS_SERVER_VERSION}"
+    _install(package, {}, f"metrics-server {METRICS_SERVER_VERSION}", folder, say)
+
+
+def _build_helm(folder: Path, say: Say) -> None:
+    module = "helm.sh/helm/v4"
+    stamp = {f"{module}/internal/version.version": f"v{HELM_VERSION}"}
+    _install(f"{module}/cmd/helm@v{HELM_VERSION}", stamp, f"Helm {HELM_VERSION}", folder, say)
+
+
+def _install(package: str, stamp: Mapping[str, str], what: str, folder: Path, say: Say) -> None:
+    _go(["install", package], stamp, what, say, env={"GOBIN": str(folder)})
 
 
 def _go(

@@ -1,0 +1,79 @@
+# The verbs of this repository; `make` lists them. Each sets up what it needs in .venv, once.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+MANIFEST ?= manifests/samples/demo.yaml
+CRD := crds/imagehosttenants.imghost.dev.yaml
+
+.PHONY: help
+help: ## Show this help
+	@printf 'usage: make VERB [ARGS="..."]\n\n'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+
+.PHONY: up
+up: $(VENV)/.cli ## Run a tenant on this machine and print how to use it (ARGS=--detach: in the background)
+	@$(BIN)/imghost up $(MANIFEST) $(ARGS)
+
+.PHONY: down status logs reset
+down: $(VENV)/.cli ## End what `make up` started; the data stays
+status: $(VENV)/.cli ## Show addresses, key, conditions and processes (ARGS=--json: for programs)
+logs: $(VENV)/.cli ## Show the logs of all processes
+reset: $(VENV)/.cli ## End it and delete its data
+down status logs reset:
+	@$(BIN)/imghost $@ $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.dev ## Run every test, on real parts (ARGS="-k upload": only some)
+	@$(BIN)/python tests/support/programs.py
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Check style, types, architecture and generated files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/requirements.py check
+	$(BIN)/python scripts/addresses.py
+	$(BIN)/imghost crds | diff $(CRD) - || { echo 'error: $(CRD) is not what the models say; run `make crds`' >&2; exit 1; }
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code and repair what a program can repair
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format
+
+.PHONY: crds
+crds: $(VENV)/.dev ## Generate crds/ from the operator's models
+	$(BIN)/imghost crds > $(CRD)
+
+.PHONY: requirements
+requirements: $(VENV)/.dev ## Pin anew what pyproject.toml asks for (ARGS=--upgrade: everything to its newest version)
+	$(BIN)/python scripts/requirements.py write $(ARGS)
+
+.PHONY: clean
+clean: ## Delete .venv and all caches of this checkout; data of `make up` stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Everything comes from hash-pinned files, the project itself from this folder. A stamp says which file was installed.
+$(VENV)/.cli $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the Python packages of $< into $(VENV) (once, about a minute)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< | \
+	  awk '/^Collecting/ { printf "  %d packages found\r", ++n; fflush() } /^Installing/ { print "\n  unpacking"; fflush() }'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BIN)/python:
+	@for candidate in "$${PYTHON:-python3}" python3.13 python3.12 python3.11; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    "$$candidate" -c 'import ensurepip' 2>/dev/null || { \
+	      echo "error: $$candidate cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }; \
+	    exec "$$candidate" -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo 'error: Python 3.11 or newer is needed. Install it, or name it: make PYTHON=/path/to/python3.11 ...' >&2; exit 1
