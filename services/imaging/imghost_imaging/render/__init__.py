@@ -1,0 +1,1 @@
+"""Everything that touches pixels, and the only place that imports pyvips."""

@@ -1,0 +1,78 @@
+"""Limits that are held against a picture's header, before any pixel is decoded."""
+
+from dataclasses import dataclass
+
+import pyvips
+
+from imghost_core.errors import Unprocessable
+from imghost_imaging.formats import Format
+from imghost_imaging.render import gif
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`pixels` counts width x height x frames."""
+
+    pixels: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header says: size in pixels as shown (EXIF orientation applied), and the number of frames."""
+
+    width: int
+    height: int
+    frames: int
+
+
+def read(data: bytes, kind: Format, limits: Limits) -> Header:
+    """The header of `data`, within `limits`; costs well below a millisecond for a photograph.
+
+    Raises `Unprocessable` with `corrupt_image`, `too_many_pixels` or `too_many_frames`.
+    """
+    if kind == "gif":
+        found = gif.read_header(data, max_frames=limits.frames)
+        check(Header(found.width, found.height, found.frames), limits)
+        if found.truncated or not found.frames:
+            raise corrupt()
+    try:
+        image = pyvips.Image.new_from_buffer(data, "")
+    except pyvips.Error as error:
+        raise corrupt() from error
+    header = _header(image, kind)
+    check(header, limits)
+    return header
+
+
+def _header(image: pyvips.Image, kind: Format) -> Header:
+    frames = image.get("n-pages") if kind in {"gif", "webp"} and image.get_typeof("n-pages") else 1
+    turned = image.get_typeof("orientation") and image.get("orientation") in {5, 6, 7, 8}
+    width, height = (image.height, image.width) if turned else (image.width, image.height)
+    return Header(width, height, max(1, frames))
+
+
+def check(header: Header, limits: Limits) -> None:
+    """Raise `Unprocessable` when `header` goes beyond `limits`."""
+    if header.frames > limits.frames:
+        raise Unprocessable(
+            f"The animation has more than {limits.frames} frames, the most allowed here. "
+            "Send a shorter one, or a video to a video host.",
+            code="too_many_frames",
+        )
+    if (pixels := header.width * header.height * header.frames) > limits.pixels:
+        frames = f" x {header.frames} frames" if header.frames > 1 else ""
+        raise Unprocessable(
+            f"The picture is {header.width} x {header.height}{frames}, {pixels:,} pixels; "
+            f"{limits.pixels:,} are allowed. Send a smaller copy.",
+            code="too_many_pixels",
+        )
+
+
+def corrupt() -> Unprocessable:
+    """The refusal of a file that starts like a picture and cannot be read to its end."""
+    return Unprocessable(
+        "The file begins like a picture but is damaged or incomplete, so it cannot be decoded to its end. "
+        "Check the file, then send it again.",
+        code="corrupt_image",
+    )

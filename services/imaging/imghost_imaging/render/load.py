@@ -1,0 +1,85 @@
+"""Decoding: bytes in, upright sRGB pixels in memory out."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pyvips
+
+from imghost_core.errors import Unavailable
+from imghost_imaging.render.limits import corrupt
+
+# `thumbnail_buffer` ignores its own `fail_on`; only as a loader option does it reach the decoder.
+_STRICT = "[fail_on=truncated]"
+_STRICT_ALL_FRAMES = "[n=-1,fail_on=truncated]"
+
+_PLAIN = frozenset({"srgb", "rgb", "b-w", "rgb16", "grey16"})
+_SRGB_NAME = re.compile(rb"sRGB|s\0R\0G\0B")  # in a profile's description, as ASCII or as UTF-16
+
+
+def load(data: bytes, box: int, *, all_frames: bool, deadline: float) -> pyvips.Image:
+    """The picture in `data`, its longest side at most `box` pixels, decoded once into memory.
+
+    Shrinks while decoding where the format can, turns by EXIF orientation, converts to 8-bit sRGB, never enlarges.
+    `deadline` is on the clock of `time.monotonic`. Raises `Unprocessable` (`corrupt_image`), also for errors that
+    libvips has only when pixels are asked for, and `Unavailable` (`overloaded`) at the deadline.
+    """
+    options = _STRICT_ALL_FRAMES if all_frames else _STRICT
+    try:
+        colours = _colour_options(pyvips.Image.new_from_buffer(data, ""))
+        image = pyvips.Image.thumbnail_buffer(data, box, height=box, size="down", option_string=options, **colours)
+        return _to_memory(_eight_bit(image), deadline)
+    except pyvips.Error as error:
+        check_deadline(deadline)
+        raise corrupt() from error
+
+
+def _colour_options(source: pyvips.Image) -> dict[str, str]:
+    """Go through a colour profile only where it changes something: for a 12-megapixel photo it is 260 ms of 390."""
+    has_profile = source.get_typeof("icc-profile-data")
+    if has_profile and _SRGB_NAME.search(source.get("icc-profile-data")):
+        return {}
+    return {"export_profile": "srgb"} if has_profile or source.interpretation not in _PLAIN else {}
+
+
+def _eight_bit(image: pyvips.Image) -> pyvips.Image:
+    return image if image.format == "uchar" else image.colourspace("srgb")
+
+
+def check_deadline(deadline: float) -> None:
+    """Raise `Unavailable` when `deadline` has passed."""
+    if time.monotonic() > deadline:
+        raise Unavailable(
+            "Work on the picture took too long and was stopped. Nothing was stored; try again, or send a smaller one.",
+            code="overloaded",
+            retry_after=5,
+        )
+
+
+def shrink(image: pyvips.Image, box: int, deadline: float) -> pyvips.Image:
+    """A copy in memory whose longest side is at most `box`; frames keep their number."""
+    return _to_memory(image.thumbnail_image(box, height=box, size="down"), deadline)
+
+
+def _to_memory(image: pyvips.Image, deadline: float) -> pyvips.Image:
+    """Compute the pixels now: a pipeline that is still open could be saved only once, and would fail only then."""
+    image = watched(image, deadline)
+    memory: pyvips.Image = image.copy_memory()
+    return memory
+
+
+def watched(image: pyvips.Image, deadline: float) -> pyvips.Image:
+    """`image`, whose computation is stopped when `deadline` passes."""
+    image = image.copy()
+    image.set_progress(True)
+    image.signal_connect("eval", _killer(deadline))
+    return image
+
+
+def _killer(deadline: float) -> Callable[[Any, Any], None]:
+    def stop_when_late(image: Any, _progress: Any) -> None:
+        if time.monotonic() > deadline:
+            image.set_kill(True)
+
+    return stop_when_late
