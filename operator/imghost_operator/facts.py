@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["owner", "api", "imaging"]
+Port = Literal["auth", "upload", "view", "internal"]
+"""Names of the Services' ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +62,4 @@ class Facts:
     signing: Signing
     database: Database
     store: Store
-    endpoints: Mapping[Literal["auth", "upload", "view", "internal"], str]
+    endpoints: Mapping[Port, str]

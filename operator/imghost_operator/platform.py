@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
+from imghost_operator.errors import NotOurs
+
 Object = dict[str, Any]
 
 
@@ -21,7 +23,11 @@ class Key(NamedTuple):
 
 
 class Platform(Protocol):
-    """The door that `reconcile` acts through. Failures to reach it are `imghost_operator.errors.PlatformDown`."""
+    """The door that `reconcile` acts through.
+
+    Failures are those of `imghost_operator.errors`: `PlatformDown` (wait), `PlatformRefused` (needs a person),
+    `Changed` (look again).
+    """
 
     enforces: frozenset[str]
     """Kinds whose meaning holds here; a kind that is missing is stored and reported, not enforced."""
@@ -33,16 +39,37 @@ class Platform(Protocol):
         """The base URL by which processes here reach a port of a Service; the same before and after it exists."""
 
     async def apply(self, desired: Object, live: Object | None) -> Object:
-        """Make one object what `desired` says (server-side apply under our field manager); returns it as stored."""
+        """Make one object what `desired` says (server-side apply under our field manager); returns it as stored.
+
+        Raises `NotOurs` when an object of this name exists without the owner that `desired` names.
+        """
 
     async def delete(self, live: Object) -> None:
-        """Delete exactly this object (same uid); already gone is fine."""
+        """Delete exactly this object (same uid) and what hangs on it; already gone is fine.
+
+        It stays among the children, with a `deletionTimestamp`, until its processes have ended.
+        """
 
     async def write_status(self, tenant: Object, status: Mapping[str, Any]) -> None:
-        """Replace the tenant's status."""
+        """Replace the tenant's status. Raises `TenantGone`."""
 
     async def set_finalizers(self, tenant: Object, finalizers: list[str]) -> None:
-        """Replace the tenant's finalizers; fails if the tenant changed meanwhile."""
+        """Replace the tenant's finalizers; `Changed` if they are no longer those of `tenant`, `TenantGone`."""
 
     async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
-        """Tell people watching the tenant of a state transition."""
+        """Tell people watching the tenant of a state transition. Never raises: an event is a courtesy."""
+
+
+def owned_by(obj: Object, uid: str) -> bool:
+    """Whether an object says that it belongs to the owner with this uid; a name or a label alone proves nothing."""
+    return any(owner.get("uid") == uid for owner in obj["metadata"].get("ownerReferences", ()))
+
+
+def check_owner(live: Object, uid: str) -> None:
+    """Raise `NotOurs` unless `live` belongs to the tenant with this uid."""
+    if not owned_by(live, uid):
+        key = Key.of(live)
+        raise NotOurs(
+            f"{key.kind} {key.name} exists but does not belong to this tenant, so it is not touched. "
+            "If nobody needs it, delete it; the operator then makes its own."
+        )

@@ -1,0 +1,127 @@
+"""One operator at a time, by a Lease (coordination.k8s.io/v1), as client-go's leader election does it.
+
+A lease counts as free when nobody renewed it for its duration by *our* clock, so clocks need not agree. Whoever holds
+it and could not renew for ten seconds stops writing at once, five seconds before anybody else may begin.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from imghost_core import logs
+from imghost_operator.cluster import Cluster
+from imghost_operator.errors import Changed, Missing, NotLeader, PlatformDown, PlatformRefused
+from imghost_operator.platform import Object
+
+LEASE = "imghost-operator"
+DURATION, RENEW_DEADLINE, RETRY = 15.0, 10.0, 2.0
+
+_log = logs.get("imghost.operator.lease")
+
+
+class Election:
+    """This process's part in the election. `cluster` must be one without a fence: the lease itself is not fenced."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, identity: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._cluster, self._namespace, self._identity, self._clock = cluster, namespace, identity, clock
+        self._lease: Object | None = None
+        self._seen: tuple[object, float] = (None, float("-inf"))
+        self._renewed = float("-inf")
+
+    def check(self) -> None:
+        """Raise `NotLeader` unless this process surely still holds the lease; a process that was frozen learns here."""
+        if self._clock() - self._renewed >= RENEW_DEADLINE:
+            raise NotLeader("This operator does not hold the lease, or could not renew it in time.")
+
+    async def acquire(self) -> None:
+        """Wait until the lease is ours."""
+        while not await self._try(self._take):
+            await asyncio.sleep(RETRY)
+        _log.info("leading", identity=self._identity)
+
+    async def keep(self) -> None:
+        """Renew for ever; raises `NotLeader` when the lease is lost."""
+        while True:
+            await asyncio.sleep(RETRY)
+            await self._try(self._renew)
+            self.check()
+
+    async def release(self) -> None:
+        """Let the next one begin at once."""
+        if self._lease is not None and _spec(self._lease).get("holderIdentity") == self._identity:
+            self._renewed = float("-inf")
+            await self._try(lambda: self._write({**_spec(self._lease or {}), "holderIdentity": "", **_times(1)}))
+
+    async def _try(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            async with asyncio.timeout(RENEW_DEADLINE / 2):
+                return await step()
+        except (Changed, Missing, PlatformDown, PlatformRefused, TimeoutError) as error:
+            _log.warning("lease not written", reason=type(error).__name__)
+            return False
+
+    async def _take(self) -> bool:
+        try:
+            lease = await self._cluster.get("Lease", self._namespace, LEASE)
+        except Missing:
+            return await self._create()
+        spec = _spec(lease)
+        mark = (spec.get("holderIdentity"), spec.get("renewTime"))
+        if mark != self._seen[0]:
+            self._seen = (mark, self._clock())
+        duration = float(spec.get("leaseDurationSeconds") or DURATION)
+        is_free = not spec.get("holderIdentity") or self._clock() - self._seen[1] > duration
+        if not is_free and spec["holderIdentity"] != self._identity:
+            return False
+        self._lease = lease
+        transitions = int(spec.get("leaseTransitions") or 0) + 1
+        return await self._write(self._holding() | {"acquireTime": _now(), "leaseTransitions": transitions})
+
+    async def _renew(self) -> bool:
+        return await self._write({**_spec(self._lease or {}), **_times(DURATION)})
+
+    async def _create(self) -> bool:
+        body = self._holding() | {"acquireTime": _now(), "leaseTransitions": 0}
+        started = self._clock()
+        self._lease = await self._cluster.create(
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": LEASE, "namespace": self._namespace},
+                "spec": body,
+            }
+        )
+        self._renewed = started
+        return True
+
+    async def _write(self, spec: Object) -> bool:
+        started = self._clock()
+        try:
+            self._lease = await self._cluster.replace({**(self._lease or {}), "kind": "Lease", "spec": spec})
+        except Changed:
+            # Our own answer may have been lost, or somebody else took over: only the server knows.
+            self._lease = await self._cluster.get("Lease", self._namespace, LEASE)
+            if _spec(self._lease).get("holderIdentity") != self._identity:
+                self._renewed = float("-inf")
+            return False
+        if spec.get("holderIdentity") == self._identity:
+            self._renewed = started
+        return True
+
+    def _holding(self) -> Object:
+        return {"holderIdentity": self._identity, **_times(DURATION)}
+
+
+def _spec(lease: Object) -> Object:
+    return dict(lease.get("spec") or {})
+
+
+def _times(duration: float) -> Object:
+    return {"leaseDurationSeconds": int(duration), "renewTime": _now()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

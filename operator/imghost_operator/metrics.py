@@ -1,0 +1,42 @@
+"""Every metric of the operator."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from imghost_core.metrics import new_registry
+
+_RECONCILE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """The operator's metrics, in a registry of their own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or new_registry()
+        self.reconcile = Histogram(
+            "imghost_operator_reconcile_seconds",
+            "Time of one pass over one tenant",
+            ["outcome"],
+            buckets=_RECONCILE_BUCKETS,
+            registry=self.registry,
+        )
+        self.api_requests = Counter(
+            "imghost_operator_api_requests_total",
+            "Calls of the Kubernetes API; code is the HTTP status, or what failed",
+            ["verb", "kind", "code"],
+            registry=self.registry,
+        )
+        self.field_conflicts = self._counter("field_conflicts", "Fields of ours that another manager had taken", "kind")
+        self.foreign_items = self._counter("foreign_items", "List items of others taken out of our objects", "kind")
+        self.queue_depth = self._gauge("queue_depth", "Tenants that wait for a worker")
+        self.queue_oldest = self._gauge("queue_oldest_seconds", "How long the first of them waits")
+        self.watch_age = self._gauge("watch_age_seconds", "Time since a watch last said anything", "kind")
+        self.relists = self._counter("relists", "Times a kind was listed from the start", "kind")
+        self.backend_down = self._gauge("backend_down", "1 while a backend does not answer", "kind", "backend")
+        self.tenants = self._gauge("tenants", "Tenants known")
+        self.leader = self._gauge("leader", "1 while this process leads")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"imghost_operator_{name}_total", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"imghost_operator_{name}", text, labels, registry=self.registry)

@@ -1,0 +1,44 @@
+"""What reconcile asks of a database server and of an object store; each has more than one real implementation."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from imghost_operator.facts import Database, Role, Store
+
+Passwords = Mapping[Role, str]
+
+
+class Backend(Protocol):
+    """Something outside the cluster that can be out of reach."""
+
+    async def check(self) -> None:
+        """Raise `BackendDown` unless it answers the operator."""
+
+    async def revoke(self, tenant: str) -> None:
+        """Every credential of the tenant stops working; data stays. Already revoked is fine."""
+
+
+class DatabaseBackend(Backend, Protocol):
+    """A PostgreSQL server that holds one database a tenant."""
+
+    def describe(self, tenant: str, passwords: Passwords) -> Database:
+        """What `ensure` makes, worked out without asking the server."""
+
+    async def ensure(self, tenant: str, passwords: Passwords, connection_limit: int) -> Database:
+        """Make database and roles as described, whatever is there already; raises `BackendDown`, `BackendRefused`."""
+
+    async def drop(self, tenant: str) -> None:
+        """Delete database and roles, cutting open connections. Already gone is fine."""
+
+
+class StoreBackend(Backend, Protocol):
+    """An object store in which a tenant owns everything below `<tenant>/`."""
+
+    def describe(self, tenant: str, secret: str) -> Store:
+        """What `ensure` makes, worked out without asking the store."""
+
+    async def ensure(self, tenant: str, secret: str) -> Store:
+        """Make the prefix and a key that reaches nothing else; raises `BackendDown`, `BackendRefused`."""
+
+    async def empty(self, tenant: str) -> None:
+        """Delete everything below the tenant's prefix."""

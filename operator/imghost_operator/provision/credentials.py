@@ -1,0 +1,95 @@
+"""A tenant's secrets: made once, then read back from its Kubernetes Secrets, which are the only copy."""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from imghost_operator.facts import Role, Signing
+from imghost_operator.platform import Key, Object
+
+_DATABASE_SECRETS: Mapping[Role, str] = {
+    "owner": "database-owner",
+    "api": "database-api",
+    "imaging": "database-imaging",
+}
+
+
+_SHORTEST = 32  # characters; a value shorter than what is made here was not made here
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """All secrets of one tenant. `fresh` names the Secrets that were missing, so their values are new here."""
+
+    passwords: Mapping[Role, str] = field(repr=False)
+    store_secret: str = field(repr=False)
+    signing: Signing = field(repr=False)
+    fresh: frozenset[str]
+
+    @property
+    def database_is_fresh(self) -> bool:
+        """Some database password is not known to the server yet."""
+        return not self.fresh.isdisjoint(_DATABASE_SECRETS.values())
+
+    @property
+    def store_is_fresh(self) -> bool:
+        """The store's key is not known to the store yet."""
+        return "storage" in self.fresh
+
+
+def read(children: Mapping[Key, Object], *, keyed_store: bool) -> Credentials:
+    """The credentials in a tenant's Secrets; what is missing or unreadable there is made anew.
+
+    `keyed_store` is false for a store without keys, whose Secret has nothing to read.
+    """
+    found = {key.name: _data(secret) for key, secret in children.items() if key.kind == "Secret"}
+    for secret in _DATABASE_SECRETS.values():
+        if url := found.get(secret, {}).get("DATABASE_URL"):
+            found[secret]["PASSWORD"] = unquote(urlsplit(url).password or "")
+    fresh: set[str] = set()
+
+    def value(secret: str, entry: str, make: Callable[[], str]) -> str:
+        text = found.get(secret, {}).get(entry, "")
+        if len(text) >= _SHORTEST:
+            return text
+        fresh.add(secret)
+        return make()
+
+    passwords = {role: value(secret, "PASSWORD", token) for role, secret in _DATABASE_SECRETS.items()}
+    signing = Signing(
+        jwt_private_key=value("api-signing", "JWT_PRIVATE_KEY", signing_key),
+        api_key_pepper=value("api-signing", "API_KEY_PEPPER", token),
+        internal_token=value("internal", "INTERNAL_TOKEN", token),
+    )
+    if keyed_store:
+        store_secret = value("storage", "S3_SECRET_ACCESS_KEY", token)
+    else:
+        store_secret = ""
+        fresh.update({"storage"} - found.keys())
+    return Credentials(passwords, store_secret, signing, frozenset(fresh))
+
+
+def token() -> str:
+    """40 random characters, safe in URLs and in S3 secrets: 240 bits."""
+    return secrets.token_urlsafe(30)
+
+
+def signing_key() -> str:
+    """A new Ed25519 private key, PKCS #8 PEM."""
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _data(secret: Object) -> dict[str, str]:
+    plain: dict[str, str] = dict(secret.get("stringData") or {})
+    for name, value in (secret.get("data") or {}).items():
+        try:
+            plain.setdefault(name, base64.b64decode(value, validate=True).decode())
+        except (binascii.Error, UnicodeDecodeError):
+            continue  # somebody else's bytes: as good as missing, so it is made anew
+    return plain

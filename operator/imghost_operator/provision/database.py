@@ -1,0 +1,184 @@
+"""A tenant's PostgreSQL database and roles.
+
+The admin connection only ever opens the maintenance database, so nothing a tenant can define (functions, operators,
+schemas) is in reach of its rights. Passwords leave this process as SCRAM verifiers (RFC 5803), never in clear.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from imghost_operator.errors import BackendDown, BackendRefused
+from imghost_operator.facts import Database, Role
+from imghost_operator.provision.backends import Passwords
+
+_Connection = psycopg.AsyncConnection[tuple[object, ...]]
+
+ROLES: tuple[Role, ...] = ("owner", "api", "imaging")
+OWNER_CONNECTIONS = 5
+_PLAIN_NAME = 46  # longest tenant name that leaves room for `iht_` and `_imaging` in PostgreSQL's 63 bytes, and a hash
+_TIMEOUT = 30  # seconds for one statement; making a database copies files
+_CARRIED = ("sslmode", "channel_binding")  # of the admin URL, they hold for the tenants too
+
+_ROLE = sql.SQL("NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS LOGIN CONNECTION LIMIT {} PASSWORD {}")
+
+
+def database_name(tenant: str) -> str:
+    """The database of a tenant: no two tenants share one, and it needs no quoting.
+
+    Dashes become underscores, which tenant names cannot contain; a long name is cut and gets a hash, which makes it
+    longer than every name that is not cut.
+    """
+    plain = tenant.replace("-", "_")
+    if len(plain) > _PLAIN_NAME:
+        plain = f"{plain[: _PLAIN_NAME - 11]}_{hashlib.sha256(tenant.encode()).hexdigest()[:11]}"
+    return f"iht_{plain}"
+
+
+def role_names(tenant: str) -> dict[Role, str]:
+    """The roles of a tenant by what they are for."""
+    return {role: f"{database_name(tenant)}_{role}" for role in ROLES}
+
+
+class PostgresBackend:
+    """A `DatabaseBackend` on one PostgreSQL server (15 or later).
+
+    `admin_url` is a URL of a role that may create roles and databases; `public_host` is `host[:port]` as the pods
+    reach the server, where that differs; `instance` is its name in a tenant's `spec.database.instanceRef`; `networks`
+    are the CIDRs that pods find it in, for their NetworkPolicy.
+    """
+
+    def __init__(
+        self,
+        admin_url: str,
+        public_host: str | None = None,
+        *,
+        instance: str = "default",
+        networks: tuple[str, ...] = (),
+    ) -> None:
+        self._admin: dict[str, Any] = {
+            "dbname": "postgres",
+            **conninfo_to_dict(admin_url),
+            "connect_timeout": 5,
+            "application_name": "imghost-operator",
+        }
+        self._instance, self._networks = instance, networks
+        host, port = str(self._admin.get("host", "localhost")), str(self._admin.get("port", 5432))
+        options = {key: str(self._admin[key]) for key in _CARRIED if key in self._admin}
+        if host.startswith("/") and not public_host:  # a Unix socket goes into the query of a URL
+            self._authority, options = "", {"host": host, "port": port, **options}
+        else:
+            self._authority = public_host or f"{host}:{port}"
+        self._query = f"?{urlencode(options)}" if options else ""
+
+    def describe(self, tenant: str, passwords: Passwords) -> Database:
+        name, roles = database_name(tenant), role_names(tenant)
+        urls = {
+            role: f"postgresql://{roles[role]}:{quote(passwords[role], safe='')}@{self._authority}/{name}{self._query}"
+            for role in ROLES
+        }
+        return Database(instance=self._instance, name=name, roles=roles, urls=urls, networks=self._networks)
+
+    async def ensure(self, tenant: str, passwords: Passwords, connection_limit: int) -> Database:
+        limits: dict[Role, int] = {"owner": OWNER_CONNECTIONS, "api": connection_limit, "imaging": connection_limit}
+        names, database = role_names(tenant), sql.Identifier(database_name(tenant))
+        async with self._connection() as connection:
+            for role in ROLES:
+                await _ensure_role(connection, names[role], passwords[role], limits[role])
+            owner = sql.Identifier(names["owner"])
+            await _ensure_database(connection, database_name(tenant), owner)
+            most = connection_limit + OWNER_CONNECTIONS
+            for statement in (
+                sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, owner),
+                sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(database, most),
+                sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database),
+            ):
+                await connection.execute(statement)
+            for role in ("api", "imaging"):
+                await connection.execute(
+                    sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(names[role]))
+                )
+        return self.describe(tenant, passwords)
+
+    async def revoke(self, tenant: str) -> None:
+        async with self._connection() as connection:
+            for name in await _existing_roles(connection, tenant):
+                await connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(name)))
+            await _disconnect(connection, database_name(tenant))
+
+    async def drop(self, tenant: str) -> None:
+        database = sql.Identifier(database_name(tenant))
+        async with self._connection() as connection:
+            await connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+            for name in role_names(tenant).values():
+                await connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
+    async def check(self) -> None:
+        async with self._connection() as connection:
+            await connection.execute("SELECT 1")
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[_Connection]:
+        """A connection of its own for each use: provisioning is rare, and an idle admin session is a risk."""
+        try:
+            async with await psycopg.AsyncConnection.connect(
+                **self._admin,
+                autocommit=True,
+                options=f"-c search_path=pg_catalog -c statement_timeout={_TIMEOUT}s",
+            ) as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise BackendDown(
+                f"Database instance '{self._instance}' does not answer, or refuses the operator's login. "
+                "Check the server and the admin URL in the operator's settings; this is tried again."
+            ) from error
+        except psycopg.Error as error:
+            raise BackendRefused(
+                f"Database instance '{self._instance}' refused a step ({type(error).__name__}). "
+                "Give the operator's role the rights to create roles and databases."
+            ) from error
+
+
+async def _ensure_role(connection: _Connection, name: str, password: str, limit: int) -> None:
+    role = sql.Identifier(name)
+    if not await _exists(connection, "role", name):
+        await connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
+    verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    await connection.execute(
+        sql.SQL("ALTER ROLE {} WITH {}").format(role, _ROLE.format(sql.Literal(limit), sql.Literal(verifier)))
+    )
+    await connection.execute(sql.SQL("ALTER ROLE {} SET search_path = public").format(role))
+
+
+async def _ensure_database(connection: _Connection, name: str, owner: sql.Identifier) -> None:
+    # A role that is no superuser may only give a database to a role it is a member of.
+    if connection.info.parameter_status("is_superuser") != "on":
+        await connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(owner))
+    if not await _exists(connection, "database", name):
+        await connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'").format(
+                sql.Identifier(name), owner
+            )
+        )
+
+
+async def _exists(connection: _Connection, what: Literal["role", "database"], name: str) -> bool:
+    query = (
+        "SELECT FROM pg_roles WHERE rolname = %s" if what == "role" else "SELECT FROM pg_database WHERE datname = %s"
+    )
+    found = await connection.execute(query, (name,))
+    return await found.fetchone() is not None
+
+
+async def _existing_roles(connection: _Connection, tenant: str) -> list[str]:
+    return [name for name in role_names(tenant).values() if await _exists(connection, "role", name)]
+
+
+async def _disconnect(connection: _Connection, database: str) -> None:
+    await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,))

@@ -1,0 +1,184 @@
+"""Provisions one tenant: makes what its Secrets speak of exist, looks again from time to time, and takes it back."""
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from imghost_core.errors import ImghostError
+from imghost_operator.crd import Spec
+from imghost_operator.errors import BackendDown, BackendRefused, UnknownBackend
+from imghost_operator.facts import Database, Signing, Store
+from imghost_operator.platform import Key, Object
+from imghost_operator.provision import credentials
+from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
+from imghost_operator.provision.guard import Guard
+
+Part = Literal["database", "storage"]
+PARTS: tuple[Part, ...] = ("database", "storage")
+VERIFY_SECONDS = 900.0
+RETRY_REFUSED_SECONDS = 60.0
+_G = TypeVar("_G", bound=Guard[Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What a tenant has outside the cluster.
+
+    `problems` says what is wrong with a part now; `ready` holds the parts whose backend knows the credentials that
+    are described here, so that objects which carry these may be written. `due_in` is when to look again, in seconds.
+    """
+
+    database: Database
+    store: Store
+    signing: Signing
+    problems: Mapping[Part, ImghostError]
+    ready: frozenset[Part]
+    due_in: float
+
+
+@dataclass(slots=True)
+class _Verified:
+    fingerprint: str
+    due: float
+    problem: ImghostError | None = None
+
+
+@dataclass(slots=True)
+class Provisioner:
+    """All backends of this operator, each behind its guard, and when which tenant was last verified there."""
+
+    databases: Mapping[str, Guard[DatabaseBackend]]
+    stores: Mapping[str, Guard[StoreBackend]]
+    clock: Callable[[], float] = time.monotonic
+    _verified: dict[tuple[str, Part], _Verified] = field(default_factory=dict)
+
+    @property
+    def guards(self) -> list[Guard[Any]]:
+        """Every backend, to be watched."""
+        return [*self.databases.values(), *self.stores.values()]
+
+    def check_references(self, spec: Spec) -> None:
+        """Raise `UnknownBackend` when the spec names a backend that this operator does not have."""
+        self._database(spec)
+        self._store(spec)
+
+    async def provision(self, tenant: str, spec: Spec, children: Mapping[Key, Object]) -> Provisioned:
+        """Make the tenant's database and store, if its Secrets are missing or a look is due; else ask nobody."""
+        database, store = self._database(spec), self._store(spec)
+        known = credentials.read(children, keyed_store=bool(store.backend.describe(tenant, "").secret))
+        limit = spec.database.connection_limit
+        problems = await asyncio.gather(
+            self._ensure(
+                (tenant, "database"),
+                database,
+                lambda backend: backend.ensure(tenant, known.passwords, limit),
+                _fingerprint(known.passwords.values(), limit),
+                fresh=known.database_is_fresh,
+            ),
+            self._ensure(
+                (tenant, "storage"),
+                store,
+                lambda backend: backend.ensure(tenant, known.store_secret),
+                _fingerprint([known.store_secret]),
+                fresh=known.store_is_fresh,
+            ),
+        )
+        found: dict[Part, ImghostError] = {}
+        ready: set[Part] = set()
+        for part, (problem, is_ready) in zip(PARTS, problems, strict=True):
+            if problem:
+                found[part] = problem
+            if is_ready:
+                ready.add(part)
+        return Provisioned(
+            database.backend.describe(tenant, known.passwords),
+            store.backend.describe(tenant, known.store_secret),
+            known.signing,
+            found,
+            frozenset(ready),
+            self._due_in(tenant, database, store),
+        )
+
+    async def release(self, tenant: str, spec: Spec) -> list[ImghostError]:
+        """Revoke the tenant's credentials and, where its policy is Delete, its data. Returns what did not work."""
+        self.forget(tenant)
+        delete = spec.deletion_policy == "Delete"
+
+        async def end_database() -> None:
+            guard = self._database(spec)
+            await guard.call(lambda backend: backend.revoke(tenant))
+            if delete:
+                await guard.call(lambda backend: backend.drop(tenant))
+
+        async def end_store() -> None:
+            guard = self._store(spec)
+            await guard.call(lambda backend: backend.revoke(tenant))
+            if delete:
+                await guard.call(lambda backend: backend.empty(tenant))
+
+        results = await asyncio.gather(end_database(), end_store(), return_exceptions=True)
+        return [_expected(result) for result in results if isinstance(result, BaseException)]
+
+    def forget(self, tenant: str) -> None:
+        """Drop what is remembered of a tenant that is no more."""
+        for part in PARTS:
+            self._verified.pop((tenant, part), None)
+
+    async def _ensure(
+        self,
+        key: tuple[str, Part],
+        guard: _G,
+        action: Callable[[Any], Awaitable[object]],
+        fingerprint: str,
+        *,
+        fresh: bool,
+    ) -> tuple[ImghostError | None, bool]:
+        last = self._verified.get(key)
+        if last is None and not fresh:
+            # After a restart: Secrets are written only after provisioning, so believe them, and spread the next looks.
+            due = self.clock() + random.uniform(0, VERIFY_SECONDS)  # noqa: S311 - spreads load
+            last = self._verified[key] = _Verified(fingerprint, due)
+        if not fresh and last and last.fingerprint == fingerprint and self.clock() < last.due:
+            return guard.problem or last.problem, True
+        problem, due = None, VERIFY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+        try:
+            await guard.call(action)
+        except (BackendDown, BackendRefused) as error:
+            problem, due = error, guard.retry_in or RETRY_REFUSED_SECONDS
+        self._verified[key] = _Verified(fingerprint, self.clock() + due, problem)
+        return problem, not (fresh and problem)
+
+    def _due_in(self, tenant: str, *guards: Guard[Any]) -> float:
+        """Seconds until the next look: when the breaker of a dead backend lets through, or the verification is due."""
+        looks = [guard.retry_in + 1 for guard in guards if guard.problem]
+        dues = [self._verified[tenant, part].due - self.clock() for part in PARTS]
+        return max(1.0, min([*looks, *dues]))
+
+    def _database(self, spec: Spec) -> Guard[DatabaseBackend]:
+        return _named(self.databases, spec.database.instance_ref, "spec.database.instanceRef")
+
+    def _store(self, spec: Spec) -> Guard[StoreBackend]:
+        return _named(self.stores, spec.storage.backend_ref, "spec.storage.backendRef")
+
+
+def _named(guards: Mapping[str, _G], name: str, where: str) -> _G:
+    if guard := guards.get(name):
+        return guard
+    raise UnknownBackend(
+        f"{where} is '{name}', which this operator does not have; it has {', '.join(sorted(guards)) or 'none'}. "
+        "Add it to the operator's settings, or make the tenant anew with one of these."
+    )
+
+
+def _fingerprint(secrets: Iterable[str], *others: object) -> str:
+    return hashlib.sha256(repr([*secrets, *others]).encode()).hexdigest()
+
+
+def _expected(error: BaseException) -> ImghostError:
+    if isinstance(error, ImghostError):
+        return error
+    raise error

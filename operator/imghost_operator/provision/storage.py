@@ -1,0 +1,233 @@
+"""A tenant's place in an object store: the prefix `<tenant>/` and, on an S3 server, a key that reaches only it."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.credentials.providers import StaticProvider
+from minio.deleteobjects import DeleteObject
+from minio.error import MinioAdminException, MinioException, S3Error
+from minio.minioadmin import MinioAdmin
+from urllib3.exceptions import HTTPError
+
+from imghost_operator.errors import BackendDown, BackendRefused
+from imghost_operator.facts import Store
+
+_T = TypeVar("_T")
+_TIMEOUT = 20.0  # seconds for one step; emptying a prefix gets more, as it is as long as the prefix is full
+_EMPTY_TIMEOUT = 600.0
+_ABSENT = {"XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy", "NoSuchBucket"}
+
+
+class MinioBackend:
+    """A `StoreBackend` on one bucket of a MinIO server, whose admin API makes the keys.
+
+    `endpoint` is as the operator reaches the server, `public_endpoint` as the pods do, where that differs; both with
+    scheme. `access_key` and `secret_key` are of a MinIO admin. `name` is what a tenant's `spec.storage.backendRef`
+    says; `networks` are the CIDRs that pods find the server in, for their NetworkPolicy.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        bucket: str,
+        access_key: str,
+        secret_key: str,
+        *,
+        region: str = "us-east-1",
+        public_endpoint: str | None = None,
+        name: str = "default",
+        networks: tuple[str, ...] = (),
+    ) -> None:
+        where = urlsplit(endpoint)
+        self._networks = networks
+        self._endpoint, self._region, self._name, self._bucket = public_endpoint or endpoint, region, name, bucket
+        self._salt = secret_key.encode()
+        pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=10), maxsize=8, retries=False)
+        secure = where.scheme == "https"
+        self._objects = Minio(where.netloc, access_key, secret_key, secure=secure, region=region, http_client=pool)
+        self._admin = MinioAdmin(
+            endpoint=where.netloc,
+            credentials=StaticProvider(access_key, secret_key),
+            region=region,
+            secure=secure,
+            http_client=pool,
+        )
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix=f"store-{name}")
+
+    def describe(self, tenant: str, secret: str) -> Store:
+        key_id, prefix = self._key_id(tenant), f"{tenant}/"
+        return Store(
+            backend=self._name,
+            bucket=self._bucket,
+            prefix=prefix,
+            key_id=key_id,
+            config={
+                "STORE_KIND": "s3",
+                "S3_ENDPOINT": self._endpoint,
+                "S3_REGION": self._region,
+                "S3_BUCKET": self._bucket,
+                "S3_PREFIX": prefix,
+            },
+            secret={"S3_ACCESS_KEY_ID": key_id, "S3_SECRET_ACCESS_KEY": secret},
+            networks=self._networks,
+        )
+
+    async def ensure(self, tenant: str, secret: str) -> Store:
+        store = self.describe(tenant, secret)
+
+        def make() -> None:
+            if not self._objects.bucket_exists(self._bucket):
+                self._objects.make_bucket(self._bucket, self._region)
+            self._admin.policy_add(store.key_id, policy=_policy(self._bucket, store.prefix))
+            self._admin.user_add(store.key_id, secret)
+            self._admin.policy_set(store.key_id, user=store.key_id)
+
+        await self._run(make)
+        return store
+
+    async def revoke(self, tenant: str) -> None:
+        """Every key ever made for the tenant goes, also those from before the admin's own secret was changed."""
+        ours = re.compile(rf"iht-{re.escape(tenant)}-[0-9a-f]{{16}}")
+
+        def remove() -> None:
+            for name in filter(ours.fullmatch, json.loads(self._admin.user_list())):
+                self._absent_is_fine(self._admin.user_remove, name)
+            for name in filter(ours.fullmatch, json.loads(self._admin.policy_list())):
+                self._absent_is_fine(self._admin.policy_remove, name)
+
+        await self._run(remove)
+
+    async def empty(self, tenant: str) -> None:
+        def remove() -> None:
+            if not self._objects.bucket_exists(self._bucket):
+                return
+            found = self._objects.list_objects(self._bucket, f"{tenant}/", recursive=True, include_version=True)
+            doomed = (DeleteObject(item.object_name, item.version_id) for item in found if item.object_name)
+            for problem in self._objects.remove_objects(self._bucket, doomed):
+                raise BackendRefused(f"Store '{self._name}' did not delete an object ({problem.code}).")
+
+        await self._run(remove, within=_EMPTY_TIMEOUT)
+
+    async def check(self) -> None:
+        await self._run(self._objects.bucket_exists, self._bucket)
+
+    def _key_id(self, tenant: str) -> str:
+        """Stable, and not to be guessed: on some servers the id of a key alone is worth something to an attacker."""
+        return f"iht-{tenant}-{hmac.new(self._salt, tenant.encode(), hashlib.sha256).hexdigest()[:16]}"
+
+    @staticmethod
+    def _absent_is_fine(call: Callable[[str], object], name: str) -> None:
+        try:
+            call(name)
+        except MinioAdminException as error:
+            if _code(error) not in _ABSENT:
+                raise
+
+    async def _run(self, call: Callable[..., _T], *args: object, within: float = _TIMEOUT) -> _T:
+        try:
+            async with asyncio.timeout(within):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+        except (S3Error, MinioAdminException) as error:
+            raise BackendRefused(
+                f"Store '{self._name}' refused a step ({_code(error)}). "
+                "Check that the operator's key is an admin key; this is tried again."
+            ) from error
+        except (MinioException, HTTPError, OSError, TimeoutError) as error:
+            raise BackendDown(
+                f"Store '{self._name}' does not answer. Check the server and the endpoint in the operator's settings; "
+                "this is tried again."
+            ) from error
+
+
+class FilesystemBackend:
+    """A `StoreBackend` in a folder of this machine. There are no keys: what protects a tenant is its folder's mode."""
+
+    def __init__(self, root: Path, *, name: str = "default") -> None:
+        self._root, self._name = root, name
+
+    def describe(self, tenant: str, secret: str) -> Store:  # noqa: ARG002 - a folder has no key
+        config = {"STORE_KIND": "filesystem", "STORE_ROOT": str(self._folder(tenant))}
+        return Store(backend=self._name, bucket="", prefix=f"{tenant}/", key_id="", config=config, secret={})
+
+    async def ensure(self, tenant: str, secret: str) -> Store:
+        def make() -> None:
+            self._folder(tenant).mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder(tenant).chmod(0o700)
+
+        await self._run(make)
+        return self.describe(tenant, secret)
+
+    async def revoke(self, tenant: str) -> None:
+        """Nothing to do: the processes that could read the folder are gone before this is called."""
+
+    async def empty(self, tenant: str) -> None:
+        def remove() -> None:
+            if self._folder(tenant).exists():
+                shutil.rmtree(self._folder(tenant))
+
+        await self._run(remove)
+
+    async def check(self) -> None:
+        await self._run(lambda: self._root.mkdir(mode=0o700, parents=True, exist_ok=True))
+
+    def _folder(self, tenant: str) -> Path:
+        folder = self._root / tenant
+        if folder.parent != self._root or tenant in {"", ".", ".."}:
+            raise BackendRefused(f"{tenant!r} cannot name a folder of store '{self._name}'.")
+        return folder
+
+    async def _run(self, call: Callable[[], object]) -> None:
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                await asyncio.to_thread(call)
+        except (OSError, TimeoutError) as error:
+            raise BackendDown(
+                f"The folder of store '{self._name}' cannot be written. Check that it exists, its mode and free space."
+            ) from error
+
+
+def _policy(bucket: str, prefix: str) -> dict[str, Any]:
+    """Rights below one prefix (AWS policy language, version 2012-10-17), and listing of nothing else."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": [
+                    "s3:GetObject",
+                    "s3:PutObject",
+                    "s3:DeleteObject",
+                    "s3:AbortMultipartUpload",
+                    "s3:ListMultipartUploadParts",
+                ],
+                "Resource": [f"arn:aws:s3:::{bucket}/{prefix}*"],
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:ListBucket"],
+                "Resource": [f"arn:aws:s3:::{bucket}"],
+                "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
+            },
+        ],
+    }
+
+
+def _code(error: S3Error | MinioAdminException) -> str:
+    """The server's own word for the refusal; the rest of its answer may quote what was sent."""
+    if isinstance(error, S3Error):
+        return error.code or "unknown"
+    try:
+        return str(json.loads(error._body)["Code"])  # noqa: SLF001 - the client has no public way to it
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"HTTP {error._code}"  # noqa: SLF001

@@ -1,0 +1,85 @@
+"""The tenants themselves, as last heard of: which ones there are, and which news about them matters."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from imghost_operator.platform import Object
+from imghost_operator.workqueue import Priority
+
+_OF_PEOPLE = ("labels", "annotations", "finalizers", "deletionTimestamp", "generation", "uid")
+
+
+class Tenants:
+    """Every `ImageHostTenant` by name. `changed(name, priority)` is called when one should be looked at."""
+
+    def __init__(self, changed: Callable[[str, Priority], None], gone: Callable[[str], None]) -> None:
+        self._changed, self._gone = changed, gone
+        self._bodies: dict[str, Object] = {}
+        self._behind: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._bodies)
+
+    def get(self, name: str) -> Object | None:
+        """The tenant as last heard of."""
+        return self._bodies.get(name)
+
+    def names(self, where: Callable[[Object], bool] = lambda _: True) -> list[str]:
+        """The names of all tenants that satisfy a condition."""
+        return [name for name, body in self._bodies.items() if where(body)]
+
+    def put(self, body: Mapping[str, Any], *, own: bool = False) -> None:
+        """Take note of a tenant; `own` when this process has just written it, which is no news."""
+        new = _plain(body)
+        name = new["metadata"]["name"]
+        old = self._bodies.get(name)
+        if old is not None and _version(new) <= _version(old) and new["metadata"]["uid"] == old["metadata"]["uid"]:
+            return
+        self._bodies[name] = new
+        if own:
+            return
+        if old is None or _people_changed(old, new):
+            self._changed(name, Priority.USER)
+        elif old.get("status") != new.get("status"):
+            self._changed(name, Priority.DRIFT)
+
+    def remove(self, name: str, uid: str | None = None) -> None:
+        """The tenant (with this uid, when given) is no more."""
+        known = self._bodies.get(name)
+        if known is not None and uid in {None, known["metadata"]["uid"]}:
+            del self._bodies[name]
+            self._gone(name)
+
+    def compare(self, listed: Iterable[Object]) -> list[str]:
+        """Hold what is known against a list of the server's.
+
+        Tenants that are not in it are removed: their DELETED event was missed. Returns the names whose version in the
+        list was ahead of what is known this time and the last: news of them does not arrive.
+        """
+        found = {item["metadata"]["name"]: item["metadata"] for item in listed}
+        for name, body in list(self._bodies.items()):
+            if found.get(name, {}).get("uid") != body["metadata"]["uid"]:
+                self.remove(name)
+        behind = {
+            name: item["resourceVersion"]
+            for name, item in found.items()
+            if name not in self._bodies or int(item["resourceVersion"]) > _version(self._bodies[name])
+        }
+        missed = [name for name, version in behind.items() if self._behind.get(name) == version]
+        self._behind = behind
+        return missed
+
+
+def _plain(body: Mapping[str, Any]) -> Object:
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return {**body, "metadata": metadata}
+
+
+def _people_changed(old: Object, new: Object) -> bool:
+    return old.get("spec") != new.get("spec") or any(
+        old["metadata"].get(part) != new["metadata"].get(part) for part in _OF_PEOPLE
+    )
+
+
+def _version(body: Object) -> int:
+    return int(body["metadata"]["resourceVersion"])
