@@ -21,7 +21,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _install(folder: Path, version: str, *names: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (folder / name).write_text(f"#!/bin/sh\necho "{version}"\n")
+        (folder / name).write_text(f"#!/bin/sh\necho '{version}'\n")
         (folder / name).chmod(0o755)
 
 
@@ -84,9 +84,7 @@ def test_a_build_that_fails_leaves_nothing_half_made(cache: Path, tmp_path: Path
         '#!/bin/sh\n[ "$1" = env ] && echo go1.99.0 && exit\necho "modules cannot be reached" >&2\nexit 1\n'
     )
     (tmp_path / "bin" / "go").chmod(0o755)
-    with pytest.raises(
-        ProgramMissing, match=r"(?s)building MinIO .* failed.*cannot be reached.*put it on PATH"
-    ):
+    with pytest.raises(ProgramMissing, match=r"(?s)building MinIO .* failed.*cannot be reached.*put it on PATH"):
         programs.minio()
     assert [path.name for path in (cache / "imghost" / "programs").iterdir()] == ["minio-2026-02-12.lock"]
 
