@@ -1,0 +1,1 @@
+"""Who is calling: registration, sign-in, tokens, and the check every credential goes through."""

@@ -1,0 +1,1 @@
+"""The database: its tables, the way to them and the migrations."""

@@ -1,0 +1,1 @@
+"""Uploading, listing and deleting pictures, within the plan's limits."""

@@ -1,0 +1,30 @@
+"""Every metric of this process beside the HTTP ones."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+_BYTES = tuple(1024 * 4**step for step in range(1, 9))  # 4 KiB to 64 MiB
+
+
+class ApiMetrics:
+    """Uploads, refusals by limit, and background jobs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.uploads = Counter(
+            "imghost_uploads_total",
+            "Uploads by outcome: stored, replayed, or the code of the problem",
+            ["outcome"],
+            registry=registry,
+        )
+        self.upload_bytes = Histogram(
+            "imghost_upload_size_bytes", "Bytes of the originals stored", buckets=_BYTES, registry=registry
+        )
+        self.upload_seconds = Histogram(
+            "imghost_upload_duration_seconds", "From the first byte to the acknowledgement", registry=registry
+        )
+        self.refusals = Counter(
+            "imghost_quota_refusals_total", "Uploads refused by a limit of the plan", ["limit"], registry=registry
+        )
+        self.jobs = Counter("imghost_jobs_total", "Background jobs run", ["job", "outcome"], registry=registry)
+        self.orphans = Counter(
+            "imghost_orphans_removed_total", "Images' objects removed because no row knew them", registry=registry
+        )

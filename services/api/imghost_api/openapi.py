@@ -1,0 +1,97 @@
+"""What the routes say of themselves in the OpenAPI document."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from imghost_core.problems import MEDIA_TYPE
+
+JSON_BYTES = 64 * 1024  # no JSON body of ours comes near
+_SCHEMA = "#/components/schemas/Problem"
+_MEANING = {
+    400: "The request is malformed; `errors` names the fields",
+    401: "No credential, or one that is wrong, revoked or expired",
+    402: "The plan's storage is used up",
+    403: "The account is blocked or the workspace suspended",
+    404: "There is no such thing, or it is somebody else's",
+    408: "The body came too slowly",
+    409: "It collides with something that exists or runs",
+    413: "The body is too large",
+    415: "The bytes are not an image of a format we host",
+    422: "The content was refused; `code` says why",
+    429: "An hourly or daily limit is reached; `Retry-After` says when it ends",
+    503: "A part is out of reach or overloaded; try again after `Retry-After`",
+}
+PROBLEM = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem document; `success` and `message` are there for older clients.",
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id", "errors", "success", "message"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What happened, why, and what to do"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "description": "Stable and machine-readable"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+        "success": {"type": "boolean", "const": False},
+        "message": {"type": "string"},
+    },
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that may end in these problems."""
+    return {
+        status: {"description": _MEANING[status], "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMA}}}}
+        for status in statuses
+    }
+
+
+def alias(router: APIRouter, path: str, *, of: str, method: str) -> None:
+    """Mount the handler of `of` under `path` too, marked as an alias."""
+    for route in list(router.routes):
+        if isinstance(route, APIRoute) and route.path == of and method in (route.methods or ()):
+            router.add_api_route(
+                path,
+                route.endpoint,
+                methods=[method],
+                status_code=route.status_code,
+                operation_id=f"{route.operation_id}_alias{path.replace('/', '_').translate(_BRACES)}",
+                summary=route.summary,
+                description=f"Alias of `{method} {of}`.",
+                responses=route.responses,
+                openapi_extra={**(route.openapi_extra or {}), "x-alias-of": of},
+                max_body_size=JSON_BYTES if route.body_field else None,
+            )
+            return
+    raise LookupError(f"no route {method} {of} to be aliased")
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with our problem documents in place of the framework's validation errors."""
+    if app.openapi_schema is None:
+        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        for path in made["paths"].values():
+            for operation in path.values():
+                if MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
+                    operation["responses"].pop("422", None)
+        schemas = made["components"]["schemas"]
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        schemas["Problem"] = PROBLEM
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+_BRACES = str.maketrans({"{": "", "}": "", ".": "_", "-": "_"})

@@ -1,0 +1,1 @@
+"""What is done in the background: objects of deleted pictures, orphans, counters, expired rows."""
