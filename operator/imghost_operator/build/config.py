@@ -8,6 +8,8 @@ from imghost_operator.platform import Object
 
 HTTP_PORT, OPS_PORT = 8080, 9090
 DRAIN_SECONDS = 25
+PARALLEL_UPLOADS = 20
+"""Uploads that one api pod takes at once; its /tmp has room for as many."""
 
 
 def configs(owner: Owner, spec: Spec, facts: Facts) -> list[Object]:
@@ -48,6 +50,7 @@ def _api(spec: Spec, facts: Facts) -> dict[str, str]:
         **public_urls(spec, facts),
         "IMAGING_URL": facts.endpoints["internal"],
         "MAX_UPLOAD_BYTES": str(quantity.whole(spec.imaging.limits.max_input_bytes)),
+        "UPLOAD_CONCURRENCY": str(PARALLEL_UPLOADS),
     }
 
 

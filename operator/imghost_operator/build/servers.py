@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from imghost_operator import quantity
-from imghost_operator.build.config import DRAIN_SECONDS
+from imghost_operator.build.config import DRAIN_SECONDS, PARALLEL_UPLOADS
 from imghost_operator.build.meta import Owner
 from imghost_operator.build.pods import pod, server_container, template_metadata
 from imghost_operator.crd.spec import Spec, Workload
@@ -13,17 +13,17 @@ from imghost_operator.platform import Object
 _PRE_STOP_SECONDS = 5
 _SLACK_SECONDS = 5
 _SPREAD_OVER = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
-_PARALLEL_UPLOADS = 20
-_GIGABYTE = 1024**3
+_MEBIBYTE = 1024**2
+_SPARE_MEBIBYTES = 64
 
 
 def api(owner: Owner, spec: Spec, config: Object, facts: Facts) -> Object:
     """The api; uploads pass through its /tmp."""
-    spool = max(_GIGABYTE, _PARALLEL_UPLOADS * quantity.whole(spec.imaging.limits.max_input_bytes))
+    spool = PARALLEL_UPLOADS * quantity.whole(spec.imaging.limits.max_input_bytes)
     main = server_container("api", spec.api, facts.release.api_image, facts, ["imghost", "api-server"])
     template = {
         "metadata": template_metadata(owner, "api", spec, config, facts),
-        "spec": pod("api", main, quantity.canonical(f"{-(-spool // 1024)}Ki")),
+        "spec": pod("api", main, quantity.canonical(f"{spool // _MEBIBYTE + _SPARE_MEBIBYTES}Mi")),
     }
     return _deployment(owner, "api", spec.api, template)
 

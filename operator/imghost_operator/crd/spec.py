@@ -44,6 +44,7 @@ RESERVED_ENV = (
     "STORE_KIND",
     "STORE_ROOT",
     "TENANT",
+    "UPLOAD_CONCURRENCY",
     "UPLOAD_SERVER_URL",
     "VIEW_SERVER_URL",
     "VIPS_BLOCK_UNTRUSTED",
@@ -230,15 +231,15 @@ class Limits(Part):
     """Which uploads are accepted."""
 
     max_pixels: int = Field(
-        75_000_000,
+        100_000_000,
         ge=1,
         le=1_000_000_000,
-        description="Largest picture, in pixels over all its frames' area.",
+        description="Largest picture: width x height x frames.",
         json_schema_extra={"format": "int64"},
     )
     max_input_bytes: Bytes = Field("50Mi", description="Largest file.")
     max_frames: int = Field(
-        200, ge=1, le=5_000, description="Most frames of an animation.", json_schema_extra={"format": "int32"}
+        300, ge=1, le=5_000, description="Most frames of an animation.", json_schema_extra={"format": "int32"}
     )
     concurrency: int = Field(
         2,

@@ -1,0 +1,98 @@
+"""Tenants and what surrounds them, for tests of the operator's pure half."""
+
+from typing import Any
+
+from imghost_operator import admission, build
+from imghost_operator.crd import Spec
+from imghost_operator.facts import Database, Facts, Release, Signing, Store
+from imghost_operator.platform import Key, Object
+
+UID = "7d3f0f1e-2f0a-4c8a-9a53-3c8f6c2d9b10"
+ENFORCED = frozenset({"Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange", "PodDisruptionBudget"})
+
+S3 = Store(
+    backend="default",
+    bucket="pictures",
+    prefix="demo/",
+    key_id="demo-key",
+    config={
+        "STORE_KIND": "s3",
+        "S3_ENDPOINT": "http://minio.storage.svc:9000",
+        "S3_REGION": "us-east-1",
+        "S3_BUCKET": "pictures",
+        "S3_PREFIX": "demo/",
+    },
+    secret={"S3_ACCESS_KEY_ID": "demo-key", "S3_SECRET_ACCESS_KEY": "canary-store-secret"},
+)
+FILES = Store(
+    backend="default",
+    bucket="",
+    prefix="demo/",
+    key_id="",
+    config={"STORE_KIND": "filesystem", "STORE_ROOT": "/var/lib/pictures/demo"},
+    secret={},
+)
+
+
+def tenant(name: str = "demo", generation: int = 1, **spec: Any) -> Object:
+    """A tenant as the cluster stores it, defaults written out."""
+    manifest = {
+        "apiVersion": "imghost.dev/v1",
+        "kind": "ImageHostTenant",
+        "metadata": {"name": name, "uid": UID, "generation": generation},
+        "spec": spec,
+    }
+    return admission.with_defaults(manifest)
+
+
+def spec_of(**spec: Any) -> Spec:
+    """A spec with defaults."""
+    return Spec.model_validate(tenant(**spec)["spec"])
+
+
+def facts(
+    store: Store = S3,
+    database_host: str = "postgres.databases.svc:5432",
+    database_networks: tuple[str, ...] = (),
+    version: str = "1.2.3",
+    api_password: str = "canary-api-password",
+) -> Facts:
+    """Facts of the tenant demo; every secret in them starts with "canary"."""
+    passwords = {"owner": "canary-owner-password", "api": api_password, "imaging": "canary-imaging-password"}
+    return Facts(
+        release=Release(version=version, api_image="imghost-api:1", imaging_image="imghost-imaging:1"),
+        signing=Signing(
+            jwt_private_key="canary-private-key",
+            api_key_pepper="canary-pepper-of-at-least-32-characters",
+            internal_token="canary-token-of-at-least-32-characters",
+        ),
+        database=Database(
+            instance="default",
+            name="imghost_demo",
+            roles={role: f"imghost_demo_{role}" for role in passwords},
+            urls={
+                role: f"postgresql://imghost_demo_{role}:{password}@{database_host}/imghost_demo"
+                for role, password in passwords.items()
+            },
+            networks=database_networks,
+        ),
+        store=store,
+        endpoints={
+            "auth": "http://api.imghost-demo.svc:5001",
+            "upload": "http://api.imghost-demo.svc:5002",
+            "view": "http://imaging.imghost-demo.svc:5003",
+            "internal": "http://imaging.imghost-demo.svc:9090",
+        },
+    )
+
+
+def objects(name: str = "demo", given: Facts | None = None, **spec: Any) -> dict[Key, Object]:
+    """What is built for a tenant, by key."""
+    built = build.desired(name, UID, spec_of(**spec), given or facts())
+    return {Key.of(obj): obj for obj in built}
+
+
+def only(made: dict[Key, Object], kind: str, name: str) -> Object:
+    """The one object of a kind with a name."""
+    (found,) = [obj for key, obj in made.items() if (key.kind, key.name) == (kind, name)]
+    return found
