@@ -25,20 +25,20 @@ class Pair:
 class Authority:
     """Signs certificates into a folder; `certificate` is the file others trust."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, lifetime: timedelta = LIFETIME) -> None:
+        self._folder, self._lifetime = folder, lifetime
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("imghost-test")
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        signed = _builder(self._name, self._name, self._key).add_extension(constraints, critical=True)
+        signed = _builder(self._name, self._name, self._key, lifetime).add_extension(constraints, critical=True)
         self.certificate = folder / "ca.crt"
         self.certificate.write_bytes(_pem(signed.sign(self._key, hashes.SHA256())))
 
-    def server(self, names: Sequence[str], addresses: Sequence[str]) -> Pair:
-        """A certificate for a server that is reached by these names and IP addresses."""
+    def server(self, names: Sequence[str], addresses: Sequence[str], file: str = "server") -> Pair:
+        """A certificate for a server that is reached by these names and IP addresses; `file` tells servers apart."""
         reached = [x509.DNSName(name) for name in names]
         numbers = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-        return self._sign("server", _name("server"), ExtendedKeyUsageOID.SERVER_AUTH, [*reached, *numbers])
+        return self._sign(file, _name(file), ExtendedKeyUsageOID.SERVER_AUTH, [*reached, *numbers])
 
     def client(self, user: str, groups: Sequence[str] = ()) -> Pair:
         """A certificate that Kubernetes takes as this user in these groups."""
@@ -48,7 +48,9 @@ class Authority:
         self, file: str, subject: x509.Name, usage: x509.ObjectIdentifier, names: Sequence[x509.GeneralName]
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(subject, self._name, key).add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        builder = _builder(subject, self._name, key, self._lifetime).add_extension(
+            x509.ExtendedKeyUsage([usage]), critical=False
+        )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         pair = Pair(self._folder / f"{file}.crt", self._folder / f"{file}.key")
@@ -72,7 +74,9 @@ def _name(common: str, organizations: Sequence[str] = ()) -> x509.Name:
     return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: timedelta
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -81,7 +85,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(now + lifetime)
     )
 
 
