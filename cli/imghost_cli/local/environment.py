@@ -10,6 +10,12 @@ from imghost_operator.platform import Object
 Lookup = Callable[[str, str], Object | None]
 """The object of this kind and name in the pod's namespace, or None."""
 
+_KINDS = {
+    "secretRef": "Secret",
+    "secretKeyRef": "Secret",
+    "configMapRef": "ConfigMap",
+    "configMapKeyRef": "ConfigMap",
+}
 _REFERENCE = re.compile(r"\$(?:\$|\(([A-Za-z_][A-Za-z0-9_.-]*)\))")
 
 
@@ -72,4 +78,4 @@ def _data(kind: str, reference: Object, lookup: Lookup) -> dict[str, str]:
     data: dict[str, str] = found.get("data", {})
     if kind == "Secret":
         data = {name: base64.b64decode(value).decode() for name, value in data.items()}
-    return data | found.get("stringData", {})
+    return data

@@ -27,6 +27,7 @@ _SETTINGS = {
     "min_wal_size": "32MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "log_checkpoints": "off",
     "log_timezone": "UTC",
     "log_line_prefix": "%m ",
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from imghost_operator.platform import Object
@@ -31,7 +32,7 @@ class Health:
     async def _started(self, probe: Object) -> bool:
         try:
             async with asyncio.timeout(_budget(probe)):
-                while not await self._succeeds(probe):
+                while not await self._succeeds(probe):  # noqa: ASYNC110 - a probe is polling
                     await asyncio.sleep(_EAGER)
         except TimeoutError:
             return False
@@ -50,7 +51,8 @@ class Health:
     async def _liveness(self) -> str:
         probe, failures = self._container.get("livenessProbe"), 0
         if probe is None:
-            await asyncio.Event().wait()
+            forever: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            return await forever
         while failures < probe.get("failureThreshold", 3):
             await asyncio.sleep(_period(probe))
             failures = 0 if await self._succeeds(probe) else failures + 1
@@ -65,7 +67,8 @@ class Health:
         get = probe["httpGet"]
         try:
             async with asyncio.timeout(probe.get("timeoutSeconds", 1)):
-                return 200 <= await _status(self._address, self._port(get["port"]), get.get("path", "/")) < 400
+                status = await _status(self._address, self._port(get["port"]), get.get("path", "/"))
+                return HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST
         except (OSError, TimeoutError, ValueError):
             return False
 

@@ -3,9 +3,9 @@
 import asyncio
 import itertools
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from imghost_cli.errors import CliError
 from imghost_cli.local.addresses import listening
@@ -70,8 +70,8 @@ class Services:
         self._state.write(_PORTS, dict(self._remembered))
         return listener
 
-    def _start(self, work: "asyncio.Future[None] | object") -> None:
-        task = asyncio.create_task(work)  # type: ignore[arg-type]
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

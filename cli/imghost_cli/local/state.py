@@ -12,8 +12,6 @@ from typing import Any
 from imghost_cli.errors import CliError
 from imghost_cli.local import pginstall
 
-DEFAULT = Path(".imghost")
-
 
 class AlreadyRunning(CliError):
     """Another `imghost up` holds this state folder."""
@@ -70,8 +68,8 @@ class State:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise AlreadyRunning(
-                    f"imghost already runs in {self.root} (process {file.read().strip()}). See `imghost status`, end it "
-                    "with `imghost down`, or use another folder: --state FOLDER."
+                    f"imghost already runs in {self.root} (process {file.read().strip()}). See `imghost status`, end "
+                    "it with `imghost down`, or use another folder: --state FOLDER."
                 ) from None
             file.truncate()
             file.write(str(os.getpid()))
@@ -89,6 +87,10 @@ class State:
         except FileNotFoundError:
             pass
         return None
+
+    def is_ours(self) -> bool:
+        """Whether this folder was made by `create`, and may be removed."""
+        return (self.root / ".gitignore").exists() and self.logs.is_dir()
 
     def remove(self) -> None:
         """Delete everything: database, pictures, keys, logs."""

@@ -1,0 +1,77 @@
+"""What an `up` tells of itself: one document in the state folder, which `status`, `--detach` and the screen read."""
+
+from typing import Any, TypedDict, cast
+
+from imghost_cli.local.platform import LocalPlatform
+from imghost_cli.local.state import State
+from imghost_operator import build
+from imghost_operator.build.services import PORTS
+from imghost_operator.platform import Object
+
+NAME = "status.json"
+
+
+class Report(TypedDict, total=False):
+    """`phase` is what is being done now, for people; `problem` what was refused last, until it is put right."""
+
+    pid: int
+    manifest: str
+    phase: str
+    problem: str
+    ready: bool
+    postgres: dict[str, Any]
+    tenants: list[dict[str, Any]]
+
+
+def tenant_report(platform: LocalPlatform, tenant: Object, demo: dict[str, Any]) -> dict[str, Any]:
+    """One tenant: is it ready, where is it, what runs for it. `demo` has its first user, key and picture, if made."""
+    name = tenant["metadata"]["name"]
+    namespace = build.namespace_of(name)
+    return {
+        "name": name,
+        "ready": is_ready(tenant) and bool(demo),
+        "urls": urls(platform, name),
+        "key": demo.get("key"),
+        "account": {part: demo[part] for part in ("email", "username", "password") if part in demo},
+        "picture": demo.get("image"),
+        "conditions": tenant.get("status", {}).get("conditions", []),
+        "pods": [
+            {
+                "name": pod.name,
+                "workload": workload,
+                "pid": pod.pid,
+                "address": pod.address,
+                "ready": pod.ready,
+                "restarts": pod.restarts,
+                "message": pod.message,
+            }
+            for workload, pod in platform.pods(namespace)
+        ],
+    }
+
+
+def urls(platform: LocalPlatform, tenant: str) -> dict[str, str]:
+    """Base URLs of the tenant's public ports, and of the API's documentation."""
+    namespace = build.namespace_of(tenant)
+    found = {
+        port: platform.endpoint(namespace, service, port, number)
+        for service, ports in PORTS.items()
+        for port, (number, target) in ports.items()
+        if target == "http"
+    }
+    return {**found, "docs": f"{found['auth']}/docs"}
+
+
+def is_ready(tenant: Object) -> bool:
+    """Whether the operator calls its current generation Ready."""
+    status = tenant.get("status", {})
+    conditions: list[dict[str, Any]] = status.get("conditions", [])
+    generation = tenant.get("metadata", {}).get("generation")
+    return any(
+        it["type"] == "Ready" and it["status"] == "True" and it["observedGeneration"] == generation for it in conditions
+    )
+
+
+def read(state: State) -> Report:
+    """The last report; empty before the first."""
+    return cast("Report", state.read(NAME))
