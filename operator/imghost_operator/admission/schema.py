@@ -54,7 +54,6 @@ def _check(value: Any, schema: Object, path: str) -> Iterator[Error]:
             f'Invalid value: "{found}": {path} in body must be of type {",".join(wanted)}: "{found}"',
             blocks_rules=True,
         )
-        return
     yield from _check_enum(value, schema, path)
     if isinstance(value, str):
         yield from _check_string(value, schema, path)
@@ -62,7 +61,7 @@ def _check(value: Any, schema: Object, path: str) -> Iterator[Error]:
         yield from _check_list(value, schema, path)
     elif isinstance(value, Mapping):
         yield from _check_object(value, schema, path)
-    elif not isinstance(value, bool):
+    elif isinstance(value, int | float) and not isinstance(value, bool):
         yield from _check_number(value, schema, path)
 
 

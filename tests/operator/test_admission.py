@@ -1,0 +1,123 @@
+"""A manifest is judged here as the cluster judges it: the same words, the same defaults."""
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imghost_operator import admission, crd
+from support.kube import Kube
+from support.kubeapi import Answer, KubeApi
+from support.manifests import BAD, GOOD, manifest
+
+_STRICT = re.compile(r".*strict decoding error: (?P<fields>.*)", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def cluster(kube: Kube) -> Iterator[KubeApi]:
+    """A real API server that knows the resource."""
+    kube.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=crd.text())
+    kube.kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s")
+    api = KubeApi(kube)
+    yield api
+    api.close()
+
+
+def create(cluster: KubeApi, body: dict[str, Any]) -> Answer:
+    return cluster.request(
+        "POST", f"/apis/{crd.API_VERSION}/{crd.PLURAL}?dryRun=All&fieldValidation=Strict", copy.deepcopy(body)
+    )
+
+
+def words(answer: Answer) -> set[str]:
+    """What the server complains about, without what is said twice.
+
+    The scale subresource repeats complaints about replicas with a leading dot; a note tells that rules were left
+    unchecked; and rules on a malformed quantity fail in addition to the complaint about its form.
+    """
+    if found := _STRICT.fullmatch(answer.body["message"]):
+        return set(found["fields"].split(", "))
+    said = answer.messages
+    return {it for it in said if not it.startswith((".spec", "<nil>")) and "evaluating rule" not in it}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_refusals_are_worded_as_by_the_cluster(cluster: KubeApi, name: str) -> None:
+    """A manifest that breaks a rule gets the messages that the real API server gives."""
+    answer = create(cluster, BAD[name])
+    assert answer.status >= 400
+    assert set(admission.check(BAD[name])) == words(answer)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_defaults_are_those_of_the_cluster(cluster: KubeApi, name: str) -> None:
+    """A manifest that is fine here is fine there, and both write out the same defaults."""
+    assert admission.check(GOOD[name]) == []
+    answer = create(cluster, GOOD[name])
+    assert answer.status == 201, answer.body
+    assert admission.with_defaults(GOOD[name])["spec"] == answer.body["spec"]
+
+
+@pytest.mark.parametrize(
+    ("field", "spec"),
+    [
+        ("spec.storage.backendRef", {"storage": {"backendRef": "elsewhere"}}),
+        ("spec.database.instanceRef", {"database": {"instanceRef": "elsewhere"}}),
+    ],
+)
+def test_what_cannot_move_is_immutable(cluster: KubeApi, field: str, spec: dict[str, Any]) -> None:
+    """Store and database are chosen once: both judges refuse a change with the same words."""
+    name = f"fixed-{field.split('.')[1]}"
+    old, new = manifest(metadata={"name": name}), manifest(metadata={"name": name}, spec=spec)
+    assert cluster.create(old).status == 201
+    answer = cluster.apply(new, "&dryRun=All")
+    assert answer.status == 422
+    (message,) = admission.check(new, old)
+    assert {message} == words(answer)
+    assert message.startswith(f"{field}: ")
+    assert "immutable" in message
+    assert admission.check(new) == []
+
+
+def test_a_judgement_changes_nothing() -> None:
+    """Checking and defaulting leave the manifest as it was."""
+    for given_manifest in [*BAD.values(), *GOOD.values()]:
+        before = copy.deepcopy(given_manifest)
+        admission.check(given_manifest)
+        assert given_manifest == before
+
+
+@pytest.mark.parametrize("nonsense", [None, [], "text", 5, {}])
+def test_something_that_is_no_object_is_refused(nonsense: Any) -> None:
+    """Any YAML document gets an answer, not a crash."""
+    assert len(admission.check(nonsense)) == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(crd.Spec.model_json_schema()["properties"])), JSON, max_size=4),
+)
+def test_every_answer_is_a_list_of_lines(spec: dict[str, Any]) -> None:
+    """Whatever stands in the spec, it is either refused or a spec that the operator can read."""
+    written = manifest(spec=spec)
+    if not admission.check(written):
+        crd.Spec.model_validate(admission.with_defaults(written)["spec"])
+
+
+@pytest.mark.parametrize("sample", ["demo", "production", "throwaway"])
+def test_samples_are_accepted(cluster: KubeApi, pytestconfig: pytest.Config, sample: str) -> None:
+    """What we ship as an example is accepted by both."""
+    text = (pytestconfig.rootpath / "manifests" / "samples" / f"{sample}.yaml").read_text()
+    assert admission.check(yaml.safe_load(text)) == []
+    assert create(cluster, yaml.safe_load(text)).status == 201

@@ -1,0 +1,97 @@
+"""Manifests that the cluster refuses, each for its own reason, and some that it accepts."""
+
+from typing import Any
+
+
+def manifest(**members: Any) -> dict[str, Any]:
+    """A tenant's manifest as somebody would write it."""
+    return {"apiVersion": "imghost.dev/v1", "kind": "ImageHostTenant", "metadata": {"name": "t"}, **members}
+
+
+def _spec(**spec: Any) -> dict[str, Any]:
+    return manifest(spec=spec)
+
+
+def _api(**members: Any) -> dict[str, Any]:
+    return _spec(api=members)
+
+
+def _limits(**members: Any) -> dict[str, Any]:
+    return _spec(imaging={"limits": members})
+
+
+def _resources(requests: dict[str, Any], **limits: Any) -> dict[str, Any]:
+    return _api(resources={"requests": requests, "limits": limits})
+
+
+BAD: dict[str, dict[str, Any]] = {
+    "another kind": manifest(kind="Tenant"),
+    "another version": manifest(apiVersion="imghost.dev/v2"),
+    "no name": manifest(metadata={}),
+    "name too long": manifest(metadata={"name": "a" * 41}),
+    "name with dots": manifest(metadata={"name": "a.b"}),
+    "name in capitals": manifest(metadata={"name": "Demo"}),
+    "unknown metadata": manifest(metadata={"name": "t", "nmae": "x"}),
+    "unknown root member": manifest(bar=1),
+    "unknown field": _spec(foo=1, bar=2),
+    "unknown nested field": _api(env=[{"name": "A", "valueFrom": {}}]),
+    "pod template smuggled in": _api(podSpec={"hostNetwork": True}),
+    "spec as a list": manifest(spec=[]),
+    "text for a flag": _spec(paused="yes"),
+    "unknown policy": _spec(deletionPolicy="Destroy"),
+    "number for a policy": _spec(deletionPolicy=5),
+    "display name too long": _spec(displayName="x" * 64),
+    "too many replicas": _api(replicas=300),
+    "negative replicas": _api(replicas=-1),
+    "replicas in words": _api(replicas="two"),
+    "half a replica": _api(replicas=1.5),
+    "image with a space": _api(image="a b"),
+    "image as an option": _api(image="--privileged"),
+    "image on two lines": _api(image="a\nb"),
+    "empty image": _api(image=""),
+    "reserved variable": _api(env=[{"name": "DATABASE_URL", "value": "x"}]),
+    "reference in a variable": _spec(imaging={"env": [{"name": "A", "value": "$(DATABASE_URL)"}]}),
+    "variable without a name": _api(env=[{"value": "x"}]),
+    "variable with an empty name": _api(env=[{"name": ""}]),
+    "variable twice": _api(env=[{"name": "A"}, {"name": "A"}]),
+    "51 variables": _api(env=[{"name": f"A{number}"} for number in range(51)]),
+    "variable with a line break": _api(env=[{"name": "A\n"}]),
+    "variables as a map": _api(env={"A": "b"}),
+    "null among formats": _limits(formats=[None]),
+    "SVG": _limits(formats=["jpeg", "svg"]),
+    "format twice": _limits(formats=["jpeg", "png", "jpeg"]),
+    "no format": _limits(formats=[]),
+    "bytes with a space": _limits(maxInputBytes="50 MB"),
+    "negative bytes": _limits(maxInputBytes=-5),
+    "fraction above the limit": _api(replicas=250.5),
+    "absurd pixels": _limits(maxPixels=10**18),
+    "requests above limits": _resources({"memory": "2Gi"}),
+    "CPU above its limit": _resources({"cpu": 2}, cpu="1500m"),
+    "memory that is none": _resources({"memory": "lots"}),
+    "URL with a query": _spec(urls={"view": "https://a.example/?x=1"}),
+    "URL with a slash at the end": _spec(urls={"view": "https://a.example/"}),
+    "URL with a password": _spec(urls={"view": "https://me:secret@a.example"}),
+    "script as URL": _spec(urls={"cdn": "javascript:alert(1)"}),
+    "short URL": _spec(urls={"cdn": "x"}),
+    "URL on two lines": _spec(urls={"auth": "https://a.example\nX: y"}),
+    "reserved label": _spec(podMetadata={"labels": {"app.kubernetes.io/name": "x"}}),
+    "our own label": _spec(podMetadata={"labels": {"imghost.dev/tenant": "other"}}),
+    "label value with a space": _spec(podMetadata={"labels": {"a": "b c"}}),
+    "label key with a space": _spec(podMetadata={"labels": {"a b": "c"}}),
+    "reserved annotation": _spec(podMetadata={"annotations": {"seccomp.security.alpha.kubernetes.io/pod": "x"}}),
+    "21 labels": _spec(podMetadata={"labels": {f"k{number}": "" for number in range(21)}}),
+    "bad namespace": _spec(network={"ingressFrom": ["ok", "Bad_Name"]}),
+    "two mistakes": _spec(api={"replicas": 300}, deletionPolicy="x"),
+    "a mistake and a broken rule": _api(replicas=300, env=[{"name": "PORT", "value": "1"}]),
+}
+
+GOOD: dict[str, dict[str, Any]] = {
+    "nothing but a name": manifest(),
+    "longest name": manifest(metadata={"name": "a" * 40}, spec={}),
+    "nulls": manifest(spec={"api": {"replicas": None}, "urls": None, "podMetadata": {"labels": {"a": None}}}),
+    "numbers as quantities": _resources({"cpu": 1, "memory": 1048576}, cpu=2, memory="1G"),
+    "variables": _api(env=[{"name": "LOG_LEVEL", "value": "debug"}, {"name": "EMPTY"}], replicas=0),
+    "labels": _spec(podMetadata={"labels": {"team": "a", "example.com/x": ""}, "annotations": {"a/b": "c d"}}),
+    "AVIF": _limits(formats=["avif"], maxInputBytes="1.5Mi"),
+    "URLs": _spec(urls={"view": "http://localhost:5003", "cdn": "https://cdn.example.com/a/b"}),
+}
