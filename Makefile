@@ -64,7 +64,7 @@ clean: ## Delete .venv and all caches of this checkout; data of `make up` stays
 $(VENV)/.cli $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
 	@echo "Installing the Python packages of $< into $(VENV) (once, about a minute)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< | \
-	  awk '/^Collecting/ { printf "  %d packages found\r", ++n; fflush() } /^Installing/ { print "\n  unpacking"; fflush() }'
+	  awk '/^Collecting/ && ++n % 20 == 0 { print "  " n " packages"; fflush() } /^Installing/ { print "  unpacking"; fflush() }'
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
