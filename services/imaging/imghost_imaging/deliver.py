@@ -1,0 +1,94 @@
+"""Delivery: where the bytes of a picture or of one of its sizes come from."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from imghost_core import keys, logs
+from imghost_core.errors import NotFound, Unprocessable
+from imghost_core.keys import VariantName
+from imghost_core.objects import ObjectMissing, ObjectStore
+from imghost_imaging.catalog import Picture
+from imghost_imaging.conditions import Span
+from imghost_imaging.formats import VARIANT_MIME_TYPES
+from imghost_imaging.ingest import store_ladder
+from imghost_imaging.metrics import ImagingMetrics
+from imghost_imaging.render.renderer import Renderer
+from imghost_imaging.slots import Slots
+
+_log = logs.get("imghost.deliver")
+
+
+def no_such_picture() -> NotFound:
+    """The one answer for unknown, deleted, blocked and private pictures: it must not tell them apart."""
+    return NotFound("There is no public picture at this address. It may have been removed; check the link.")
+
+
+class Delivery:
+    """Originals streamed from the store, and sizes, which are made again when the store has lost one."""
+
+    def __init__(self, store: ObjectStore, slots: Slots, renderer: Renderer, metrics: ImagingMetrics) -> None:
+        self._store, self._slots, self._renderer, self._metrics = store, slots, renderer, metrics
+        self._flights: dict[str, asyncio.Task[bytes]] = {}
+
+    async def original(self, picture: Picture, span: Span) -> AsyncIterator[bytes]:
+        """The bytes of `span` of the original. Raises before the first of them, so that the status can still say so."""
+        key = keys.original(picture.workspace_id, picture.image_id, picture.sha256)
+        chunks = self._store.stream(key, start=span.start, length=span.length)
+        try:
+            first = await anext(chunks, b"")
+        except ObjectMissing:
+            _log.exception("the original is not in the store", image=str(picture.image_id))
+            raise no_such_picture() from None
+        return _resumed(first, chunks)
+
+    async def variant(self, picture: Picture, name: VariantName) -> bytes:
+        """The variant `name`, made again from the mezzanine or the original when it is not in the store."""
+        key = keys.variant(picture.workspace_id, picture.image_id, name, picture.variant_extension)
+        try:
+            return await self._store.get(key)
+        except ObjectMissing:
+            return await self._once(key, lambda: self._restore(picture, name, key))
+
+    async def _once(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
+        """One flight a key: whoever asks while a variant is being made waits for that one."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.ensure_future(make())
+            self._flights[key] = flight
+            flight.add_done_callback(lambda _done: self._flights.pop(key, None))
+        return await asyncio.shield(flight)
+
+    async def _restore(self, picture: Picture, name: VariantName, key: str) -> bytes:
+        async with self._slots.take():
+            body = await self._from_mezzanine(picture, name)
+            if body is None:
+                body = await self._from_original(picture, name)
+            else:
+                await self._store.put(key, body, content_type=VARIANT_MIME_TYPES[picture.variant_extension])
+        self._metrics.restored.inc()
+        _log.warning("lost variant made again", image=str(picture.image_id), variant=name)
+        return body
+
+    async def _from_mezzanine(self, picture: Picture, name: VariantName) -> bytes | None:
+        kind = picture.variant_extension
+        try:
+            mezzanine = await self._store.get(keys.mezzanine(picture.workspace_id, picture.image_id, kind))
+            return await self._slots.run(self._renderer.variant, mezzanine, name, kind)
+        except (ObjectMissing, Unprocessable):
+            return None
+
+    async def _from_original(self, picture: Picture, name: VariantName) -> bytes:
+        try:
+            data = await self._store.get(keys.original(picture.workspace_id, picture.image_id, picture.sha256))
+        except ObjectMissing:
+            _log.exception("the original is not in the store", image=str(picture.image_id))
+            raise no_such_picture() from None
+        rendered = await self._slots.run(self._renderer.judge, data)
+        await store_ladder(self._store, picture.workspace_id, picture.image_id, rendered.ladder)
+        return rendered.ladder.variants[name]
+
+
+async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk

@@ -1,0 +1,31 @@
+"""The one place that puts a name somebody chose into a header (RFC 6266 with the encoding of RFC 8187)."""
+
+import re
+import unicodedata
+from urllib.parse import quote
+
+_MAX_STEM = 120
+_UNSAFE = re.compile(r'[/\\:*?"<>|%;]')  # separators of paths, and what browsers or old servers trip over
+_ATTRIBUTE_CHARACTERS = "!#$&+-.^_`|~"  # RFC 8187, attr-char, beyond letters and digits
+_ALIASES = {"jpg": ("jpg", "jpeg", "jpe", "jfif")}
+
+
+def attachment(name: str, extension: str) -> str:
+    """The value of `Content-Disposition` that saves a picture under `name`, ending in what it really is."""
+    clean = safe_name(name, extension)
+    plain = clean.encode("ascii", "replace").decode().replace("?", "_")
+    if plain == clean:
+        return f'attachment; filename="{plain}"'
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(clean, safe=_ATTRIBUTE_CHARACTERS)}"
+
+
+def safe_name(name: str, extension: str) -> str:
+    """`name` without folders, control and direction characters, and with `extension` unless it has it already."""
+    base = unicodedata.normalize("NFC", name.encode("utf-8", "ignore").decode()).replace("\\", "/").rpartition("/")[2]
+    visible = "".join(
+        character for character in base if unicodedata.category(character)[0] not in "CZ" or character == " "
+    )
+    stem, dot, ending = _UNSAFE.sub("_", visible).strip(" .").rpartition(".")
+    if not dot or ending.lower() not in _ALIASES.get(extension, (extension,)):
+        stem, ending = stem + dot + ending, extension
+    return f"{stem.strip(' .')[:_MAX_STEM] or 'image'}.{ending}"

@@ -1,0 +1,63 @@
+"""The ops routes of this service: ingest, for api alone, and metrics."""
+
+import secrets
+
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from imghost_core import metrics
+from imghost_core.errors import InvalidRequest, TooLarge, Unauthorized, Unavailable
+from imghost_core.ingest import INGEST_PATH, IngestRequest
+from imghost_imaging.resources import Resources
+
+_MAX_BODY = 4096
+
+
+def routes(token: SecretStr, registry: CollectorRegistry) -> list[Route]:
+    """`POST /internal/ingest`, open to who holds `token`, and `GET /metrics`."""
+
+    async def ingest(request: Request) -> Response:
+        _check_token(request, token)
+        resources: Resources | None = getattr(request.app.state, "resources", None)
+        if resources is None:
+            raise Unavailable("The imaging service is still starting. Try again shortly.", retry_after=1)
+        done = await resources.ingest(_parse(await _body(request)))
+        return Response(done.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+    async def show_metrics(_request: Request) -> Response:
+        body, content_type = metrics.render(registry)
+        return Response(body, headers={"Content-Type": content_type})
+
+    return [Route(INGEST_PATH, ingest, methods=["POST"]), Route("/metrics", show_metrics)]
+
+
+def _check_token(request: Request, token: SecretStr) -> None:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    expected = token.get_secret_value().encode()
+    if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), expected):
+        raise Unauthorized(
+            "This path is for the api alone and needs its bearer token.", headers={"WWW-Authenticate": "Bearer"}
+        )
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BODY:
+            raise TooLarge(f"An ingest request has at most {_MAX_BODY} bytes; the picture itself goes to the store.")
+    return bytes(body)
+
+
+def _parse(body: bytes) -> IngestRequest:
+    try:
+        return IngestRequest.model_validate_json(body)
+    except ValidationError as error:
+        problems = [
+            {"field": ".".join(map(str, one["loc"])) or "body", "message": one["msg"]}
+            for one in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise InvalidRequest("The body is not an ingest request.", errors=problems) from error

@@ -1,0 +1,91 @@
+"""The imaging process, assembled: settings in, two apps out."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from imghost_core import logs, metrics, tracing
+from imghost_core.errors import Unavailable
+from imghost_core.metrics import HttpMetrics
+from imghost_core.settings import DatabaseSettings, StoreSettings
+from imghost_core.web import health, serve
+from imghost_core.web.middleware import RequestEnvelope
+from imghost_core.web.problems import add_handlers
+from imghost_imaging import internal, routes
+from imghost_imaging.metrics import ImagingMetrics
+from imghost_imaging.render import engine
+from imghost_imaging.render.engine import EngineUnfit
+from imghost_imaging.resources import Resources, open_resources
+from imghost_imaging.settings import ImagingSettings
+
+
+def create_apps(
+    settings: ImagingSettings, database: DatabaseSettings, store: StoreSettings
+) -> tuple[Starlette, Starlette]:
+    """The public and the ops app of one process; the public one's lifespan opens what both of them use.
+
+    Raises `EngineUnfit` when this libvips must not serve.
+    """
+    engine.start(settings.formats)
+    registry = metrics.new_registry()
+    measured, http = ImagingMetrics(registry), HttpMetrics(registry)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_resources(settings, database, store, measured) as resources:
+            app.state.resources = resources
+            yield
+
+    envelope = [Middleware(RequestEnvelope, metrics=http, quiet=health.QUIET)]
+    public, ops = Starlette(middleware=envelope, lifespan=lifespan), Starlette(middleware=envelope)
+    ops.state = public.state
+    probes = _probes(public)
+    public.router.routes = [*probes, *routes.routes()]
+    ops.router.routes = [*probes, *internal.routes(settings.internal_token, registry)]
+    for app in (public, ops):
+        add_handlers(app)
+    return public, ops
+
+
+def run() -> None:
+    """Serve until SIGTERM; settings come from the environment, and what is wrong with them is one line."""
+    try:
+        settings, database, store = ImagingSettings(), DatabaseSettings(), StoreSettings()
+    except ValidationError as error:
+        sys.exit(f"imaging-server: {_in_one_line(error)}")
+    logs.configure("imaging", level=settings.log_level, console=settings.log_format == "console")
+    stop_tracing = tracing.configure("imaging", settings)
+    try:
+        public, ops = create_apps(settings, database, store)
+        serve.run(public, ops, settings)
+    except EngineUnfit as error:
+        sys.exit(f"imaging-server: {error}")
+    finally:
+        stop_tracing()
+
+
+def _probes(public: Starlette) -> list[Route]:
+    def resources() -> Resources:
+        opened: Resources | None = getattr(public.state, "resources", None)
+        if opened is None:
+            raise Unavailable("Still starting.")
+        return opened
+
+    async def database() -> None:
+        await resources().catalog.check()
+
+    async def store() -> None:
+        await resources().store.check()
+
+    return health.routes("imaging", {"database": database, "store": store})
+
+
+def _in_one_line(error: ValidationError) -> str:
+    """Names and reasons only; a value could be a secret."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc'])).upper() or 'settings'}: {one['msg']}" for one in problems)

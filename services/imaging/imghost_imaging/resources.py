@@ -1,0 +1,59 @@
+"""What the imaging process holds while it runs: opened and closed in the public app's lifespan."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from imghost_core.database import create_engine
+from imghost_core.objects import ObjectStore, open_store
+from imghost_core.settings import DatabaseSettings, StoreSettings
+from imghost_imaging.catalog import Catalog
+from imghost_imaging.deliver import Delivery
+from imghost_imaging.ingest import Ingest
+from imghost_imaging.metrics import ImagingMetrics
+from imghost_imaging.render.limits import Limits
+from imghost_imaging.render.renderer import Renderer
+from imghost_imaging.settings import ImagingSettings
+from imghost_imaging.slots import Slots
+from imghost_imaging.views import ViewBuffer
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The process's parts, ready to use."""
+
+    catalog: Catalog
+    store: ObjectStore
+    delivery: Delivery
+    ingest: Ingest
+    views: ViewBuffer
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: ImagingSettings, database: DatabaseSettings, storage: StoreSettings, metrics: ImagingMetrics
+) -> AsyncIterator[Resources]:
+    """Connect lazily to database and store, and undo all of it at the end, views written first."""
+    connections = create_engine(database, application="imghost-imaging")
+    store = open_store(storage)
+    slots = Slots(settings.concurrency, settings.queue_per_slot, metrics, wait_seconds=settings.slot_wait_seconds)
+    limits = Limits(pixels=settings.max_pixels, frames=settings.max_frames)
+    renderer = Renderer(settings.formats, limits, metrics, seconds=settings.render_seconds)
+    catalog = Catalog(connections)
+    views = ViewBuffer(catalog.add_views, metrics)
+    writing = asyncio.create_task(views.run())
+    try:
+        yield Resources(
+            catalog,
+            store,
+            Delivery(store, slots, renderer, metrics),
+            Ingest(store, slots, renderer, metrics, max_bytes=settings.max_input_bytes),
+            views,
+        )
+    finally:
+        views.stop()
+        await writing
+        slots.close()
+        await store.close()
+        await connections.dispose()

@@ -1,0 +1,256 @@
+"""Ingest through the real ops app: verdicts, what is stored, and what is not."""
+
+import uuid
+
+import pytest
+
+from imghost_core.ingest import Ingested
+from imghost_core.keys import VARIANT_NAMES
+from imghost_core.settings import StoreSettings
+from support import likeness, pictures
+from support.imaging import Imaging, Tenant, running
+
+LADDER = {"mezzanine", *(f"variants/{name}" for name in VARIANT_NAMES)}
+
+
+async def refuse(imaging: Imaging, body: bytes, status: int, code: str) -> str:
+    """Ingest `body`, expect this refusal and that nothing was stored; returns the detail."""
+    request = await imaging.put(body)
+    answer = await imaging.ingest(request)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (status, code), problem
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert await imaging.stored_keys(request["image"]) == [f"original/{request['sha256']}"]
+    return str(problem["detail"])
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (pictures.photo(1920, 1440), ("jpeg", "image/jpeg", "jpg", "jpg", 1920, 1440, 1)),
+        (pictures.png(), ("png", "image/png", "png", "jpg", 320, 240, 1)),
+        (pictures.png(alpha=True), ("png", "image/png", "png", "webp", 320, 240, 1)),
+        (pictures.gif(6), ("gif", "image/gif", "gif", "webp", 160, 120, 6)),
+        (pictures.webp(1), ("webp", "image/webp", "webp", "jpg", 160, 120, 1)),
+        (pictures.webp(6), ("webp", "image/webp", "webp", "webp", 160, 120, 6)),
+        (pictures.exif_photo(6), ("jpeg", "image/jpeg", "jpg", "jpg", 480, 640, 1)),
+    ],
+    ids=["jpeg", "png", "png-alpha", "gif-animated", "webp", "webp-animated", "jpeg-turned"],
+)
+async def test_a_picture_is_recognised_and_its_sizes_are_stored(
+    imaging: Imaging, body: bytes, expected: tuple[object, ...]
+) -> None:
+    """The verdict comes from the content; mezzanine and four variants are in the store when it is given."""
+    request = await imaging.put(body)
+    answer = await imaging.ingest(request)
+    assert answer.status_code == 200, answer.text
+    found = Ingested.model_validate_json(answer.content)
+    assert tuple(found.model_dump(exclude={"variant_bytes"}).values()) == expected
+    stored = await imaging.stored_keys(request["image"])
+    ladder = {key.rpartition(".")[0] for key in stored if not key.startswith("original/")}
+    assert ladder == LADDER
+    assert all(key.endswith(f".{found.variant_extension}") for key in stored if not key.startswith("original/"))
+
+
+@pytest.mark.parametrize("name", sorted(pictures.strangers()))
+async def test_other_kinds_of_file_are_unsupported(imaging: Imaging, name: str) -> None:
+    """Whatever is not one of the hosted formats is 415, and the answer lists what to send instead."""
+    detail = await refuse(imaging, pictures.strangers()[name], 415, "unsupported_format")
+    assert "jpeg, png, gif, webp" in detail
+
+
+@pytest.mark.parametrize("body", [pictures.svg_external(), pictures.svg_xxe(), pictures.svg_laughs()])
+async def test_svg_is_refused_without_being_parsed(imaging: Imaging, body: bytes) -> None:
+    """SVG with a link to a server, an entity of a file, or a billion laughs is named and refused."""
+    assert "SVG" in await refuse(imaging, body, 415, "unsupported_format")
+
+
+async def test_a_format_that_is_off_is_refused(imaging: Imaging) -> None:
+    """AVIF is opt-in: by default a good AVIF is 415, and its loader stays shut."""
+    assert "AVIF" in await refuse(imaging, pictures.photo(64, 48, "avif"), 415, "unsupported_format")
+
+
+async def test_avif_is_taken_when_switched_on(tenant: Tenant, storage: StoreSettings) -> None:
+    """With AVIF in FORMATS it is hosted like the others."""
+    async with running(tenant, storage, formats="jpeg,avif") as service:
+        request = await service.put(pictures.photo(320, 240, "avif"))
+        assert (await service.ingest(request)).json()["format"] == "avif"
+
+
+TRUNCATED = {
+    "jpeg": pictures.photo(),
+    "jpeg-progressive": pictures.photo(interlace=True),
+    "png": pictures.png(),
+    "png-interlaced": pictures.png(interlace=True),
+    "gif": pictures.gif(),
+    "gif-animated": pictures.gif(8),
+    "webp": pictures.photo(format="webp"),
+    "webp-animated": pictures.webp(8),
+}
+
+
+@pytest.mark.parametrize("percent", [10, 50, 99])
+@pytest.mark.parametrize("name", TRUNCATED)
+async def test_truncated_files_are_corrupt(imaging: Imaging, name: str, percent: int) -> None:
+    """A file cut off after 10, 50 or 99 % is 422 corrupt_image, in every format."""
+    await refuse(imaging, pictures.truncated(TRUNCATED[name], percent), 422, "corrupt_image")
+
+
+@pytest.mark.parametrize("percent", [10, 50, 99])
+async def test_truncated_avif_is_corrupt(tenant: Tenant, storage: StoreSettings, percent: int) -> None:
+    """The same for AVIF where it is switched on."""
+    async with running(tenant, storage, formats="avif") as service:
+        await refuse(service, pictures.truncated(pictures.photo(format="avif"), percent), 422, "corrupt_image")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pictures.bomb_png(),
+        pictures.jpeg_claiming(),
+        pictures.gif_frames(1, 65535, 65535),
+        pictures.gif_frames(200, 1000, 1000),
+    ],
+    ids=["png-30000", "jpeg-64250", "gif-canvas", "gif-frames-times-pixels"],
+)
+async def test_bombs_are_refused_by_their_header(imaging: Imaging, body: bytes) -> None:
+    """Too many pixels, counted over all frames, is 422 with the numbers, before anything is decoded."""
+    detail = await refuse(imaging, body, 422, "too_many_pixels")
+    assert "100,000,000" in detail
+    assert await imaging.metric('imghost_imaging_render_seconds_count{op="ladder"}') == 0
+
+
+async def test_an_endless_animation_is_refused(imaging: Imaging) -> None:
+    """A GIF of 10,000 frames is 422 too_many_frames."""
+    assert "300" in await refuse(imaging, pictures.gif_frames(10_000), 422, "too_many_frames")
+
+
+async def test_a_long_webp_animation_is_refused(tenant: Tenant, storage: StoreSettings) -> None:
+    """The frame limit holds for WebP as well, and follows MAX_FRAMES."""
+    async with running(tenant, storage, max_frames=5) as service:
+        assert "5 frames" in await refuse(service, pictures.webp(6), 422, "too_many_frames")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pictures.polyglot_zip(),
+        pictures.polyglot_zip(comment=b"the comment of the archive"),
+        pictures.polyglot_zip(pictures.png()),
+        pictures.polyglot_gif_js(),
+        pictures.polyglot_png_php(),
+        pictures.polyglot_jpeg_html(),
+        pictures.polyglot_pdf(),
+    ],
+    ids=["jpeg-zip", "jpeg-zip-comment", "png-zip", "gif-js", "png-php", "jpeg-html", "jpeg-pdf"],
+)
+async def test_polyglots_are_refused(imaging: Imaging, body: bytes) -> None:
+    """A picture that is an archive, a script, a page or a document as well is 422 polyglot."""
+    await refuse(imaging, body, 422, "polyglot")
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"\n", b"GIF8"])
+async def test_tiny_files_are_not_pictures(imaging: Imaging, body: bytes) -> None:
+    """A byte or four are no picture."""
+    await refuse(imaging, body, 415, "unsupported_format")
+
+
+@pytest.mark.parametrize("body", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBPVP8 "])
+async def test_a_mere_signature_is_corrupt(imaging: Imaging, body: bytes) -> None:
+    """The first bytes of a format and nothing behind them are a damaged picture."""
+    await refuse(imaging, body, 422, "corrupt_image")
+
+
+async def test_large_files_are_refused_before_they_are_read(tenant: Tenant, storage: StoreSettings) -> None:
+    """More than MAX_INPUT_BYTES is 413 with both numbers."""
+    async with running(tenant, storage, max_input_bytes=1024 * 1024) as service:
+        detail = await refuse(service, b"\xff\xd8\xff" + b"\0" * 1024 * 1024, 413, "too_large")
+        assert "at most 1.0 MiB" in detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pictures.phone_photo(),
+        pictures.with_xmp(pictures.photo()),
+        pictures.cmyk(),
+        pictures.png16(),
+        pictures.grey(),
+        pictures.grey(format="png"),
+        pictures.broken_exif(),
+        pictures.broken_icc(),
+        pictures.broken_icc("png"),
+        pictures.photo(1, 4000, "png"),
+        pictures.photo(4000, 1),
+    ],
+    ids=["phone", "xmp", "cmyk", "16-bit", "grey", "grey-png", "exif", "icc", "icc-png", "column", "row"],
+)
+async def test_unusual_but_good_pictures_are_taken(imaging: Imaging, body: bytes) -> None:
+    """Phone photographs with films behind them, print colours, broken metadata: people have them, we host them."""
+    answer = await imaging.ingest(await imaging.put(body))
+    assert answer.status_code == 200, answer.text
+
+
+async def test_the_stored_bytes_must_be_the_announced_ones(imaging: Imaging) -> None:
+    """If the store holds other bytes than api hashed, nothing is made of them; sending again helps."""
+    request = await imaging.put(pictures.photo())
+    answer = await imaging.ingest(request | {"size": request["size"] + 1})
+    assert (answer.status_code, answer.json()["code"]) == (503, "original_differs")
+    assert await imaging.stored_keys(request["image"]) == [f"original/{request['sha256']}"]
+
+
+async def test_an_original_that_is_not_there(imaging: Imaging) -> None:
+    """Ingest of what was never stored is 404 object_missing."""
+    request = await imaging.put(pictures.photo())
+    answer = await imaging.ingest(request | {"image": str(uuid.uuid4())})
+    assert (answer.status_code, answer.json()["code"]) == (404, "object_missing")
+
+
+async def test_nothing_of_a_place_comes_out(imaging: Imaging) -> None:
+    """GPS, artist and all other EXIF are in the original alone, never in what is made of it."""
+    photo = pictures.with_exif(pictures.with_xmp(pictures.photo(1800, 1200)), orientation=6, gps=(48.2, 16.37))
+    request = await imaging.put(photo)
+    assert (await imaging.ingest(request)).status_code == 200
+    made = [key for key in await imaging.stored_keys(request["image"]) if not key.startswith("original/")]
+    assert len(made) == 5
+    for key in made:
+        body = await imaging.store.get(f"w/{request['workspace']}/{request['image']}/{key}")
+        assert not any(trace in body for trace in (b"Exif", b"xmpmeta", b"ICC_PROFILE", pictures.ARTIST.encode()))
+        assert likeness.pixels(body).shape[0] > likeness.pixels(body).shape[1]
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "test-token-of-the-internal-dooR"])
+async def test_the_internal_door_needs_its_token(imaging: Imaging, token: str) -> None:
+    """Without the right bearer token ingest is 401 and touches nothing."""
+    request = await imaging.put(pictures.photo())
+    answer = await imaging.ingest(request, token)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert len(await imaging.stored_keys(request["image"])) == 1
+
+
+async def test_the_internal_door_is_not_on_the_public_side(imaging: Imaging) -> None:
+    """Neither ingest nor metrics can be reached through the public listener."""
+    assert (await imaging.public.post("/internal/ingest")).status_code == 404
+    assert (await imaging.public.get("/metrics")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"", 400), (b"{", 400), (b"[]", 400), (b'{"workspace": 1}', 400), (b'{"a": "' + b"x" * 5000 + b'"}', 413)],
+)
+async def test_malformed_ingest_requests(imaging: Imaging, body: bytes, status: int) -> None:
+    """A body that is no ingest request is refused without echoing it; an oversized one is not even read."""
+    answer = await imaging.ops.post(
+        "/internal/ingest", content=body, headers={"Authorization": "Bearer test-token-of-the-internal-door"}
+    )
+    assert answer.status_code == status, answer.text
+    assert "xxxx" not in answer.text
+
+
+async def test_a_refusal_is_counted_by_reason(imaging: Imaging) -> None:
+    """Rejects and ingest times are metrics, and the request id given by api comes back."""
+    request = await imaging.put(pictures.polyglot_zip())
+    answer = await imaging.ingest(request)
+    assert answer.headers["x-request-id"] == "request-from-api" == answer.json()["request_id"]
+    assert await imaging.metric('imghost_imaging_rejects_total{reason="polyglot"}') == 1
+    assert await imaging.metric('imghost_imaging_ingest_seconds_count{outcome="polyglot"}') == 1

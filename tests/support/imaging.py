@@ -1,0 +1,138 @@
+"""The imaging service as a test wants it: the real apps in this process, on a real database and a real store."""
+
+import hashlib
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+from psycopg import sql
+from pydantic import SecretStr
+
+from imghost_core import ids, keys
+from imghost_core.ingest import INGEST_PATH, Ingested
+from imghost_core.objects import ObjectStore, open_store
+from imghost_core.settings import DatabaseSettings, StoreSettings
+from imghost_imaging.main import create_apps
+from imghost_imaging.settings import ImagingSettings
+
+TOKEN = "test-token-of-the-internal-door"
+SECRET = "imaging-test-password"
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A migrated database with one workspace: how its owner and the imaging role reach it."""
+
+    admin_url: str
+    imaging_url: str
+    workspace: uuid.UUID
+    user: uuid.UUID
+
+    def execute(self, query: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a statement as superuser, and return its rows."""
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            cursor = connection.execute(sql.SQL(query), values)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+    def insert_image(self, row: dict[str, Any]) -> None:
+        """Insert a row into `images`, as api does after a successful ingest."""
+        names = sql.SQL(", ").join(map(sql.Identifier, row))
+        places = sql.SQL(", ").join(map(sql.Placeholder, row))
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("INSERT INTO images ({}) VALUES ({})").format(names, places), row)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A picture that went the whole way in: its ids, and what imaging found."""
+
+    public_id: str
+    image: uuid.UUID
+    body: bytes
+    found: Ingested
+
+
+@dataclass
+class Imaging:
+    """Both doors of the service, and what a test needs to act as api does."""
+
+    tenant: Tenant
+    store: ObjectStore
+    public: httpx.AsyncClient
+    ops: httpx.AsyncClient
+
+    async def put(self, body: bytes) -> dict[str, Any]:
+        """Store an original; returns the ingest request for it."""
+        request = {
+            "workspace": str(self.tenant.workspace),
+            "image": str(ids.uuid7()),
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "size": len(body),
+        }
+        key = keys.original(self.tenant.workspace, uuid.UUID(request["image"]), request["sha256"])
+        await self.store.put(key, body, content_type="application/octet-stream")
+        return request
+
+    async def ingest(self, request: dict[str, Any], token: str = TOKEN) -> httpx.Response:
+        """Ask for a verdict, as api does."""
+        headers = {"Authorization": f"Bearer {token}", "X-Request-Id": "request-from-api"}
+        return await self.ops.post(INGEST_PATH, json=request, headers=headers)
+
+    async def upload(self, body: bytes, name: str = "holiday.jpg", *, public: bool = True) -> Stored:
+        """A picture all the way in, published as api would."""
+        request = await self.put(body)
+        answer = await self.ingest(request)
+        assert answer.status_code == 200, answer.text
+        found = Ingested.model_validate_json(answer.content)
+        stored = Stored(ids.public_id(), uuid.UUID(request["image"]), body, found)
+        row = found.model_dump() | {
+            "id": stored.image,
+            "public_id": stored.public_id,
+            "workspace_id": self.tenant.workspace,
+            "user_id": self.tenant.user,
+            "original_name": name,
+            "file_size": len(body),
+            "sha256": request["sha256"],
+            "is_public": public,
+        }
+        self.tenant.insert_image(row)
+        return stored
+
+    async def stored_keys(self, image: uuid.UUID | str) -> list[str]:
+        """The keys of all objects of an image, without their common prefix."""
+        prefix = keys.image_prefix(self.tenant.workspace, uuid.UUID(str(image)))
+        return [info.key.removeprefix(prefix) async for info in self.store.list(prefix)]
+
+    async def lose(self, stored: Stored, *files: str) -> None:
+        """Delete some objects of a picture, as a broken disk does."""
+        prefix = keys.image_prefix(self.tenant.workspace, stored.image)
+        for name in files:
+            await self.store.delete_prefix(prefix + name)
+
+    async def metric(self, name: str) -> float:
+        """The value of one metric line, such as `imghost_imaging_rejects_total{reason="polyglot"}`; 0 when absent."""
+        lines = (await self.ops.get("/metrics")).text.splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(name + " ")), 0.0)
+
+
+@asynccontextmanager
+async def running(tenant: Tenant, storage: StoreSettings, **changes: Any) -> AsyncIterator[Imaging]:
+    """The service on `storage`, started as its process starts it; `changes` are settings."""
+    settings = ImagingSettings(internal_token=SecretStr(TOKEN), **changes)
+    database = DatabaseSettings(database_url=SecretStr(tenant.imaging_url), database_timeout_seconds=2)
+    public, ops = create_apps(settings, database, storage)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(public.router.lifespan_context(public))
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://imaging")
+            )
+            for app in (public, ops)
+        ]
+        store = open_store(storage)
+        stack.push_async_callback(store.close)
+        yield Imaging(tenant, store, *clients)
