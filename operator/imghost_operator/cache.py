@@ -51,10 +51,13 @@ class Cache:
         """Take note of an object that this process has just written."""
         self._store(obj, wake=False)
 
+    def age(self, kind: str) -> float:
+        """Seconds since the list or watch of a kind last said anything."""
+        return time.monotonic() - self._heard[kind]
+
     def ages(self) -> dict[str, float]:
-        """Kind → seconds since its list or watch last said anything."""
-        now = time.monotonic()
-        return {kind: now - heard for kind, heard in self._heard.items()}
+        """The same of every kind."""
+        return {kind: self.age(kind) for kind in self._heard}
 
     async def _follow(self, kind: str) -> None:
         version, delay = "", 0.5
@@ -92,8 +95,9 @@ class Cache:
     def _take(self, event: str, obj: Object) -> None:
         if event in {"ADDED", "MODIFIED"}:
             self._store(obj, wake=True)
-        elif event == "DELETED" and (key := Key.of(obj)) in self._tenant_of:
-            if _version(obj) >= _version(self._known(key)):
+        elif event == "DELETED":
+            key = Key.of(obj)
+            if key in self._tenant_of and _version(obj) >= _version(self._known(key)):
                 self._drop(key)
 
     def _store(self, obj: Object, *, wake: bool) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import aiohttp
 
@@ -53,7 +53,7 @@ class Cluster:
         self._writes = asyncio.Semaphore(WRITES_AT_ONCE)
         self._token: tuple[float, str | None] = (float("-inf"), None)
 
-    async def __aenter__(self) -> "Cluster":
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._connection.tls(), limit=64, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
@@ -151,10 +151,12 @@ class Cluster:
         self, verb: str, kind: str, method: str, path: str, body: object, media_type: str, params: Mapping[str, str]
     ) -> Object:
         data = json.dumps(body, ensure_ascii=True, separators=(",", ":")).encode()
+        request = {"params": params, "headers": {"Content-Type": media_type}, "data": data}
+        if kind == "Lease":  # comes before everything else, and is what the fence stands on
+            return await self._call(verb, kind, method, path, **request)
         async with self._writes:
             self.fence()
-            headers = {"Content-Type": media_type}
-            return await self._call(verb, kind, method, path, params=params, headers=headers, data=data)
+            return await self._call(verb, kind, method, path, **request)
 
     async def _call(self, verb: str, kind: str, method: str, path: str, **request: Any) -> Object:
         for attempt in range(_PATIENCE + 1):

@@ -1,7 +1,7 @@
 """One operator at a time, by a Lease (coordination.k8s.io/v1), as client-go's leader election does it.
 
 A lease counts as free when nobody renewed it for its duration by *our* clock, so clocks need not agree. Whoever holds
-it and could not renew for ten seconds stops writing at once, five seconds before anybody else may begin.
+it and could not renew it for ten seconds stops writing, five seconds before anybody else may begin.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _log = logs.get("imghost.operator.lease")
 
 
 class Election:
-    """This process's part in the election. `cluster` must be one without a fence: the lease itself is not fenced."""
+    """This process's part in the election; `check` is the fence of its `Cluster`."""
 
     def __init__(
         self, cluster: Cluster, namespace: str, identity: str, *, clock: Callable[[], float] = time.monotonic
@@ -38,7 +38,7 @@ class Election:
 
     async def acquire(self) -> None:
         """Wait until the lease is ours."""
-        while not await self._try(self._take):
+        while not await self._try(self._take):  # noqa: ASYNC110 - what changes is on a server
             await asyncio.sleep(RETRY)
         _log.info("leading", identity=self._identity)
 

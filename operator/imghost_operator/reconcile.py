@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 
@@ -44,12 +44,12 @@ class Reconciler:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.provisioner = Provisioner(
+        self._provisioner = Provisioner(
             {name: Guard("database", name, backend) for name, backend in databases.items()},
             {name: Guard("store", name, backend) for name, backend in stores.items()},
         )
         self._platform, self._release, self._clock = platform, release, clock
-        self._deletion = Deletion(platform, self.provisioner, clock)
+        self._deletion = Deletion(platform, self._provisioner, clock)
 
     async def reconcile(self, tenant: Object) -> Outcome:
         """One pass; `tenant` is the custom resource with defaults. Raises `PlatformDown`, `Changed`, `TenantGone`."""
@@ -67,15 +67,20 @@ class Reconciler:
         await self._prune(now)
         return await self._report(now, due_in)
 
+    @property
+    def guards(self) -> list[Guard[Any]]:
+        """Every backend behind its circuit breaker; run `watch` of each, so that outages and returns are noticed."""
+        return self._provisioner.guards
+
     def forget(self, name: str) -> None:
         """Drop what is remembered of a tenant that is gone."""
-        self.provisioner.forget(name)
+        self._provisioner.forget(name)
 
     def _observe(self, tenant: Object) -> Pass:
         now = Pass(tenant, self._platform.children(tenant["metadata"]["name"]))
         try:
             now.spec = Spec.model_validate(tenant.get("spec") or {})
-            self.provisioner.check_references(now.spec)
+            self._provisioner.check_references(now.spec)
         except ValidationError as error:
             now.problems["spec"] = InvalidSpec(_first(error))
         except UnknownBackend as error:
@@ -91,8 +96,8 @@ class Reconciler:
 
     async def _provision(self, now: Pass, spec: Spec) -> float:
         """What is outside the platform, and from it everything that is desired. Returns seconds until the next look."""
-        found = await self.provisioner.provision(now.name, spec, now.live)
-        now.problems.update(found.problems)
+        found = await self._provisioner.provision(now.name, spec, now.live)
+        now.problems.update(dict(found.problems.items()))
         now.ready = found.ready
         now.facts = Facts(self._release, found.signing, found.database, found.store, self._endpoints(now.name))
         now.desired = build.desired(now.name, now.uid, spec, now.facts)

@@ -28,20 +28,20 @@ class Tenants:
         """The names of all tenants that satisfy a condition."""
         return [name for name, body in self._bodies.items() if where(body)]
 
-    def put(self, body: Mapping[str, Any], *, own: bool = False) -> None:
-        """Take note of a tenant; `own` when this process has just written it, which is no news."""
-        new = _plain(body)
+    def put(self, body: Mapping[str, Any]) -> None:
+        """Take note of a tenant as the watch tells it."""
+        old, new = self._replace(body)
         name = new["metadata"]["name"]
-        old = self._bodies.get(name)
-        if old is not None and _version(new) <= _version(old) and new["metadata"]["uid"] == old["metadata"]["uid"]:
-            return
-        self._bodies[name] = new
-        if own:
+        if old is new:
             return
         if old is None or _people_changed(old, new):
             self._changed(name, Priority.USER)
         elif old.get("status") != new.get("status"):
             self._changed(name, Priority.DRIFT)
+
+    def put_own(self, body: Mapping[str, Any]) -> None:
+        """Take note of a tenant that this process has just written, which is no news."""
+        self._replace(body)
 
     def remove(self, name: str, uid: str | None = None) -> None:
         """The tenant (with this uid, when given) is no more."""
@@ -50,15 +50,15 @@ class Tenants:
             del self._bodies[name]
             self._gone(name)
 
-    def compare(self, listed: Iterable[Object]) -> list[str]:
-        """Hold what is known against a list of the server's.
+    def compare(self, listed: Iterable[Object], version: str) -> list[str]:
+        """Hold what is known against a list of the server's, and the version of that list.
 
-        Tenants that are not in it are removed: their DELETED event was missed. Returns the names whose version in the
-        list was ahead of what is known this time and the last: news of them does not arrive.
+        Older tenants that are not in it are removed: their DELETED event was missed. Returns the names whose
+        version in the list was ahead of what is known, this time and the last: news of them does not arrive.
         """
         found = {item["metadata"]["name"]: item["metadata"] for item in listed}
         for name, body in list(self._bodies.items()):
-            if found.get(name, {}).get("uid") != body["metadata"]["uid"]:
+            if found.get(name, {}).get("uid") != body["metadata"]["uid"] and _version(body) <= int(version):
                 self.remove(name)
         behind = {
             name: item["resourceVersion"]
@@ -68,6 +68,16 @@ class Tenants:
         missed = [name for name, version in behind.items() if self._behind.get(name) == version]
         self._behind = behind
         return missed
+
+    def _replace(self, body: Mapping[str, Any]) -> tuple[Object | None, Object]:
+        """The tenant as it was and as it is; both the same when the news is old."""
+        new = _plain(body)
+        name = new["metadata"]["name"]
+        old = self._bodies.get(name)
+        if old is not None and _version(new) <= _version(old):
+            return old, old
+        self._bodies[name] = new
+        return old, new
 
 
 def _plain(body: Mapping[str, Any]) -> Object:

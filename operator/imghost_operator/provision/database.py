@@ -26,7 +26,8 @@ _PLAIN_NAME = 46  # longest tenant name that leaves room for `iht_` and `_imagin
 _TIMEOUT = 30  # seconds for one statement; making a database copies files
 _CARRIED = ("sslmode", "channel_binding")  # of the admin URL, they hold for the tenants too
 
-_ROLE = sql.SQL("NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS LOGIN CONNECTION LIMIT {} PASSWORD {}")
+_LOGIN = sql.SQL("ALTER ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {}")
+_HARMLESS = sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS")
 
 
 def database_name(tenant: str) -> str:
@@ -150,22 +151,25 @@ async def _ensure_role(connection: _Connection, name: str, password: str, limit:
     if not await _exists(connection, "role", name):
         await connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
     verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
-    await connection.execute(
-        sql.SQL("ALTER ROLE {} WITH {}").format(role, _ROLE.format(sql.Literal(limit), sql.Literal(verifier)))
-    )
+    if _is_superuser(connection):
+        await connection.execute(_HARMLESS.format(role))  # others can neither give these rights nor take them
+    else:
+        await connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))  # to end its sessions and own for it
+    await connection.execute(_LOGIN.format(role, sql.Literal(limit), sql.Literal(verifier)))
     await connection.execute(sql.SQL("ALTER ROLE {} SET search_path = public").format(role))
 
 
 async def _ensure_database(connection: _Connection, name: str, owner: sql.Identifier) -> None:
-    # A role that is no superuser may only give a database to a role it is a member of.
-    if connection.info.parameter_status("is_superuser") != "on":
-        await connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(owner))
     if not await _exists(connection, "database", name):
         await connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'").format(
                 sql.Identifier(name), owner
             )
         )
+
+
+def _is_superuser(connection: _Connection) -> bool:
+    return connection.info.parameter_status("is_superuser") == "on"
 
 
 async def _exists(connection: _Connection, what: Literal["role", "database"], name: str) -> bool:

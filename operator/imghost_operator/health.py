@@ -1,0 +1,38 @@
+"""Probes and metrics of the operator over HTTP. Alive means that news arrives, not that the process runs."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from imghost_core.metrics import render
+from imghost_operator.metrics import Metrics
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Check = Callable[[], str | None]
+"""Returns what is wrong, None when nothing is."""
+
+
+async def serve(
+    host: str, port: int, metrics: Metrics, live: Mapping[str, Check], ready: Mapping[str, Check]
+) -> web.AppRunner:
+    """Serve `/livez`, `/readyz` and `/metrics`; end it with `cleanup()` of what this returns."""
+
+    def probe(checks: Mapping[str, Check]) -> Handler:
+        async def answer(_request: web.Request) -> web.Response:
+            wrong = {name: problem for name, check in checks.items() if (problem := check())}
+            return web.json_response(
+                {"status": "unavailable" if wrong else "ok", "checks": wrong}, status=503 if wrong else 200
+            )
+
+        return answer
+
+    async def exposition(_request: web.Request) -> web.Response:
+        text, content_type = render(metrics.registry)
+        return web.Response(body=text, headers={"Content-Type": content_type})
+
+    app = web.Application()
+    app.add_routes([web.get("/livez", probe(live)), web.get("/readyz", probe(ready)), web.get("/metrics", exposition)])
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner

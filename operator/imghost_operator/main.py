@@ -1,0 +1,190 @@
+"""The operator as a process: settings, the election, then caches, workers, probes of backends, and Kopf."""
+
+import asyncio
+import random
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import kopf
+from pydantic import ValidationError
+
+from imghost_core import logs
+from imghost_core.errors import ImghostError
+from imghost_operator import crd, handlers, health, kubeconfig
+from imghost_operator.cache import Cache
+from imghost_operator.cluster import WATCH_SILENCE_SECONDS, Cluster
+from imghost_operator.errors import ListExpired, PlatformDown, PlatformRefused, TenantGone
+from imghost_operator.kubernetes import Kubernetes
+from imghost_operator.lease import Election
+from imghost_operator.metrics import Metrics
+from imghost_operator.provision.guard import Guard
+from imghost_operator.reconcile import Reconciler
+from imghost_operator.settings import OperatorSettings
+from imghost_operator.tenants import Tenants
+from imghost_operator.workqueue import Priority, WorkQueue
+
+AUDIT_SECONDS = 60.0
+RESYNC_SECONDS = 36_000.0
+_DEAF_SECONDS = 2 * WATCH_SILENCE_SECONDS
+
+_log = logs.get("imghost.operator")
+
+
+def run() -> None:
+    """Run the operator until SIGTERM; exits with one line when its settings or its cluster are unusable."""
+    try:
+        settings = OperatorSettings()
+        connection = kubeconfig.load(settings.kubeconfig)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        where = "__".join(str(part).upper() for part in problem["loc"])
+        sys.exit(f"imghost operator: IMGHOST_{where}: {problem['msg']}")
+    except ImghostError as error:
+        sys.exit(f"imghost operator: {error.detail}")
+    logs.configure("operator", level=settings.log_level, console=settings.log_format == "console")
+    try:
+        asyncio.run(Operator(settings, connection).run())
+    except ImghostError as error:
+        sys.exit(f"imghost operator: {error.detail}")
+
+
+class Operator:
+    """One operator process: the assembly of all parts."""
+
+    def __init__(self, settings: OperatorSettings, connection: kubeconfig.Connection) -> None:
+        self._settings, self._connection, self.metrics = settings, connection, Metrics()
+        self._cluster = Cluster(connection, self.metrics)
+        self._election = Election(self._cluster, settings.namespace, settings.identity)
+        self._cluster.fence = self._election.check
+        self._queue = WorkQueue(self._work)
+        self._tenants = Tenants(self._queue.add, self._gone)
+        self._cache = Cache(self._cluster, lambda name: self._queue.add(name, Priority.DRIFT), self.metrics)
+        self._reconciler = Reconciler(
+            Kubernetes(self._cluster, self._cache, self.metrics, settings.identity, self._tenants.put_own),
+            {name: instance.backend(name) for name, instance in settings.databases.items()},
+            {name: store.backend(name) for name, store in settings.stores.items()},
+            settings.release(),
+        )
+        self._leads = False
+        self._missed: list[str] = []
+        self._expose()
+
+    async def run(self) -> None:
+        """Wait for the lease, then lead until told to stop. Raises `NotLeader` when the lease is lost."""
+        me = asyncio.current_task()
+        assert me is not None  # noqa: S101 - inside a coroutine
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
+        server = await health.serve(
+            self._settings.host,
+            self._settings.ops_port,
+            self.metrics,
+            {"watches": self._deaf_watches, "tenants": self._deaf_tenants},
+            {"caches": lambda: "not synced yet" if self._leads and not self._cache.synced.is_set() else None},
+        )
+        try:
+            async with self._cluster:
+                with suppress(asyncio.CancelledError):
+                    await self._election.acquire()
+                    await self._lead()
+        finally:
+            await server.cleanup()
+
+    async def _lead(self) -> None:
+        self._leads = True
+        work: list[Coroutine[Any, Any, None]] = [
+            self._election.keep(),
+            self._cache.run(),
+            self._queue.run(self._settings.workers),
+            self._audit_for_ever(),
+            *(guard.watch(partial(self._backend_changed, guard)) for guard in self._reconciler.guards),
+        ]
+        jobs = [asyncio.create_task(it) for it in work]
+        try:
+            await _until(jobs, self._cache.synced.wait())
+            _log.info("caches synced")
+            await _until(jobs, self._watch_tenants())
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            await self._election.release()
+
+    async def _watch_tenants(self) -> None:
+        """Kopf, until it is told to stop; it takes over the signals."""
+        await kopf.operator(
+            registry=handlers.registry(self._connection, self._tenants), standalone=True, clusterwide=True
+        )
+
+    async def _audit_for_ever(self) -> None:
+        """Hold what Kopf told us against the server's own list: it finds missed deletions, and a watch gone deaf."""
+        while True:
+            await asyncio.sleep(AUDIT_SECONDS)
+            with suppress(PlatformDown, PlatformRefused, ListExpired):
+                listed, version = await self._cluster.list(crd.KIND, metadata_only=True)
+                self._missed = self._tenants.compare(listed, version)
+
+    async def _work(self, name: str) -> float | None:
+        tenant = self._tenants.get(name)
+        if tenant is None:
+            return None
+        began, outcome = time.monotonic(), "error"
+        try:
+            after = (await self._reconciler.reconcile(tenant)).requeue_after
+            outcome = "done"
+        except TenantGone:
+            self._tenants.remove(name, tenant["metadata"]["uid"])
+            return None
+        finally:
+            self.metrics.reconcile.labels(outcome).observe(time.monotonic() - began)
+        return after if after is not None else RESYNC_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load
+
+    def _gone(self, name: str) -> None:
+        self._queue.forget(name)
+        self._reconciler.forget(name)
+
+    def _backend_changed(self, guard: Guard[Any]) -> None:
+        """Look at all tenants of a backend that went down or came back."""
+        part, reference = ("database", "instanceRef") if guard.kind == "database" else ("storage", "backendRef")
+        for name in self._tenants.names(lambda body: body.get("spec", {}).get(part, {}).get(reference) == guard.name):
+            self._queue.add(name, Priority.DRIFT)
+
+    def _deaf_watches(self) -> str | None:
+        if not self._cache.synced.is_set():
+            return None
+        deaf = [kind for kind, age in self._cache.ages().items() if age > _DEAF_SECONDS]
+        return f"no news of {', '.join(deaf)} for {_DEAF_SECONDS:.0f} s" if deaf else None
+
+    def _deaf_tenants(self) -> str | None:
+        return f"changes of {len(self._missed)} tenants did not arrive" if self._missed else None
+
+    def _expose(self) -> None:
+        """Gauges that are read when they are asked for."""
+        self.metrics.queue_depth.set_function(lambda: self._queue.depth)
+        self.metrics.queue_oldest.set_function(lambda: self._queue.oldest)
+        self.metrics.tenants.set_function(lambda: len(self._tenants))
+        self.metrics.leader.set_function(lambda: float(self._leads))
+        for kind in self._cache.ages():
+            self.metrics.watch_age.labels(kind).set_function(partial(self._cache.age, kind))
+        for guard in self._reconciler.guards:
+            down = self.metrics.backend_down.labels(guard.kind, guard.name)
+            down.set_function(partial(_is_down, guard))
+
+
+def _is_down(guard: Guard[Any]) -> float:
+    return float(guard.problem is not None)
+
+
+async def _until(jobs: list[asyncio.Task[None]], last: Coroutine[Any, Any, object]) -> None:
+    """Wait for `last`; raises what a job raised, for a job that ends has failed."""
+    waiting = asyncio.ensure_future(last)
+    try:
+        done, _ = await asyncio.wait([*jobs, waiting], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    for task in done:
+        task.result()

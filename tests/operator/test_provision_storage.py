@@ -1,0 +1,183 @@
+"""The store backends: a real MinIO and a real folder."""
+
+import io
+import secrets
+import stat
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from minio import Minio as Client
+from minio.error import S3Error
+
+from imghost_core.objects.s3 import S3Store
+from imghost_core.settings import StoreSettings
+from imghost_operator.errors import BackendDown, BackendRefused
+from imghost_operator.facts import Store
+from imghost_operator.provision.storage import FilesystemBackend, MinioBackend
+from support.minio import Minio
+
+BUCKET = "pictures"
+SECRET = secrets.token_urlsafe(30)
+
+
+@pytest.fixture
+def backend(minio: Minio) -> MinioBackend:
+    return MinioBackend(minio.endpoint, BUCKET, minio.access_key, minio.secret_key)
+
+
+@pytest.fixture
+async def tenant(backend: MinioBackend) -> AsyncIterator[str]:
+    """The name of a tenant whose key and objects go when the test ends."""
+    name = f"st-{secrets.token_hex(4)}"
+    yield name
+    await backend.revoke(name)
+    await backend.empty(name)
+
+
+@pytest.fixture
+def root(minio: Minio) -> Client:
+    return Client(minio.endpoint.removeprefix("http://"), minio.access_key, minio.secret_key, secure=False)
+
+
+def client(store: Store) -> Client:
+    host = store.config["S3_ENDPOINT"].removeprefix("http://")
+    key = store.secret
+    return Client(
+        host, key["S3_ACCESS_KEY_ID"], key["S3_SECRET_ACCESS_KEY"], secure=False, region=store.config["S3_REGION"]
+    )
+
+
+def put(via: Client, key: str, body: bytes = b"picture") -> None:
+    via.put_object(BUCKET, key, io.BytesIO(body), len(body))
+
+
+def refused(call: Callable[[], object]) -> None:
+    with pytest.raises(S3Error) as error:
+        call()
+    assert error.value.code == "AccessDenied"
+
+
+async def test_the_services_own_store_works_with_what_is_provisioned(backend: MinioBackend, tenant: str) -> None:
+    """Settings and key of a tenant are all the services' `ObjectStore` needs to put, list, read and delete."""
+    made = await backend.ensure(tenant, SECRET)
+    environment = {name.lower(): value for name, value in {**made.config, **made.secret}.items()}
+    store = S3Store(StoreSettings.model_validate(environment))
+    try:
+        await store.check()
+        await store.put("a/b", b"picture", content_type="image/jpeg")
+        assert [info.key async for info in store.list("a/")] == ["a/b"]
+        assert await store.get("a/b") == b"picture"
+        assert await store.delete_prefix("a/") == 1
+    finally:
+        await store.close()
+
+
+async def test_a_key_reaches_its_own_prefix_only(backend: MinioBackend, root: Client, tenant: str) -> None:
+    """With a tenant's key, another tenant's objects can be neither read, listed, written nor deleted."""
+    mine = client(await backend.ensure(tenant, SECRET))
+    put(mine, f"{tenant}/picture")
+    for other in (f"{tenant}-other", "elsewhere", tenant[:-1]):
+        put(root, f"{other}/picture")
+        refused(lambda other=other: mine.get_object(BUCKET, f"{other}/picture"))
+        refused(lambda other=other: list(mine.list_objects(BUCKET, f"{other}/", recursive=True)))
+        refused(lambda other=other: put(mine, f"{other}/mine"))
+        refused(lambda other=other: mine.remove_object(BUCKET, f"{other}/picture"))
+        root.remove_object(BUCKET, f"{other}/picture")
+    refused(lambda: list(mine.list_objects(BUCKET, recursive=True)))
+    refused(lambda: list(mine.list_objects(BUCKET, tenant, recursive=True)))
+    refused(lambda: mine.copy_object(BUCKET, "elsewhere/copy", _source(f"{tenant}/picture")))
+    refused(mine.list_buckets)
+    refused(lambda: mine.make_bucket("another"))
+    refused(lambda: mine.set_bucket_policy(BUCKET, "{}"))
+
+
+def _source(key: str) -> object:
+    from minio.commonconfig import CopySource
+
+    return CopySource(BUCKET, key)
+
+
+async def test_ensure_again_keeps_objects_and_takes_the_new_secret(backend: MinioBackend, tenant: str) -> None:
+    """Provisioning twice is harmless; with another secret the old one no longer works."""
+    before = await backend.ensure(tenant, SECRET)
+    put(client(before), f"{tenant}/picture")
+    assert await backend.ensure(tenant, SECRET) == before
+    after = await backend.ensure(tenant, secrets.token_urlsafe(30))
+    assert client(after).get_object(BUCKET, f"{tenant}/picture").read() == b"picture"
+    with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
+        put(client(before), f"{tenant}/late")
+
+
+async def test_revoke_ends_the_key_and_keeps_the_objects(backend: MinioBackend, root: Client, tenant: str) -> None:
+    """After revoke the key is unknown, twice is fine, and the objects are still there."""
+    made = await backend.ensure(tenant, SECRET)
+    put(client(made), f"{tenant}/picture")
+    await backend.revoke(tenant)
+    await backend.revoke(tenant)
+    with pytest.raises(S3Error, match="InvalidAccessKeyId"):
+        client(made).get_object(BUCKET, f"{tenant}/picture")
+    assert root.get_object(BUCKET, f"{tenant}/picture").read() == b"picture"
+
+
+async def test_revoke_leaves_other_tenants_keys_alone(backend: MinioBackend, tenant: str) -> None:
+    """A tenant whose name begins like the revoked one's keeps its key."""
+    other = f"{tenant}-0123456789abcdef"
+    await backend.ensure(tenant, SECRET)
+    theirs = await backend.ensure(other, SECRET)
+    try:
+        await backend.revoke(tenant)
+        put(client(theirs), f"{other}/picture")
+    finally:
+        await backend.revoke(other)
+        await backend.empty(other)
+
+
+async def test_empty_deletes_below_the_prefix_only(backend: MinioBackend, root: Client, tenant: str) -> None:
+    """Emptying takes all of a tenant's objects and none of a tenant's whose name begins alike."""
+    for number in range(3):
+        put(root, f"{tenant}/{number}/picture")
+    put(root, f"{tenant}2/picture")
+    await backend.empty(tenant)
+    assert [item.object_name for item in root.list_objects(BUCKET, tenant, recursive=True)] == [f"{tenant}2/picture"]
+    await backend.empty(f"{tenant}2")
+
+
+async def test_key_ids_are_not_to_be_guessed(backend: MinioBackend, minio: Minio) -> None:
+    """Who knows the tenant's name does not know its access key id; it depends on the admin's secret."""
+    other = MinioBackend(minio.endpoint, BUCKET, minio.access_key, "another-admin-secret")
+    assert backend.describe("demo", SECRET).key_id != other.describe("demo", SECRET).key_id
+    assert SECRET not in repr(backend.describe("demo", SECRET))
+
+
+async def test_a_dead_or_hostile_store_is_told_apart(minio: Minio, unused_tcp_port: int) -> None:
+    """Nobody listening is `BackendDown`; a key that is no admin is `BackendRefused`, with advice."""
+    with pytest.raises(BackendDown, match="does not answer"):
+        await MinioBackend(f"http://127.0.0.1:{unused_tcp_port}", BUCKET, "a", "b" * 8).check()
+    with pytest.raises(BackendRefused, match="admin key"):
+        await MinioBackend(minio.endpoint, BUCKET, "nobody", "nothing-at-all").ensure("demo", SECRET)
+
+
+async def test_a_folder_belongs_to_one_tenant(tmp_path: Path) -> None:
+    """The filesystem store gives each tenant a folder nobody else may enter, and empties just that."""
+    backend = FilesystemBackend(tmp_path / "store")
+    made = await backend.ensure("demo", "")
+    await backend.ensure("demo2", "")
+    folder = Path(made.config["STORE_ROOT"])
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert (made.secret, made.config["STORE_KIND"]) == ({}, "filesystem")
+    (folder / "picture").write_bytes(b"x")
+    await backend.revoke("demo")
+    await backend.empty("demo")
+    await backend.empty("demo")
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["demo2"]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../x"])
+async def test_a_name_cannot_leave_the_store(tmp_path: Path, name: str) -> None:
+    """A name that is no plain folder name is refused before anything is touched."""
+    backend = FilesystemBackend(tmp_path)
+    (tmp_path / "kept").touch()
+    with pytest.raises(BackendRefused):
+        await backend.empty(name)
+    assert (tmp_path / "kept").exists()
