@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     for pid, name in left.items():
         sys.stderr.write(f"error: left running, ended now: {name} (process {pid})\n")
         os.kill(pid, signal.SIGKILL)
-    return status or int(bool(left))
+    return 128 - status if status < 0 else status or int(bool(left))
 
 
 def _left_after(grace: float) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ PARTS = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install the network guard; clients must not take a user's proxy for the way to this machine."""
+    """Install the network guard; end in order on SIGTERM too; no client may take a proxy for its way to this machine."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.stash[GUARD] = Guard()
     config.stash[PARTS] = []
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"

@@ -23,7 +23,7 @@ async def eventually(
 
     Raises AssertionError after `within` seconds, saying `why` we waited and what was last seen.
     """
-    not_yet = (AssertionError, *ignoring)
+    not_yet: tuple[type[Exception], ...] = (AssertionError, *ignoring)
     asserts = inspect.signature(check).return_annotation in {None, "None"}
     last = "no answer: the first check did not return"
     try:

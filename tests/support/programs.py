@@ -131,7 +131,7 @@ def _cached(name: str, version: str, build: Callable[[Path, Say], None], say: Sa
     """Our build of one version: the folder appears complete or not at all, and only one process builds it."""
     folder = _cache() / f"{name.lower()}-{version}"
     origin = "built, cached"
-    with _locked(folder.with_suffix(".lock"), say):
+    with _locked(folder.with_name(f"{folder.name}.lock"), say):
         if not folder.exists():
             began = time.monotonic()
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
@@ -163,7 +163,7 @@ def _locked(path: Path, say: Say) -> Iterator[None]:
 
 
 def _build_kubernetes(folder: Path, say: Say) -> None:
-    """All programs of Kubernetes and etcd as one binary, called by its links' names (see kube/main.go)."""
+    """All programs of Kubernetes and etcd as one binary, called by its links' names (see kube-programs/main.go)."""
     package = "k8s.io/component-base/version"
     major, minor = _numbers(KUBERNETES_VERSION)
     stamp = {
@@ -172,7 +172,7 @@ def _build_kubernetes(folder: Path, say: Say) -> None:
         f"{package}.gitMinor": str(minor),
         f"{package}.gitTreeState": "clean",
     }
-    source = Path(__file__).parent / "kube"
+    source = Path(__file__).parent / "kube-programs"
     _go(["build", "-o", str(folder / "kube"), "."], stamp, f"Kubernetes {KUBERNETES_VERSION}", say, cwd=source)
     for command in KUBERNETES_COMMANDS:
         (folder / command).symlink_to("kube")

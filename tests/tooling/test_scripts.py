@@ -45,7 +45,7 @@ def test_a_clean_run_keeps_its_exit_code(status: int) -> None:
         ("README.md", "see https://" + "pypi" + ".org/simple"),
         ("docs/a.md", "GOPROXY=" + "proxy" + ".golang.org"),
         ("requirements/api.txt", "--index-url https://index.example/simple"),
-        ("tests/support/kube/go.sum", "http://modules.example/"),
+        ("tests/support/kube-programs/go.sum", "http://modules.example/"),
         ("docs/a.md", "cd /the/checkout/docs"),
     ],
 )
