@@ -24,7 +24,7 @@ _PORT_KEYS = (("containerPort", "protocol"), ("port", "protocol"))
 _OPEN_LISTS = frozenset({"ownerReferences"})
 _ATOMIC_MAPS = frozenset({"selector", "matchLabels", "labelSelector", "podSelector", "namespaceSelector"})
 """Maps that the server replaces as a whole: one entry too many is a change that applying again undoes."""
-_CLOSED_MAPS = frozenset({"data", "requests", "limits", "hard"})
+_CLOSED_MAPS = frozenset({"data", "requests", "limits", "hard", "NetworkPolicy.spec"})
 """Maps that are merged by key, but where we mean "these and no other"."""
 
 
@@ -42,7 +42,8 @@ def foreign(desired: Object, live: Object) -> list[str]:
     A second container, another variable, port or rule: applying our fields again does not take such items away.
     Removing them in the order given keeps the remaining pointers right.
     """
-    return list(_foreign(desired, live, "", ""))[::-1]
+    parts = ((key, f"{desired['kind']}.{key}" if key == "spec" else key) for key in desired)
+    return [it for key, name in parts for it in _foreign(desired[key], live.get(key), f"/{key}", name)][::-1]
 
 
 def _covers(desired: Any, live: Any, name: str) -> bool:

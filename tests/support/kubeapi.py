@@ -13,10 +13,11 @@ _PLURALS = {"NetworkPolicy": "networkpolicies"}
 
 
 class Answer(NamedTuple):
-    """Status and body of a reply."""
+    """Status, body and warnings of a reply."""
 
     status: int
     body: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
     @property
     def messages(self) -> set[str]:
@@ -42,7 +43,8 @@ class KubeApi:
         data = None if body is None else json.dumps(body)
         self._connection.request(method, path, data, {"Content-Type": kind, "Accept": "application/json"})
         with self._connection.getresponse() as reply:
-            return Answer(reply.status, json.loads(reply.read()))
+            warnings = tuple(reply.headers.get_all("Warning", ()))
+            return Answer(reply.status, json.loads(reply.read()), warnings)
 
     def create(self, obj: dict[str, Any], query: str = "fieldValidation=Strict") -> Answer:
         """Create an object as `kubectl create` does."""

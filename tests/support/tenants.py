@@ -1,5 +1,6 @@
 """Tenants and what surrounds them, for tests of the operator's pure half."""
 
+from dataclasses import replace
 from typing import Any
 
 from imghost_operator import admission, build
@@ -96,3 +97,14 @@ def only(made: dict[Key, Object], kind: str, name: str) -> Object:
     """The one object of a kind with a name."""
     (found,) = [obj for key, obj in made.items() if (key.kind, key.name) == (kind, name)]
     return found
+
+
+def given_for(case: str) -> Facts:
+    """The surroundings of a golden case."""
+    match case:
+        case "filesystem":
+            return facts(store=FILES, database_host="127.0.0.1:54321")
+        case "external-backends":
+            elsewhere = replace(S3, config={**S3.config, "S3_ENDPOINT": "https://s3.example.com"})
+            return facts(store=elsewhere, database_host="pg.example.com", database_networks=("10.20.0.0/16",))
+    return facts()

@@ -65,9 +65,9 @@ def network(owner: Owner, spec: Spec, facts: Facts) -> list[Object]:
 
 
 def _policy(owner: Owner, name: str, selector: dict[str, Any], **directions: list[dict[str, Any]]) -> Object:
-    # An empty list is sent too: it is how "nothing" stays ours when somebody adds a rule.
+    rules = {direction: rules for direction, rules in directions.items() if rules}
     types = [direction.capitalize() for direction in directions]
-    body = {"podSelector": selector, "policyTypes": types, **directions}
+    body = {"podSelector": selector, "policyTypes": types, **rules}
     return owner.own("networking.k8s.io/v1", "NetworkPolicy", name, {"spec": body})
 
 
