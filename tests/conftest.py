@@ -13,6 +13,7 @@ from typing import Protocol
 import pytest
 
 from support import programs
+from support.chart import Helm
 from support.kube import Kube
 from support.minio import Minio
 from support.network import Guard
@@ -20,10 +21,12 @@ from support.postgres import Postgres
 
 GUARD = pytest.StashKey[Guard]()
 PARTS = pytest.StashKey[list[str]]()
+PROGRAMS = {"helm": programs.helm, "kube": programs.kubernetes, "minio": programs.minio}
+"""What has to be there before the fixtures of these names."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install the network guard; end in order on SIGTERM too; no client may take a proxy for its way to this machine."""
+    """Install the network guard; end in order on SIGTERM too; no client may go through a proxy to this machine."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.stash[GUARD] = Guard()
     config.stash[PARTS] = []
@@ -34,7 +37,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Build missing programs before the first test, where no test's time limit runs and progress is seen."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     say = session.config.pluginmanager.getplugin("terminalreporter").write_line
-    for fixture, find in {"kube": programs.kubernetes, "minio": programs.minio}.items():
+    for fixture, find in PROGRAMS.items():
         if fixture in wanted and not session.config.option.collectonly:
             find(say)
 
@@ -87,6 +90,14 @@ def kube(pytestconfig: pytest.Config) -> Iterator[Kube]:
         server = Kube(found, folder)
         with _served(pytestconfig, server, f"{found}: kube-apiserver and etcd"):
             yield server
+
+
+@pytest.fixture(scope="session")
+def helm(pytestconfig: pytest.Config) -> Helm:
+    """The real Helm."""
+    found = programs.helm()
+    pytestconfig.stash[PARTS].append(str(found))
+    return Helm(found.path("helm"))
 
 
 @pytest.fixture(scope="module")

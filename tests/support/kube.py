@@ -70,7 +70,7 @@ class Kube:
 
     def kubectl(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - as subprocess.run names it
         """Run kubectl as administrator and return what it prints; raises AssertionError with its complaint."""
-        argv = [self._programs.path("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
+        argv = [str(self._programs.path("kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments]
         done = subprocess.run(argv, input=input, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
@@ -88,7 +88,7 @@ class Kube:
 
     def start_apiserver(self) -> None:
         """Make the API reachable again."""
-        argv = [self._programs.path("kube-apiserver"), *self._apiserver_flags]
+        argv = [str(self._programs.path("kube-apiserver")), *self._apiserver_flags]
         self._apiserver = Process(argv, self._folder / "apiserver.log")
         self._apiserver.wait_until(self._is_ready, within=90)
 
@@ -114,7 +114,7 @@ class Kube:
             f"--initial-cluster=default={peer}",
             "--unsafe-no-fsync",
         ]
-        self._etcd = Process([self._programs.path("etcd"), *flags], self._folder / "etcd.log")
+        self._etcd = Process([str(self._programs.path("etcd")), *flags], self._folder / "etcd.log")
         self._etcd.wait_until(lambda: accepts(self._etcd_port), within=60)
 
     def _prepare_apiserver(self) -> Sequence[str]:
@@ -154,7 +154,7 @@ class Controllers:
     def __init__(self, programs: Programs, folder: Path, flags: Sequence[str]) -> None:
         self._port, self._log = free_port(), folder / "controllers.log"
         self._argv = [
-            programs.path("kube-controller-manager"),
+            str(programs.path("kube-controller-manager")),
             *flags,
             f"--controllers={','.join(CONTROLLERS)}",
             f"--bind-address={HOST}",
