@@ -1,0 +1,106 @@
+"""The environment that the operator gives to processes is the one that their settings read, in both directions."""
+
+from base64 import b64decode
+from typing import Any
+
+import pytest
+from pydantic import AliasChoices
+from pydantic_settings import BaseSettings
+
+from imghost_api.settings import ApiSettings, MigrateSettings
+from imghost_core.settings import DatabaseSettings, StoreSettings
+from imghost_imaging.settings import ImagingSettings
+from imghost_operator.crd import RESERVED_ENV
+from imghost_operator.platform import Key, Object
+from support.tenants import FILES, S3, facts, objects
+
+SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
+    "api": (ApiSettings,),
+    "imaging": (ImagingSettings, DatabaseSettings, StoreSettings),
+    "migrate": (MigrateSettings,),
+}
+FOR_LIBRARIES = {"MALLOC_ARENA_MAX", "VIPS_BLOCK_UNTRUSTED", "VIPS_CONCURRENCY"}
+POD_ADDRESS = "10.0.0.9"
+
+
+def environment(made: dict[Key, Object], component: str) -> dict[str, str]:
+    """The environment of a component's container, put together as the kubelet does."""
+    pod = next(
+        obj["spec"]["template"]["spec"]
+        for key, obj in made.items()
+        if key.kind in {"Deployment", "Job"} and obj["spec"]["template"]["spec"]["serviceAccountName"] == component
+    )
+    (container,) = pod["containers"]
+    values: dict[str, str] = {}
+    for source in container["envFrom"]:
+        values |= config(made, source) if "configMapRef" in source else secret(made, source)
+    for variable in container.get("env", []):
+        values[variable["name"]] = variable.get("value", POD_ADDRESS if "valueFrom" in variable else "")
+    return values
+
+
+def config(made: dict[Key, Object], source: dict[str, Any]) -> dict[str, str]:
+    return dict(made[Key("ConfigMap", "imghost-demo", source["configMapRef"]["name"])]["data"])
+
+
+def secret(made: dict[Key, Object], source: dict[str, Any]) -> dict[str, str]:
+    data = made[Key("Secret", "imghost-demo", source["secretRef"]["name"])]["data"]
+    return {key: b64decode(value).decode() for key, value in data.items()}
+
+
+def names(settings: type[BaseSettings]) -> set[str]:
+    """Every variable that settings read."""
+    found = set()
+    for name, field in settings.model_fields.items():
+        alias = field.validation_alias
+        choices = [str(it) for it in alias.choices] if isinstance(alias, AliasChoices) else [name]
+        found |= {choice.upper() for choice in choices}
+    return found
+
+
+ALL_URLS = {"urls": {"frontend": "https://www.example.com", "cdn": "https://cdn.example.com"}}
+MADE = {store.config["STORE_KIND"]: objects(given=facts(store=store), **ALL_URLS) for store in (S3, FILES)}
+
+
+@pytest.mark.parametrize("store", MADE)
+@pytest.mark.parametrize("component", SETTINGS)
+def test_processes_start_with_what_they_are_given(component: str, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of each process are complete and valid with the operator's environment and nothing else."""
+    given = environment(MADE[store], component)
+    monkeypatch.setattr("os.environ", given)
+    for settings in SETTINGS[component]:
+        read = settings()
+        if component != "migrate" and "host" in settings.model_fields:
+            assert (read.host, read.tenant, read.port) == (POD_ADDRESS, "demo", 8080)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("store", MADE)
+@pytest.mark.parametrize("component", SETTINGS)
+def test_nothing_is_given_that_nobody_reads(component: str, store: str) -> None:
+    """Each variable that the operator sets is a setting of that process, or of a library in it."""
+    known = set().union(*map(names, SETTINGS[component]))
+    unread = environment(MADE[store], component).keys() - known
+    assert unread <= (FOR_LIBRARIES if component == "imaging" else set())
+
+
+def test_reserved_names_are_those_the_operator_sets() -> None:
+    """A tenant may set any variable but ours; what is refused is exactly what would fight with the operator's value."""
+    ours = {name for made in MADE.values() for component in SETTINGS for name in environment(made, component)}
+    assert ours == set(RESERVED_ENV)
+
+
+def test_limits_reach_the_processes() -> None:
+    """The limits of the spec are the limits in the settings, in the units that these expect."""
+    limits = {"maxPixels": 5, "maxInputBytes": "1.5Mi", "maxFrames": 7, "concurrency": 3, "formats": ["png", "avif"]}
+    made = objects(imaging={"limits": limits})
+    imaging, api = environment(made, "imaging"), environment(made, "api")
+    assert {
+        name: imaging[name] for name in ("MAX_PIXELS", "MAX_INPUT_BYTES", "MAX_FRAMES", "CONCURRENCY", "FORMATS")
+    } == {
+        "MAX_PIXELS": "5",
+        "MAX_INPUT_BYTES": "1572864",
+        "MAX_FRAMES": "7",
+        "CONCURRENCY": "3",
+        "FORMATS": "png,avif",
+    }
+    assert api["MAX_UPLOAD_BYTES"] == imaging["MAX_INPUT_BYTES"]
