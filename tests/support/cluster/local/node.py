@@ -1,0 +1,131 @@
+"""The node as one tree of processes in namespaces of their own: network, mounts, process ids, host name, IPC.
+
+All that its programs do to interfaces, firewall rules, mounts and processes happens in there, so when the first process
+ends nothing is left but the state folder and empty control groups.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from support.cluster.local import cgroups, control_plane, init, network, pki, worker
+from support.cluster.local.layout import Layout
+from support.cluster.provider import ClusterError, wait_until
+from support.programs import Programs
+
+NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child")
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+FOLDERS = ("config", "lib", "log", "pki")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A node that was started: the process that holds its namespaces, and where it is reached."""
+
+    pid: int
+    started: str  # process ids are used again; with the time of its start it is the one we mean
+    address: str
+
+    def is_alive(self) -> bool:
+        """Whether that process is still there."""
+        return _start_time(self.pid) == self.started
+
+    def enter(self) -> list[str]:
+        """The command that runs another one where the node's files and sockets are."""
+        return ["nsenter", f"--mount=/proc/{self.pid}/ns/mnt", f"--net=/proc/{self.pid}/ns/net", "--"]
+
+
+def find(layout: Layout) -> Running | None:
+    """The node of this layout, if it runs."""
+    try:
+        running = Running(**json.loads(_record(layout).read_text()))
+    except FileNotFoundError:
+        return None
+    return running if running.is_alive() else None
+
+
+def start(layout: Layout, kubernetes: Programs, pause: str) -> Running:
+    """Start a node where none is. It may not be ready for a few seconds; its `admin.kubeconfig` works then."""
+    for folder in FOLDERS:
+        (layout.state / folder).mkdir(parents=True)
+    cgroups.create(layout.cgroup)
+    description = layout.state / "node.json"
+    init_log = (layout.log / "init.log").open("ab")
+    holder = subprocess.Popen(
+        ["unshare", *NAMESPACES, sys.executable, "-I", init.__file__, str(description)],
+        stdin=subprocess.PIPE,
+        stdout=init_log,
+        stderr=init_log,
+        cwd="/",
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: _has_own_network(holder.pid), within=10, why=lambda: "no network namespace")
+        _, address = network.connect(holder.pid, layout.interface)
+        programs = _programs(layout, kubernetes, address, pause)
+        description.write_text(json.dumps({"programs": programs, **_folders(layout)}, indent=1))
+        running = Running(holder.pid, _start_time(holder.pid), str(address))
+        _record(layout).write_text(json.dumps(asdict(running)))
+        holder.stdin.write(b"go\n")
+        holder.stdin.close()
+    except BaseException:
+        holder.kill()
+        raise
+    return running
+
+
+def remove(layout: Layout) -> None:
+    """End the node and remove what is left of it, however it ended and however far its start came."""
+    running = find(layout)
+    if running:
+        os.kill(running.pid, signal.SIGKILL)  # its child is told by the kernel, and takes all others with it
+        wait_until(lambda: not running.is_alive(), within=10, why=lambda: f"process {running.pid} does not end")
+    network.remove(layout.interface)
+    cgroups.remove(layout.cgroup)
+    if layout.state.exists():
+        shutil.rmtree(layout.state)
+
+
+def _programs(layout: Layout, kubernetes: Programs, address: IPv4Address, pause: str) -> dict[str, list[str]]:
+    def where(name: str) -> Path:
+        found = shutil.which(name)
+        if found and name == "containerd":
+            return Path(found)
+        return kubernetes.path(name)
+
+    certificates = pki.create(layout.pki, address)
+    return {
+        **control_plane.programs(where, layout, certificates, address),
+        **worker.programs(where, layout, certificates, address, pause),
+    }
+
+
+def _folders(layout: Layout) -> dict[str, str]:
+    return {"lib": str(layout.lib), "log": str(layout.log), "config": str(layout.config)}
+
+
+def _record(layout: Layout) -> Path:
+    return layout.state / "running.json"
+
+
+def _has_own_network(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
+    except FileNotFoundError:
+        raise ClusterError("the node's first process ended at once; see init.log in its state folder") from None
+
+
+def _start_time(pid: int) -> str:
+    """When a process started, in the kernel's own count; empty when it is gone or only waits to be collected."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if fields[0] == "Z" else fields[19]

