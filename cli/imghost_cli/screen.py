@@ -77,14 +77,15 @@ def summary(console: Console, report: Report) -> None:
         urls, picture = tenant["urls"], tenant["picture"] or {}
         console.print(f"\n[bold green]{escape(tenant['name'])} is ready[/]\n")
         rows = {
-            "Picture": picture.get("view_url"),
+            "Picture": picture.get("view_url") or f"none: {tenant['refusal']}",
             "Thumbnail": picture.get("thumbnail"),
             "API docs": urls["docs"],
             "API key": tenant["key"],
             "Sign in": f"{tenant['account'].get('email')}  {tenant['account'].get('password')}",
         }
         for name, value in rows.items():
-            console.print(f"  {name:<10} {escape(str(value))}")
+            if value:
+                console.print(f"  {name:<10} {escape(str(value))}")
         console.print("\n  Upload a picture of your own:")
         console.print(f"  {escape(_curl(tenant))}\n")
 

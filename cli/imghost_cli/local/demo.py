@@ -16,7 +16,8 @@ _TIMEOUT = 30.0
 async def ensure(state: State, tenant: str, urls: dict[str, str]) -> dict[str, Any]:
     """The first user, its key and its picture: those remembered while the key still works, else new ones.
 
-    Returns `{email, username, password, key, image}`, `image` being the reply of the upload. Raises `CliError`.
+    Returns `{email, username, password, key}` and `image`, the reply of the upload, or `refusal`, why this tenant does
+    not take the photograph (its limits may be small). Raises `CliError` when trying again helps.
     """
     name = f"credentials/{tenant}.json"
     known = state.read(name)
@@ -26,12 +27,12 @@ async def ensure(state: State, tenant: str, urls: dict[str, str]) -> dict[str, A
                 known = await _register(client, urls, tenant)
                 state.write(name, known)
             if "image" not in known:
-                known["image"] = await _upload(client, urls, known["key"])
+                known |= await _upload(client, urls, known["key"])
                 state.write(name, known)
         except httpx.HTTPStatusError as error:
-            raise CliError(f"The first picture could not be uploaded: {_problem(error.response)}") from error
+            raise CliError(f"No first picture yet: {_problem(error.response)}") from error
         except (httpx.HTTPError, KeyError, ValueError) as error:
-            raise CliError(f"The first picture could not be uploaded: {type(error).__name__}: {error}") from error
+            raise CliError(f"No first picture yet: {type(error).__name__} {error}".rstrip()) from error
     return known
 
 
@@ -63,9 +64,10 @@ async def _upload(client: httpx.AsyncClient, urls: dict[str, str], key: str) -> 
         files={"file": (PHOTOGRAPH, photograph, "image/jpeg")},
         headers={"X-API-Key": key},
     )
+    if answer.is_client_error:
+        return {"refusal": _problem(answer)}
     answer.raise_for_status()
-    image: dict[str, Any] = answer.json()["image"]
-    return image
+    return {"image": answer.json()["image"]}
 
 
 def _problem(answer: httpx.Response) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 from imghost_cli import manifests
 from imghost_cli.errors import CliError, Refused
 from imghost_cli.local import demo, report
+from imghost_cli.local.addresses import bindable
 from imghost_cli.local.platform import LocalPlatform
-from imghost_cli.local.postgres import EmbeddedPostgres
+from imghost_cli.local.postgres import EmbeddedPostgres, free_port
 from imghost_cli.local.state import State
 from imghost_core import logs
 from imghost_operator.errors import TenantGone
@@ -53,6 +54,7 @@ class Installation:
         self._reconciler: Reconciler | None = None
         self._postgres: EmbeddedPostgres | None = None
         self._phase, self._problem = "", ""
+        self._looked_at: set[str] = set()
         self._demos: dict[str, dict[str, Any]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -79,7 +81,7 @@ class Installation:
             self._queue.run(4),
             self._watch_manifest(),
             self._greet_for_ever(),
-            *(guard.watch(self._wake_all) for guard in reconciler.provisioner.guards),
+            *(guard.watch(self._wake_all) for guard in reconciler.guards),
         )
         tasks = [asyncio.create_task(it) for it in (*work, stop.wait())]
         done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -94,7 +96,9 @@ class Installation:
         remembered = self._state.read("postgres.json")
         folder = self._state.postgres_folder()
         self._phase = "Starting PostgreSQL" if folder.exists() else "Creating a PostgreSQL database"
-        port = remembered.get("port")
+        port = remembered.get("port", 0)
+        if not bindable("127.0.0.1", port):
+            port = free_port()  # connections are told anew: passwords stay, the Secrets' addresses change
         self._postgres = EmbeddedPostgres(folder, port=port, log=self._state.logs / "postgres.log")
         self._state.write("postgres.json", {"folder": str(folder), "port": self._postgres.port})
         await self._postgres.start()
@@ -130,8 +134,14 @@ class Installation:
         if tenant is None or self._reconciler is None:
             return None
         with suppress(TenantGone):
-            return (await self._reconciler.reconcile(tenant)).requeue_after
+            outcome = await self._reconciler.reconcile(tenant)
+            self._looked_at.add(name)
+            return outcome.requeue_after
         return None
+
+    def _is_ready(self, name: str) -> bool:
+        """Whether it is Ready now; what the last `up` left in its status counts only after a look of our own."""
+        return name in self._looked_at and report.is_ready(self._platform.tenants().get(name, {}))
 
     def _names(self) -> list[str]:
         return [tenant["metadata"]["name"] for tenant in self._wanted]
@@ -168,7 +178,7 @@ class Installation:
     async def _greet_for_ever(self) -> None:
         while True:
             for name in self._names():
-                if name not in self._demos and report.is_ready(self._platform.tenants().get(name, {})):
+                if name not in self._demos and self._is_ready(name):
                     await self._greet(name)
             await asyncio.sleep(_LOOK)
 
@@ -180,6 +190,8 @@ class Installation:
             _log.warning("no first picture yet", tenant=name, detail=str(error))
             self._phase = str(error)
             await asyncio.sleep(_RETRY)
+        else:
+            self._phase = "Running"
 
     # What others see.
 
@@ -194,7 +206,7 @@ class Installation:
 
     def _report(self) -> report.Report:
         known = self._platform.tenants()
-        running = [known[name] for name in self._names() if name in known] if self._reconciler else []
+        running = [known[name] for name in self._names() if name in self._looked_at]
         tenants = [
             report.tenant_report(self._platform, it, self._demos.get(it["metadata"]["name"], {})) for it in running
         ]
@@ -230,6 +242,7 @@ def _trim(files: Iterable[Path]) -> None:
 
 def _log_to(path: Path) -> None:
     logs.configure("operator", level="info", console=False)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(path.open("a"))

@@ -35,7 +35,7 @@ class Objects:
             "uid": old.get("uid") or str(uuid.uuid4()),
             "creationTimestamp": old.get("creationTimestamp") or now(),
             "generation": old.get("generation", 0) + int(changed),
-            **{name: old[name] for name in ("finalizers", "deletionTimestamp") if name in old},
+            **{name: old[name] for name in _KEPT if name in old},
             **{name: value for name, value in desired["metadata"].items() if name not in _SERVER_SET},
         }
         stored = {**desired, "metadata": metadata}
@@ -57,6 +57,7 @@ class Objects:
         (self._state.root / _path(key)).unlink(missing_ok=True)
 
 
+_KEPT = ("resourceVersion", "finalizers", "deletionTimestamp")
 _SERVER_SET = frozenset({"uid", "creationTimestamp", "generation", "resourceVersion"})
 
 

@@ -93,10 +93,13 @@ class Pod:
         """
         self.ending = True
         if self._process is not None:
-            grace = self.template["spec"].get("terminationGracePeriodSeconds", 30)
-            await processes.stop(self._process, number=signal.SIGTERM, within=grace)
+            await processes.stop(self._process, number=signal.SIGTERM, within=self._grace)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._ground.addresses.release(self.address)
+
+    @property
+    def _grace(self) -> float:
+        return float(self.template["spec"].get("terminationGracePeriodSeconds", 30))
 
     async def _until_it_ends(self) -> str:
         """Why it is no longer there: its process ended, or was ended because of its probes."""
@@ -110,7 +113,7 @@ class Pod:
                 return _cause(gone.result())
             self._health = None
             self._changed()
-            await processes.stop(self._process, number=signal.SIGTERM, within=5)
+            await processes.stop(self._process, number=signal.SIGTERM, within=self._grace)
             return sick.result()
         finally:
             gone.cancel()

@@ -10,6 +10,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from imghost_cli.errors import CliError
@@ -66,6 +67,7 @@ class EmbeddedPostgres:
         """
         if not (self._data / "PG_VERSION").exists():
             await self._create()
+        await self._predecessor_gone()
         self._launch()
         await self._answering()
 
@@ -95,6 +97,15 @@ class EmbeddedPostgres:
         if code:
             shutil.rmtree(self._data, ignore_errors=True)
             raise CliError(f"PostgreSQL could not make its data folder {self._data}: {self._last_words()}")
+
+    async def _predecessor_gone(self) -> None:
+        """Let a server end that lost its `up` to `kill -9` a moment ago and is still shutting down."""
+        try:
+            async with asyncio.timeout(_STOP_WITHIN):
+                while _serves(self._data):  # noqa: ASYNC110 - it is no child of ours, there is nothing to wait on
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise CliError(f"Another PostgreSQL still serves {self._data}. End it, then try again.") from None
 
     def _private_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -137,6 +148,15 @@ class EmbeddedPostgres:
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return (lines[-1] if lines else "it said nothing") + f" (all of it: {self.log})"
+
+
+def _serves(data: Path) -> bool:
+    """Whether the process that a data folder names as its server is one, and no stranger with a re-used id."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+        return str(data) in psutil.Process(pid).cmdline()
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return False
 
 
 def free_port() -> int:

@@ -34,6 +34,7 @@ def tenant_report(platform: LocalPlatform, tenant: Object, demo: dict[str, Any])
         "key": demo.get("key"),
         "account": {part: demo[part] for part in ("email", "username", "password") if part in demo},
         "picture": demo.get("image"),
+        "refusal": demo.get("refusal"),
         "conditions": tenant.get("status", {}).get("conditions", []),
         "pods": [
             {
