@@ -1,0 +1,122 @@
+{{/* Name of every object: the release's, unless that does not say what it is. */}}
+{{- define "imghost.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{ .Values.fullnameOverride }}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else -}}
+{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "imghost.operator" -}}
+{{ include "imghost.fullname" . }}-operator
+{{- end -}}
+
+{{- define "imghost.serviceAccount" -}}
+{{ .Values.serviceAccount.name | default (include "imghost.operator" .) }}
+{{- end -}}
+
+{{/* Labels that find pods, given (root, component). Immutable in a Deployment. */}}
+{{- define "imghost.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{/* All labels of an object, given (root, component). */}}
+{{- define "imghost.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "imghost.selector" . }}
+app.kubernetes.io/part-of: imghost
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Reference of an image, given (root, image): a digest wins over a tag, no tag means this release's. */}}
+{{- define "imghost.image" -}}
+{{- $root := index . 0 -}}
+{{- $image := index . 1 -}}
+{{- with $root.Values.images.registry }}{{ . | trimSuffix "/" }}/{{ end -}}
+{{- $image.repository -}}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end -}}
+{{- end -}}
+
+{{/* What Pod Security "restricted" asks of a pod. */}}
+{{- define "imghost.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{/* What it asks of a container, and a root file system that cannot be written. */}}
+{{- define "imghost.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* Where pods of the chart are scheduled, and with which rights to pull. */}}
+{{- define "imghost.scheduling" -}}
+{{- with .Values.images.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* IMGHOST_DATABASES: a JSON object by name; secrets are named by their mounted files. */}}
+{{- define "imghost.databases" -}}
+{{- $found := dict -}}
+{{- range .Values.databases -}}
+{{- if hasKey $found .name }}{{ fail (printf "databases: the name %s is there twice" .name) }}{{ end -}}
+{{- $instance := dict "admin_url_file" (printf "/etc/imghost/databases/%s/url" .name) -}}
+{{- with .publicHost }}{{ $_ := set $instance "public_host" . }}{{ end -}}
+{{- with .networks }}{{ $_ := set $instance "networks" . }}{{ end -}}
+{{- $_ := set $found .name $instance -}}
+{{- end -}}
+{{ $found | toJson }}
+{{- end -}}
+
+{{/* IMGHOST_STORES: likewise. */}}
+{{- define "imghost.stores" -}}
+{{- $found := dict -}}
+{{- range .Values.stores -}}
+{{- if hasKey $found .name }}{{ fail (printf "stores: the name %s is there twice" .name) }}{{ end -}}
+{{- $folder := printf "/etc/imghost/stores/%s" .name -}}
+{{- $store := dict "kind" "s3" "endpoint" .endpoint "bucket" .bucket "region" .region -}}
+{{- $_ := set $store "access_key_file" (printf "%s/access-key" $folder) -}}
+{{- $_ := set $store "secret_key_file" (printf "%s/secret-key" $folder) -}}
+{{- with .publicEndpoint }}{{ $_ := set $store "public_endpoint" . }}{{ end -}}
+{{- with .networks }}{{ $_ := set $store "networks" . }}{{ end -}}
+{{- $_ := set $found .name $store -}}
+{{- end -}}
+{{ $found | toJson }}
+{{- end -}}
+
+{{/* Labels and annotations of the parts of the pre-delete hook, given (root, weight). */}}
+{{- define "imghost.uninstallMetadata" -}}
+labels: {{- include "imghost.labels" (list (index . 0) "uninstall") | nindent 2 }}
+annotations:
+  helm.sh/hook: pre-delete
+  helm.sh/hook-weight: {{ index . 1 | quote }}
+  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
