@@ -8,7 +8,6 @@ from fastapi.routing import APIRoute
 
 from imghost_core.problems import MEDIA_TYPE
 
-JSON_BYTES = 64 * 1024  # no JSON body of ours comes near
 _SCHEMA = "#/components/schemas/Problem"
 _MEANING = {
     400: "The request is malformed; `errors` names the fields",
@@ -72,7 +71,6 @@ def alias(router: APIRouter, path: str, *, of: str, method: str) -> None:
                 description=f"Alias of `{method} {of}`.",
                 responses=route.responses,
                 openapi_extra={**(route.openapi_extra or {}), "x-alias-of": of},
-                max_body_size=JSON_BYTES if route.body_field else None,
             )
             return
     raise LookupError(f"no route {method} {of} to be aliased")

@@ -5,9 +5,10 @@ from fastapi import APIRouter
 from imghost_api.account import service
 from imghost_api.account.schemas import AccountAnswer, AccountChange
 from imghost_api.deps import CurrentUser, UserSession
-from imghost_api.openapi import JSON_BYTES, alias, problems
+from imghost_api.json_body import JsonRoute
+from imghost_api.openapi import alias, problems
 
-router = APIRouter(tags=["account"])
+router = APIRouter(route_class=JsonRoute, tags=["account"])
 
 
 @router.get(
@@ -26,7 +27,6 @@ async def read_account(user: CurrentUser, session: UserSession) -> AccountAnswer
     operation_id="change_account",
     summary="Change your account",
     responses=problems(400, 401, 403, 409, 413, 503),
-    max_body_size=JSON_BYTES,
 )
 async def change_account(user: CurrentUser, session: UserSession, wanted: AccountChange) -> AccountAnswer:
     """Change first name, last name or user name; fields left out stay."""

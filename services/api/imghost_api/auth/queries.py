@@ -1,26 +1,19 @@
 """Accounts and credentials in the database."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 
+from imghost_api.account.queries import taken_names
 from imghost_api.auth.principal import Key, Limits, Principal
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import ApiKey, LoginAttempt, Membership, Plan, User, Workspace
-from imghost_core.errors import Conflict
 from imghost_core.ids import uuid7
 
 TOUCH_EVERY = timedelta(minutes=1)
-_TAKEN = {
-    "uq_users_email": ("email_taken", "email", "An account with this e-mail exists. Sign in, or use another one."),
-    "uq_users_username": ("username_taken", "username", "This user name is taken. Choose another one."),
-}
 
 
 async def add_account(session: Session, user: dict[str, Any], *, workspace: str, plan: str) -> tuple[UUID, UUID]:
@@ -32,18 +25,6 @@ async def add_account(session: Session, user: dict[str, Any], *, workspace: str,
     session.add(Membership(workspace_id=home.id, user_id=made.id, role="owner"))
     await session.flush()
     return made.id, home.id
-
-
-@contextmanager
-def taken_names() -> Iterator[None]:
-    """Turn a clash with another account into a `Conflict` that names the field."""
-    try:
-        yield
-    except IntegrityError as error:
-        for constraint, (code, field, message) in _TAKEN.items():
-            if constraint in str(error.orig):
-                raise Conflict(message, code=code, errors=[{"field": field, "message": message}]) from error
-        raise
 
 
 async def plan_limits(session: Session, code: str) -> Limits:
@@ -127,13 +108,14 @@ async def touch_key(session: Session, key_id: UUID, at: datetime) -> None:
 def _members() -> Select[Membership, User, Workspace, Plan]:
     return (
         select(Membership, User, Workspace, Plan)
+        .select_from(Membership)
         .join(User, User.id == Membership.user_id)
         .join(Workspace, Workspace.id == Membership.workspace_id)
         .join(Plan, Plan.code == Workspace.plan_code)
     )
 
 
-def _principal(found: Row[Any], key: Key | None) -> Principal:
+def _principal(found: Row[*tuple[Any, ...]], key: Key | None) -> Principal:
     return Principal(
         found.User.id,
         found.Workspace.id,

@@ -5,9 +5,10 @@ from fastapi import APIRouter, Response
 from imghost_api.auth import service
 from imghost_api.auth.schemas import KeySet, Login, RegisteredAnswer, Registration, TokenAnswer
 from imghost_api.deps import ResourcesOf
-from imghost_api.openapi import JSON_BYTES, alias, problems
+from imghost_api.json_body import JsonRoute
+from imghost_api.openapi import alias, problems
 
-router = APIRouter(tags=["auth"])
+router = APIRouter(route_class=JsonRoute, tags=["auth"])
 
 
 @router.post(
@@ -16,7 +17,6 @@ router = APIRouter(tags=["auth"])
     operation_id="register",
     summary="Make an account",
     responses=problems(400, 409, 413, 503),
-    max_body_size=JSON_BYTES,
 )
 async def register(resources: ResourcesOf, wanted: Registration, response: Response) -> RegisteredAnswer:
     """A new account with its own workspace, the free plan, a token and a first API key."""
@@ -29,7 +29,6 @@ async def register(resources: ResourcesOf, wanted: Registration, response: Respo
     operation_id="login",
     summary="Sign in",
     responses=problems(400, 401, 403, 413, 429, 503),
-    max_body_size=JSON_BYTES,
 )
 async def login(resources: ResourcesOf, given: Login, response: Response) -> TokenAnswer:
     """A token for the right password of an e-mail or user name."""

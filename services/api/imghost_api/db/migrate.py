@@ -1,7 +1,9 @@
 """`imghost migrate`: bring the schema up to date as its owner, and give each role just what it needs."""
 
+import logging
 import sys
 
+import psycopg
 from alembic import command
 from psycopg import sql
 from pydantic import ValidationError
@@ -29,6 +31,7 @@ def run() -> None:
         problems = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
         sys.exit(f"imghost migrate: bad settings: {problems}")
     logs.configure("migrate", level="info", console=sys.stderr.isatty())
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     try:
         migrate(settings)
     except MigrationFailed as error:
@@ -49,7 +52,7 @@ def migrate(settings: MigrateSettings) -> None:
             _apply(connection, settings)
     except OperationalError as error:
         raise MigrationFailed(f"the database is out of reach or busy: {_reason(error)}. Run it again.") from error
-    except DBAPIError as error:
+    except (DBAPIError, psycopg.Error) as error:
         raise MigrationFailed(f"the database refused: {_reason(error)}") from error
     finally:
         engine.dispose()
@@ -92,6 +95,7 @@ def _grant(connection: Connection, settings: MigrateSettings) -> None:
         cursor.execute(statement)
 
 
-def _reason(error: DBAPIError) -> str:
+def _reason(error: DBAPIError | psycopg.Error) -> str:
     """The server's own first line; it names roles and tables, never a password."""
-    return str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return (str(original).strip().splitlines() or [type(error).__name__])[0]

@@ -5,11 +5,12 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from imghost_api.deps import CurrentUser, ResourcesOf, UserSession
+from imghost_api.json_body import JsonRoute
 from imghost_api.keys import service
 from imghost_api.keys.schemas import KeysAnswer, NewKey, NewKeyAnswer, RevokedAnswer
-from imghost_api.openapi import JSON_BYTES, problems
+from imghost_api.openapi import problems
 
-router = APIRouter(prefix="/api/v1/api-keys", tags=["api keys"])
+router = APIRouter(route_class=JsonRoute, prefix="/api/v1/api-keys", tags=["api keys"])
 
 
 @router.get("", operation_id="list_api_keys", summary="Your API keys", responses=problems(401, 403, 503))
@@ -24,7 +25,6 @@ async def list_api_keys(user: CurrentUser, session: UserSession) -> KeysAnswer:
     operation_id="create_api_key",
     summary="Make an API key",
     responses=problems(400, 401, 403, 409, 413, 422, 503),
-    max_body_size=JSON_BYTES,
 )
 async def create_api_key(
     user: CurrentUser, session: UserSession, resources: ResourcesOf, wanted: NewKey, response: Response

@@ -1,0 +1,74 @@
+"""The api, on a real database with its real roles, a real store and the real imaging service."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from imghost_api.main import create_apps
+from support.api import Person, Tenant, api_settings, new_tenant, register
+from support.imaging_server import serve_imaging
+from support.postgres import Postgres
+
+
+OpenApi = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session")
+def tenant(postgres: Postgres) -> Tenant:
+    """A migrated database that tests share; each works with users of its own."""
+    made = new_tenant(postgres)
+    made.migrate()
+    return made
+
+
+@pytest.fixture(scope="session")
+def store_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that api and imaging share as their store."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def imaging_url(tenant: Tenant, store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real imaging service on the shared store; its ops listener's address."""
+    with serve_imaging(tenant, tmp_path_factory.mktemp("imaging"), STORE_ROOT=str(store_root)) as url:
+        yield url
+
+
+@pytest.fixture
+def open_api(tenant: Tenant, store_root: Path) -> OpenApi:
+    """Open an api in this process, with settings changed as asked, and a client to it."""
+
+    @asynccontextmanager
+    async def opened(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+        public, ops = create_apps(api_settings(tenant, store_root, **changes))
+        async with public.router.lifespan_context(public):
+            transport = httpx.ASGITransport(app=public)
+            async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+                client.public, client.ops = public, ops  # type: ignore[attr-defined]
+                yield client
+
+    return opened
+
+
+@pytest.fixture
+async def api(open_api: OpenApi) -> AsyncIterator[httpx.AsyncClient]:
+    """An api that needs no imaging."""
+    async with open_api() as client:
+        yield client
+
+
+@pytest.fixture
+async def whole_api(open_api: OpenApi, imaging_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """An api with imaging behind it."""
+    async with open_api(imaging_url=imaging_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(whole_api: httpx.AsyncClient) -> Person:
+    """A user who may upload."""
+    return await register(whole_api)

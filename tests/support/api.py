@@ -1,0 +1,168 @@
+"""The api service for tests: a tenant's database with its three roles, settings, callers."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from joserfc.jwk import OKPKey
+from psycopg import sql
+
+from imghost_api.db.migrate import migrate
+from imghost_api.settings import ApiSettings, MigrateSettings
+from support.postgres import Postgres
+
+PEPPER = "canary-pepper-of-at-least-32-characters"
+TOKEN = "canary-internal-token-of-at-least-32-characters"
+PRIVATE_KEY = OKPKey.generate_key("Ed25519").as_pem(private=True).decode()
+PASSWORD = "canary correct horse battery staple"
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One tenant's migrated database. `url(role)` is the address as owner, api or imaging."""
+
+    server: Postgres
+    name: str
+    passwords: Mapping[str, str] = field(
+        default_factory=lambda: {role: f"canary-{secrets.token_hex(8)}" for role in ("owner", "api", "imaging")}
+    )
+
+    def role(self, role: str) -> str:
+        return f"{self.name}_{role}"
+
+    def url(self, role: str) -> str:
+        return (
+            f"postgresql://{self.role(role)}:{self.passwords[role]}@{self.server.host}:{self.server.port}/{self.name}"
+        )
+
+    @property
+    def admin_url(self) -> str:
+        return self.server.url(self.name)
+
+    def create(self) -> None:
+        """Roles and an empty database, as the operator provisions them."""
+        with psycopg.connect(self.server.admin_url, autocommit=True) as connection:
+            for role, password in self.passwords.items():
+                connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(self.role(role)), password)
+                )
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                    sql.Identifier(self.name), sql.Identifier(self.role("owner"))
+                )
+            )
+
+    def migrate_settings(self) -> MigrateSettings:
+        return MigrateSettings(
+            database_url=self.url("owner"), api_role=self.role("api"), imaging_role=self.role("imaging")
+        )
+
+    def migrate(self) -> None:
+        migrate(self.migrate_settings())
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows, as the superuser sees them: past every wall."""
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+
+def new_tenant(server: Postgres) -> Tenant:
+    """A tenant with a database and roles of its own, not migrated yet."""
+    tenant = Tenant(server, f"api_{secrets.token_hex(4)}")
+    tenant.create()
+    return tenant
+
+
+def api_settings(tenant: Tenant, store: Path, **changes: Any) -> ApiSettings:
+    """Settings of an api on the filesystem store; imaging is out of reach unless `imaging_url` is given."""
+    return ApiSettings(**api_values(tenant, store, **changes))
+
+
+def api_values(tenant: Tenant, store: Path, **changes: Any) -> JSON:
+    """The settings as names and values, as `api_settings` uses them."""
+    return {
+        "tenant": tenant.name,
+        "database_url": tenant.url("api"),
+        "store_kind": "filesystem",
+        "store_root": str(store),
+        "imaging_url": "http://127.0.0.1:9",
+        "internal_token": TOKEN,
+        "jwt_private_key": PRIVATE_KEY,
+        "api_key_pepper": PEPPER,
+        "auth_server_url": "http://auth.test",
+        "upload_server_url": "http://upload.test",
+        "view_server_url": "http://view.test",
+        "cdn_base_url": "http://cdn.test",
+        "jobs_concurrency": 0,
+        **changes,
+    }
+
+
+@dataclass(frozen=True)
+class Person:
+    """A registered user: their names, token, first key and workspace."""
+
+    client: httpx.AsyncClient
+    names: JSON
+    answer: JSON
+
+    @property
+    def token(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.answer['token']}"}
+
+    @property
+    def key(self) -> dict[str, str]:
+        return {"X-API-Key": str(self.answer["api_key"]["key"])}
+
+    @property
+    def id(self) -> str:
+        return str(self.answer["user"]["id"])
+
+    async def upload(self, picture: bytes, name: str = "picture.jpg", **headers: str) -> httpx.Response:
+        return await self.client.post(
+            "/upload", headers={**self.key, **headers}, files={"file": (name, picture, "application/octet-stream")}
+        )
+
+    async def quota(self) -> JSON:
+        answer = await self.client.get("/upload/quota", headers=self.key)
+        assert answer.status_code == 200, answer.text
+        quota: JSON = answer.json()["quota"]
+        return quota
+
+
+def names() -> JSON:
+    """What a new user fills in; nobody else has these names."""
+    unique = secrets.token_hex(6)
+    return {
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "username": f"ada-{unique}",
+        "email": f"ada-{unique}@example.org",
+        "password": PASSWORD,
+    }
+
+
+async def register(client: httpx.AsyncClient, **changes: Any) -> Person:
+    """A new user."""
+    wanted = {**names(), **changes}
+    answer = await client.post("/api/v1/auth/register", json=wanted)
+    assert answer.status_code == 201, answer.text
+    return Person(client, wanted, answer.json())
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> JSON:
+    """The problem document of an answer that must be one, whole and without secrets."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told: JSON = answer.json()
+    assert (told["code"], told["status"], told["success"]) == (code, status, False), told
+    assert told["detail"] == told["message"] and told["title"] and told["type"].endswith(code)
+    assert told["request_id"] == answer.headers["x-request-id"]
+    assert "canary" not in answer.text
+    return told
