@@ -78,11 +78,17 @@ def judge(tenant: Mapping[str, Any], observed: Observed) -> list[Finding]:
     return [
         _ready(parts, observed, is_deleting=is_deleting),
         *parts,
-        _progressing(parts, observed, servers),
+        _stopped() if is_paused(tenant) else _progressing(parts, observed, servers),
         _paused(tenant),
         _deleting(observed, is_deleting=is_deleting),
         _enforced(observed),
     ]
+
+
+def is_paused(tenant: Mapping[str, Any]) -> bool:
+    """Whether the operator must leave the tenant alone; being deleted goes before being paused."""
+    is_deleting = tenant["metadata"].get("deletionTimestamp")
+    return not is_deleting and bool((tenant.get("spec") or {}).get("paused"))
 
 
 def migration_state(job: Object | None) -> Migration:
@@ -143,7 +149,8 @@ def _schema(observed: Observed) -> Finding:
         case "failed":
             text = (
                 f"the migration failed, so nothing was rolled out; see kubectl -n {key.namespace if key else ''} logs "
-                f"job/{key.name if key else ''}, mend the cause, then delete the Job to try again"
+                f"job/{key.name if key else ''} and mend the cause; it is tried again every few minutes, and at once "
+                "when the Job is deleted"
             )
             return Finding("SchemaReady", "False", "MigrationFailed", text)
         case "done":
@@ -212,8 +219,12 @@ def _progressing(parts: Sequence[Finding], observed: Observed, servers: Sequence
     return Finding(kind, "False", "Settled", "everything is as asked for")
 
 
+def _stopped() -> Finding:
+    return Finding("Progressing", "False", "Paused", "nothing is changed until spec.paused is false")
+
+
 def _paused(tenant: Mapping[str, Any]) -> Finding:
-    if tenant.get("spec", {}).get("paused"):
+    if is_paused(tenant):
         return Finding("Paused", "True", "PausedBySpec", "nothing is changed until spec.paused is false")
     return Finding("Paused", "False", "NotPaused", "changes are made as they are asked for")
 

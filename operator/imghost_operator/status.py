@@ -6,24 +6,24 @@ from typing import Any
 
 from imghost_operator import build, diff
 from imghost_operator.build.meta import Owner
-from imghost_operator.conditions import Finding, Observed, judge, reason_of, workload
+from imghost_operator.conditions import Finding, Observed, is_paused, judge, reason_of, workload
 from imghost_operator.crd.status import MAX_MESSAGE
 from imghost_operator.platform import Key, Object
 
-__all__ = ["Observed", "report"]
+__all__ = ["Observed", "is_paused", "report"]
 
 
 def report(tenant: Mapping[str, Any], observed: Observed, now: datetime) -> Object:
     """The whole new status; equal to the tenant's present one when nothing that matters changed.
 
-    While the tenant is paused only `Paused` and `observedGeneration` are brought up to date, for nothing else was
-    looked at.
+    While the tenant is paused only `Paused`, `Progressing` and `observedGeneration` are brought up to date, for nothing
+    else was looked at.
     """
     old: Object = tenant.get("status") or {}
     generation = tenant["metadata"].get("generation", 1)
     findings = judge(tenant, observed)
-    if is_paused(tenant) and not tenant["metadata"].get("deletionTimestamp"):
-        findings = [it for it in findings if it.type == "Paused" or not _condition(old, it.type)]
+    if is_paused(tenant):
+        findings = [it for it in findings if it.type in {"Paused", "Progressing"} or not _condition(old, it.type)]
         return {**old, "observedGeneration": generation, "conditions": _conditions(old, findings, generation, now)}
     error = _last_error(old, observed, now)
     return {
@@ -33,16 +33,6 @@ def report(tenant: Mapping[str, Any], observed: Observed, now: datetime) -> Obje
         "objects": _objects(observed),
         **({"lastError": error} if error else {}),
     }
-
-
-def is_paused(tenant: Mapping[str, Any]) -> bool:
-    """Whether the operator must leave the tenant alone."""
-    return bool(tenant.get("spec", {}).get("paused", False))
-
-
-def first_visit(tenant: Mapping[str, Any]) -> bool:
-    """Whether nobody has reported on the tenant yet: report at once, before the work that takes time."""
-    return not (tenant.get("status") or {}).get("conditions")
 
 
 def _conditions(old: Object, findings: list[Finding], generation: int, now: datetime) -> list[Object]:
