@@ -2,14 +2,15 @@
 
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from imghost_core import ids, keys
@@ -37,6 +38,20 @@ class Tenant:
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
             cursor = connection.execute(sql.SQL(query), values)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def database_away(self, server_url: str) -> Iterator[None]:
+        """End all connections to this one database and accept no new ones; other tests' databases stay."""
+        name = conninfo_to_dict(self.admin_url)["dbname"]
+        allow = "ALTER DATABASE {} ALLOW_CONNECTIONS {}"
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(sql.SQL(allow).format(sql.Identifier(str(name)), sql.Literal(False)))
+            connection.execute(end, [name])
+            try:
+                yield
+            finally:
+                connection.execute(sql.SQL(allow).format(sql.Identifier(str(name)), sql.Literal(True)))
 
     def insert_image(self, row: dict[str, Any]) -> None:
         """Insert a row into `images`, as api does after a successful ingest."""

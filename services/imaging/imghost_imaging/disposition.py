@@ -25,7 +25,7 @@ def safe_name(name: str, extension: str) -> str:
     visible = "".join(
         character for character in base if unicodedata.category(character)[0] not in "CZ" or character == " "
     )
-    stem, dot, ending = _UNSAFE.sub("_", visible).strip(" .").rpartition(".")
+    stem, dot, ending = _UNSAFE.sub("_", visible).rpartition(".")
     if not dot or ending.lower() not in _ALIASES.get(extension, (extension,)):
         stem, ending = stem + dot + ending, extension
     return f"{stem.strip(' .')[:_MAX_STEM] or 'image'}.{ending}"

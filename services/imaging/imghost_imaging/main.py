@@ -48,6 +48,7 @@ def create_apps(
     public.router.routes = [*probes, *routes.routes()]
     ops.router.routes = [*probes, *internal.routes(settings.internal_token, registry)]
     for app in (public, ops):
+        app.router.redirect_slashes = False  # it would build a URL from the request's Host header
         add_handlers(app)
     return public, ops
 

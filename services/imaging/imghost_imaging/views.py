@@ -41,9 +41,10 @@ class ViewBuffer:
 
     async def run(self) -> None:
         """Write what waits, again and again, and a last time after `stop`."""
-        while not self._stopping.is_set():
+        stopping = False
+        while not stopping:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._interval)
+                stopping = await asyncio.wait_for(self._stopping.wait(), self._interval)
             await self.flush()
 
     def stop(self) -> None:

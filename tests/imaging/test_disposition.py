@@ -1,0 +1,48 @@
+"""Names that people chose, in a header."""
+
+import pytest
+from aiohttp.multipart import content_disposition_filename, parse_content_disposition
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from imghost_imaging.disposition import attachment, safe_name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cat.jpg", "cat.jpg"),
+        ("cat.JPEG", "cat.JPEG"),
+        ("cat", "cat.jpg"),
+        ("cat.png", "cat.png.jpg"),
+        ("evil.html", "evil.html.jpg"),
+        ("../../etc/passwd", "passwd.jpg"),
+        ("C:\\pictures\\cat.jpg", "cat.jpg"),
+        ('a"b;c.jpg', "a_b_c.jpg"),
+        ("a\r\nSet-Cookie: b=c.jpg", "aSet-Cookie_ b=c.jpg"),
+        ("cat\u202egpj.exe", "catgpj.exe.jpg"),
+        ("", "image.jpg"),
+        (".jpg", "image.jpg"),
+        ("...", "image.jpg"),
+        ("x" * 500 + ".jpg", "x" * 120 + ".jpg"),
+    ],
+)
+def test_safe_names(name: str, expected: str) -> None:
+    """No folder, no control or direction character, and an ending that tells the truth."""
+    assert safe_name(name, "jpg") == expected
+
+
+@given(st.text(st.characters(), max_size=300))
+@example("\ud800 lone surrogate.jpg")
+@example("NUL\0 and \x7f and \x85.jpg")
+@example("Ferien \N{SNOWMAN} ½.jpg")
+def test_no_name_breaks_the_header(name: str) -> None:
+    """Any text at all yields one printable ASCII line that a strict parser reads back as the safe name."""
+    header = attachment(name, "jpg")
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.count('"') == 2
+    kind, parameters = parse_content_disposition(header)
+    assert kind == "attachment"
+    assert set(parameters) <= {"filename", "filename*"}
+    assert content_disposition_filename(parameters) == safe_name(name, "jpg")

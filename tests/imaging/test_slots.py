@@ -1,0 +1,98 @@
+"""Bounded work: what runs, what waits, what is refused."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from imghost_core.errors import Unavailable
+from imghost_imaging.metrics import ImagingMetrics
+from imghost_imaging.slots import Slots
+from support.eventually import eventually
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def slots(registry: CollectorRegistry) -> AsyncIterator[Slots]:
+    made = Slots(2, 2, ImagingMetrics(registry), wait_seconds=30)
+    yield made
+    made.close()
+
+
+def gauge(registry: CollectorRegistry, name: str) -> float | None:
+    return registry.get_sample_value(f"imghost_imaging_slots_{name}")
+
+
+async def work(slots: Slots, gate: threading.Event) -> str:
+    async with slots.take():
+        await slots.run(gate.wait, 20)
+        return "done"
+
+
+async def test_beyond_the_queue_the_answer_is_immediate(slots: Slots, registry: CollectorRegistry) -> None:
+    """Two slots with two waiting each hold six; the seventh is refused at once, and the six are all served."""
+    gate = threading.Event()
+    held = [asyncio.create_task(work(slots, gate)) for _ in range(6)]
+    await eventually(lambda: gauge(registry, "queued") == 4, why="two at work, four waiting")
+    assert gauge(registry, "busy") == 2
+    with pytest.raises(Unavailable) as caught:
+        await work(slots, gate)
+    assert (caught.value.code, caught.value.retry_after) == ("overloaded", 1)
+    gate.set()
+    assert await asyncio.gather(*held) == ["done"] * 6
+    assert (gauge(registry, "busy"), gauge(registry, "queued"), gauge(registry, "refused_total")) == (0, 0, 1)
+
+
+async def test_a_failure_or_a_cancelled_wait_gives_its_place_back(slots: Slots, registry: CollectorRegistry) -> None:
+    """Neither an exception in the work nor a caller who left takes a slot away for good."""
+    gate = threading.Event()
+
+    def fail() -> None:
+        raise ValueError("as planned")
+
+    for _ in range(5):
+        with pytest.raises(ValueError, match="as planned"):
+            async with slots.take():
+                await slots.run(fail)
+    held = [asyncio.create_task(work(slots, gate)) for _ in range(4)]
+    await eventually(lambda: gauge(registry, "queued") == 2, why="two wait")
+    held[3].cancel()
+    await asyncio.gather(held[3], return_exceptions=True)
+    assert gauge(registry, "queued") == 1
+    gate.set()
+    assert await asyncio.gather(*held[:3]) == ["done"] * 3
+
+
+async def test_waiting_has_an_end(registry: CollectorRegistry) -> None:
+    """Who waits longer than allowed for a slot is told that we are overloaded."""
+    slots, gate = Slots(1, 4, ImagingMetrics(registry), wait_seconds=0.05), threading.Event()
+    held = asyncio.create_task(work(slots, gate))
+    await eventually(lambda: gauge(registry, "busy") == 1)
+    with pytest.raises(Unavailable, match="waiting"):
+        await work(slots, gate)
+    gate.set()
+    assert await held == "done"
+    slots.close()
+
+
+async def test_the_event_loop_turns_while_slots_work(slots: Slots) -> None:
+    """Work is done in threads, at most as many as there are slots."""
+    names = set()
+
+    def note() -> None:
+        names.add(threading.current_thread().name)
+
+    async def one() -> None:
+        async with slots.take():
+            await slots.run(note)
+
+    for _ in range(10):
+        await one()
+    assert threading.current_thread().name not in names
+    assert len(names) <= 2
