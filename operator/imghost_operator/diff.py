@@ -5,7 +5,6 @@ are matched item by item where Kubernetes knows a key for them and by place othe
 because one more entry in them opens what we closed.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -106,7 +105,7 @@ def _keys(name: str, items: Sequence[Any]) -> tuple[str, ...] | None:
 
 def _identity(item: Any, keys: tuple[str, ...]) -> str:
     """What tells an item from the others of its list, as text so that any JSON value will do."""
-    return json.dumps([item.get(key) for key in keys] if isinstance(item, Mapping) else item)
+    return repr([item.get(key) for key in keys] if isinstance(item, Mapping) else item)
 
 
 def _escaped(key: str) -> str:

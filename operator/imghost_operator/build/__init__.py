@@ -46,7 +46,7 @@ def desired(name: str, uid: str, spec: Spec, facts: Facts) -> list[Object]:
     owner = Owner(name, uid)
     api_config, imaging_config = configs(owner, spec, facts)
     objects = [
-        namespace(owner),
+        namespace(owner, spec),
         *accounts(owner),
         *policies(owner, spec),
         *network(owner, spec, facts),

@@ -1,8 +1,9 @@
 """The custom resource `ImageHostTenant` (`imghost.dev/v1`): models, schema and the CustomResourceDefinition."""
 
 from imghost_operator.crd.schema import API_VERSION, GROUP, KIND, MAX_NAME, PLURAL, VERSION, manifest, root, text
-from imghost_operator.crd.spec import RESERVED_ENV, Spec
+from imghost_operator.crd.spec import Spec
 from imghost_operator.crd.status import Condition, ConditionType, Status
+from imghost_operator.crd.types import RESERVED_ENV
 
 __all__ = [
     "API_VERSION",

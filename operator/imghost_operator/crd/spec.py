@@ -4,113 +4,22 @@ Every string, list and map is bounded, because the API server refuses CEL rules 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from imghost_operator import quantity
-
-# What the operator itself sets in containers; a test keeps this equal to what `build` makes.
-RESERVED_ENV = (
-    "API_KEY_PEPPER",
-    "API_ROLE",
-    "APP_ENV",
-    "AUTH_SERVER_URL",
-    "CDN_BASE_URL",
-    "CONCURRENCY",
-    "DATABASE_URL",
-    "FORMATS",
-    "FRONTEND_URL",
-    "HOST",
-    "IMAGING_ROLE",
-    "IMAGING_URL",
-    "INTERNAL_TOKEN",
-    "JWT_PRIVATE_KEY",
-    "MALLOC_ARENA_MAX",
-    "MAX_FRAMES",
-    "MAX_INPUT_BYTES",
-    "MAX_PIXELS",
-    "MAX_UPLOAD_BYTES",
-    "OPS_PORT",
-    "PORT",
-    "S3_ACCESS_KEY_ID",
-    "S3_BUCKET",
-    "S3_ENDPOINT",
-    "S3_PREFIX",
-    "S3_REGION",
-    "S3_SECRET_ACCESS_KEY",
-    "SHUTDOWN_GRACE_SECONDS",
-    "STORE_KIND",
-    "STORE_ROOT",
-    "TENANT",
-    "UPLOAD_CONCURRENCY",
-    "UPLOAD_SERVER_URL",
-    "VIEW_SERVER_URL",
-    "VIPS_BLOCK_UNTRUSTED",
-    "VIPS_CONCURRENCY",
-)
-_DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-_URL = r"^https?://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
-_KEY = "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-_RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
-
-
-def _rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:
-    """CEL rules, each with the message that says what to do, beside other schema keywords."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules], **schema}
-
-
-def _immutable(what: str) -> dict[str, Any]:
-    return _rules(("self == oldSelf", f"is immutable: {what} cannot be moved; make a new tenant instead"))
-
-
-def _quantity_schema(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema(
-        {
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
-            "x-kubernetes-int-or-string": True,
-            "pattern": pattern,
-            "maxLength": 24,
-            "minimum": 0,
-        }
-    )
-
-
-Cpu = Annotated[
-    str,
-    BeforeValidator(quantity.canonical),
-    _quantity_schema("^([0-9]{1,7}m|[0-9]{1,4}([.][0-9]{1,3})?)$"),
-]
-Bytes = Annotated[
-    str,
-    BeforeValidator(quantity.canonical),
-    _quantity_schema("^([0-9]{1,15}|[0-9]{1,6}([.][0-9]{1,3})?([kMGT]|[KMGT]i))$"),
-]
-DnsLabel = Annotated[str, Field(min_length=1, max_length=63, pattern=_DNS_LABEL)]
-BaseUrl = Annotated[
-    str,
-    Field(
-        min_length=8,
-        max_length=253,
-        json_schema_extra=_rules(
-            (
-                f"self.matches('{_URL}')",
-                "must be a base URL such as https://img.example.com, without a query and without a slash at the end",
-            )
-        ),
-    ),
-]
-_own_keys = _rules(
-    (
-        f"self.all(key, !key.matches('{_RESERVED_KEY}'))",
-        "keys below kubernetes.io/, k8s.io/ and imghost.dev/ are reserved; use a prefix of your own",
-    ),
-    (
-        f"self.all(key, key.matches('{_KEY}'))",
-        "keys must look like example.com/name: at most 63 letters, digits, '-', '_', '.' after an optional DNS prefix",
-    ),
+from imghost_operator.crd.types import (
+    LABEL_VALUE,
+    OWN_KEYS,
+    RESERVED_ENV,
+    BaseUrl,
+    Bytes,
+    Cpu,
+    DnsLabel,
+    immutable,
+    not_above,
+    rules,
 )
 
 
@@ -128,7 +37,7 @@ class EnvVar(Part):
         max_length=128,
         pattern="^[A-Za-z_][A-Za-z0-9_]*$",
         description="Name of the variable.",
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             (
                 f"!(self in {list(RESERVED_ENV)!r})",
                 "is set by the operator; use the field of the spec that stands for it",
@@ -139,7 +48,7 @@ class EnvVar(Part):
         "",
         max_length=4096,
         description="Value of the variable, taken literally.",
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             ("!self.contains('$(')", "must not contain $(: references to other variables are not expanded")
         ),
     )
@@ -170,18 +79,10 @@ class _ImagingLimits(Amounts):
     memory: Bytes = Field("1Gi", description="Memory above which a pod is killed.")
 
 
-def _above(amount: str) -> tuple[str, str]:
-    asked, limit = (f"quantity(string(self.{part}.{amount}))" for part in ("requests", "limits"))
-    return (
-        f"!has(self.limits.{amount}) || !has(self.requests.{amount}) || !{asked}.isGreaterThan({limit})",
-        f"requests.{amount} must not be above limits.{amount}; lower the request or raise the limit",
-    )
-
-
 class Resources(Part):
     """What each pod asks for and may use."""
 
-    model_config = ConfigDict(json_schema_extra=_rules(_above("cpu"), _above("memory")))
+    model_config = ConfigDict(json_schema_extra=rules(not_above("cpu"), not_above("memory")))
 
     requests: Amounts = Field(description="What is set aside for each pod.")
     limits: Amounts = Field(description="What a pod may use at most. No CPU limit means no throttling.")
@@ -284,7 +185,7 @@ class Storage(Part):
     backend_ref: DnsLabel = Field(
         "default",
         description="Name of an object store that the operator knows.",
-        json_schema_extra=_immutable("a tenant's pictures"),
+        json_schema_extra=immutable("a tenant's pictures"),
     )
 
 
@@ -294,7 +195,7 @@ class Database(Part):
     instance_ref: DnsLabel = Field(
         "default",
         description="Name of a PostgreSQL instance that the operator knows.",
-        json_schema_extra=_immutable("a tenant's database"),
+        json_schema_extra=immutable("a tenant's database"),
     )
     connection_limit: int = Field(
         60, ge=5, le=5_000, description="Most connections of the tenant at once.", json_schema_extra={"format": "int32"}
@@ -327,17 +228,17 @@ class PodMetadata(Part):
     """Labels and annotations for the pods of api and imaging."""
 
     labels: Mapping[
-        Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
-    ] = Field({}, max_length=20, description="Labels of the pods.", json_schema_extra=_own_keys)
+        Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]
+    ] = Field({}, max_length=20, description="Labels of the pods.", json_schema_extra=OWN_KEYS)
     annotations: Mapping[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=1024)]] = Field(
-        {}, max_length=20, description="Annotations of the pods.", json_schema_extra=_own_keys
+        {}, max_length=20, description="Annotations of the pods.", json_schema_extra=OWN_KEYS
     )
 
 
 class Spec(Part):
     """What the platform team asks for."""
 
-    display_name: str | None = Field(None, max_length=63, description="Name for people.")
+    display_name: str | None = Field(None, max_length=63, description="Name for people; the namespace carries it.")
     paused: bool = Field(default=False, description="The operator changes nothing while this is true.")
     deletion_policy: Literal["Retain", "Delete"] = Field(
         "Retain", description="Whether pictures and database outlive the tenant."

@@ -1,0 +1,119 @@
+"""Building blocks of the spec: bounded types, and CEL rules that say what to do."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from imghost_operator import quantity
+
+# What the operator itself sets in containers; a test keeps this equal to what `build` makes.
+RESERVED_ENV = (
+    "API_KEY_PEPPER",
+    "API_ROLE",
+    "APP_ENV",
+    "AUTH_SERVER_URL",
+    "CDN_BASE_URL",
+    "CONCURRENCY",
+    "DATABASE_URL",
+    "FORMATS",
+    "FRONTEND_URL",
+    "HOST",
+    "IMAGING_ROLE",
+    "IMAGING_URL",
+    "INTERNAL_TOKEN",
+    "JWT_PRIVATE_KEY",
+    "MALLOC_ARENA_MAX",
+    "MAX_FRAMES",
+    "MAX_INPUT_BYTES",
+    "MAX_PIXELS",
+    "MAX_UPLOAD_BYTES",
+    "OPS_PORT",
+    "PORT",
+    "S3_ACCESS_KEY_ID",
+    "S3_BUCKET",
+    "S3_ENDPOINT",
+    "S3_PREFIX",
+    "S3_REGION",
+    "S3_SECRET_ACCESS_KEY",
+    "SHUTDOWN_GRACE_SECONDS",
+    "STORE_KIND",
+    "STORE_ROOT",
+    "TENANT",
+    "UPLOAD_CONCURRENCY",
+    "UPLOAD_SERVER_URL",
+    "VIEW_SERVER_URL",
+    "VIPS_BLOCK_UNTRUSTED",
+    "VIPS_CONCURRENCY",
+)
+_DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+_URL = r"^https?://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
+_KEY = "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+_RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
+
+
+def rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:
+    """CEL rules, each with the message that says what to do, beside other schema keywords."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules], **schema}
+
+
+def immutable(what: str) -> dict[str, Any]:
+    """The rule of a field that keeps its first value."""
+    return rules(("self == oldSelf", f"is immutable: {what} cannot be moved; make a new tenant instead"))
+
+
+def _quantity_schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "x-kubernetes-int-or-string": True,
+            "pattern": pattern,
+            "maxLength": 24,
+            "minimum": 0,
+        }
+    )
+
+
+Cpu = Annotated[
+    str,
+    BeforeValidator(quantity.canonical),
+    _quantity_schema("^([0-9]{1,7}m|[0-9]{1,4}([.][0-9]{1,3})?)$"),
+]
+Bytes = Annotated[
+    str,
+    BeforeValidator(quantity.canonical),
+    _quantity_schema("^([0-9]{1,15}|[0-9]{1,6}([.][0-9]{1,3})?([kMGT]|[KMGT]i))$"),
+]
+DnsLabel = Annotated[str, Field(min_length=1, max_length=63, pattern=_DNS_LABEL)]
+BaseUrl = Annotated[
+    str,
+    Field(
+        min_length=8,
+        max_length=253,
+        json_schema_extra=rules(
+            (
+                f"self.matches('{_URL}')",
+                "must be a base URL such as https://img.example.com, without a query and without a slash at the end",
+            )
+        ),
+    ),
+]
+OWN_KEYS = rules(
+    (
+        f"self.all(key, !key.matches('{_RESERVED_KEY}'))",
+        "keys below kubernetes.io/, k8s.io/ and imghost.dev/ are reserved; use a prefix of your own",
+    ),
+    (
+        f"self.all(key, key.matches('{_KEY}'))",
+        "keys must look like example.com/name: at most 63 letters, digits, '-', '_', '.' after an optional DNS prefix",
+    ),
+)
+
+
+def not_above(amount: str) -> tuple[str, str]:
+    """The rule that no more is set aside than may be used."""
+    asked, limit = (f"quantity(string(self.{part}.{amount}))" for part in ("requests", "limits"))
+    return (
+        f"!has(self.limits.{amount}) || !has(self.requests.{amount}) || !{asked}.isGreaterThan({limit})",
+        f"requests.{amount} must not be above limits.{amount}; lower the request or raise the limit",
+    )
