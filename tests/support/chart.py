@@ -51,10 +51,18 @@ class Helm:
     def __init__(self, program: Path, *flags: str) -> None:
         self._argv = [str(program), *flags]
 
+    def at(self, *flags: str) -> "Helm":
+        """The same program with other flags, for a cluster."""
+        program, *_ = self._argv
+        return Helm(Path(program), *flags)
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """The command line."""
+        return [*self._argv, *map(str, arguments)]
+
     def run(self, *arguments: str | Path) -> str:
         """What a command prints; raises HelmFailed."""
-        argv = [*self._argv, *map(str, arguments)]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, timeout=120)
         if done.returncode:
             raise HelmFailed(f"helm {' '.join(map(str, arguments))}: {done.stdout}{done.stderr}")
         return done.stdout

@@ -1,0 +1,147 @@
+"""The chart on a real Kubernetes API."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.audited import Audited
+from support.chart import CHART, INSTALL, NAMESPACE, Helm, Object, one, parse
+
+VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
+CRD = "imagehosttenants.imghost.dev"
+Install = Callable[..., None]
+
+MONITOR_KIND = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
+    "spec": {
+        "group": "monitoring.coreos.com",
+        "scope": "Namespaced",
+        "names": {"kind": "ServiceMonitor", "plural": "servicemonitors"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespaces(cluster: Audited) -> None:
+    """Those that a values file lists."""
+    for name in ("imghost-news", "imghost-sport"):
+        cluster.kubectl("create", "namespace", name)
+
+
+@pytest.mark.parametrize("values", [None, *VALUES], ids=lambda path: path.stem if path else "install.yaml")
+def test_server_accepts_every_object(cluster: Audited, helm: Helm, values: Path | None) -> None:
+    """Every object of every values file passes the API server's validation and defaulting, hooks included."""
+    text = helm.template(f"--values={values}") if values else INSTALL.read_text()
+    cluster.kubectl(
+        "apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-", input=text
+    )
+
+
+def pods(objects: list[Object]) -> list[Object]:
+    """Every pod that the chart starts, as a Pod of its own."""
+    found = []
+    for obj in objects:
+        template = obj if obj["kind"] == "Pod" else obj.get("spec", {}).get("template")
+        if template and "containers" in template["spec"]:
+            metadata = {"name": f"{obj['metadata']['name']}-{obj['kind'].lower()}", "namespace": NAMESPACE}
+            found.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]})
+    return found
+
+
+def test_pods_are_restricted(cluster: Audited, helm: Helm) -> None:
+    """Operator, hook and test run where Pod Security enforces "restricted"; the same pod with more rights does not."""
+    started = pods(helm.objects())
+    assert len(started) == 3
+    for pod in started:
+        pod["spec"]["serviceAccountName"] = "default"  # the others are not there yet, and it makes no difference here
+        cluster.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(pod))
+        assert pod["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
+        pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+        with pytest.raises(AssertionError, match='violates PodSecurity "restricted'):
+            cluster.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(pod))
+
+
+def test_only_the_operator_gets_a_token_for_long(helm: Helm) -> None:
+    """Pods that do not talk to the API have no token; the hook's exists while the release is uninstalled."""
+    with_token = {
+        pod["metadata"]["name"] for pod in pods(helm.objects()) if pod["spec"]["automountServiceAccountToken"]
+    }
+    assert with_token == {"imghost-operator-deployment", "imghost-uninstall-job"}
+
+
+def test_upgrade_brings_new_fields_of_the_crd(cluster: Audited, install: Install, tmp_path: Path) -> None:
+    """Helm leaves a chart's crds/ folder alone for ever; ours is upgraded, or new fields would be dropped silently."""
+    older = shutil.copytree(CHART, tmp_path / "imghost")
+    file = older / "files" / "crds" / f"{CRD}.yaml"
+    crd = yaml.safe_load(file.read_text())
+    del crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["displayName"]
+    head, _ = file.read_text().split("spec:\n", 1)
+    file.write_text(head + yaml.safe_dump({"spec": crd["spec"]}))
+    install(chart=older)
+    assert "displayName" not in _fields(cluster)
+    install()
+    assert "displayName" in _fields(cluster)
+
+
+def _fields(cluster: Audited) -> set[str]:
+    crd = json.loads(cluster.kubectl("get", "crd", CRD, "--output=json"))
+    return set(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"])
+
+
+def test_second_installation_changes_nothing(cluster: Audited, install: Install) -> None:
+    """An upgrade to the same restarts nobody: no object gets another generation."""
+    install()
+    before = _generations(cluster)
+    install()
+    assert _generations(cluster) == before
+
+
+def _generations(cluster: Audited) -> dict[str, int]:
+    text = cluster.kubectl(
+        "get",
+        "deployment,networkpolicy,poddisruptionbudget,crd,validatingadmissionpolicy",
+        "--output=json",
+        f"--namespace={NAMESPACE}",
+    )
+    return {f"{it['kind']} {it['metadata']['name']}": it["metadata"]["generation"] for it in json.loads(text)["items"]}
+
+
+def test_crd_outlives_the_release(cluster: Audited, install: Install, remote: Helm) -> None:
+    """Uninstalling leaves the CRD, so the tenants; installing again takes it up."""
+    install()
+    remote.run("uninstall", "imghost", "--no-hooks")
+    assert cluster.kubectl("get", "crd", CRD, "--output=name")
+    install()
+
+
+def test_service_monitor_is_made_where_its_kind_is(cluster: Audited, install: Install, remote: Helm) -> None:
+    """Helm asks the cluster what it knows: with the Prometheus Operator's CRD the monitor appears by itself."""
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(MONITOR_KIND))
+    cluster.kubectl("wait", "--for=condition=Established", "crd/servicemonitors.monitoring.coreos.com")
+    try:
+        install()
+        assert one(parse(remote.run("get", "manifest", "imghost")), "ServiceMonitor", "imghost-operator")
+    finally:
+        cluster.kubectl("delete", "crd", "servicemonitors.monitoring.coreos.com")
+
+
+def test_notes_tell_the_next_steps(remote: Helm, install: Install) -> None:
+    """After installing one knows which Secrets are missing, how to make a tenant and how to remove everything."""
+    install()
+    notes = remote.run("get", "notes", "imghost")
+    for text in ("imghost-database: entry url", "imghost-store: entries access-key and secret-key", "kubectl wait"):
+        assert text in notes

@@ -1,0 +1,130 @@
+"""A control plane that writes down what the operator of the chart asks of it, and stand-ins for what nodes would do."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from support.chart import NAMESPACE
+from support.kube import Kube
+
+OPERATOR = f"system:serviceaccount:{NAMESPACE}:imghost-operator"
+_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "users": [OPERATOR]}, {"level": "None"}],
+}
+
+
+class Right(NamedTuple):
+    """One thing that RBAC can grant; the namespace is empty for a cluster-scoped one."""
+
+    namespace: str
+    group: str
+    resource: str
+    verb: str
+
+
+class Request(NamedTuple):
+    """What a request needed, and how it was answered."""
+
+    right: Right
+    status: int
+
+
+class Audited(Kube):
+    """A control plane with an audit log of the operator, and with the stricter rule about owners of others' objects."""
+
+    def _prepare_apiserver(self) -> Sequence[str]:
+        policy = self._folder / "audit-policy.json"
+        policy.write_text(json.dumps(_POLICY))
+        self._audit = self._folder / "audit.log"
+        return [
+            *super()._prepare_apiserver(),
+            f"--audit-policy-file={policy}",
+            f"--audit-log-path={self._audit}",
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+        ]
+
+    def audited(self) -> Counter[Request]:
+        """Every request of the operator up to now; server-side apply that made an object needed `create` as well."""
+        found: Counter[Request] = Counter()
+        lines = self._audit.read_text().splitlines() if self._audit.exists() else []
+        for event in map(json.loads, lines):
+            if not (at := event.get("objectRef")) or "resource" not in at:
+                continue  # discovery
+            resource = "/".join(part for part in (at["resource"], at.get("subresource")) if part)
+            namespace = "" if resource == "namespaces" else at.get("namespace", "")
+            right = Right(namespace, at.get("apiGroup", ""), resource, event["verb"])
+            status = event["responseStatus"]["code"]
+            found[Request(right, status)] += 1
+            if (event["verb"], status) == ("patch", 201):
+                found[Request(right._replace(verb="create"), status)] += 1
+        return found
+
+    def finish_job(self, namespace: str, name: str, *, succeeded: bool = True) -> None:
+        """What the Job controller writes when the Job's pod has ended."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        types = ("SuccessCriteriaMet", "Complete") if succeeded else ("FailureTarget", "Failed")
+        end = {"completionTime": now, "succeeded": 1} if succeeded else {"failed": 1}
+        conditions = [{"type": it, "status": "True", "reason": "Played", "lastTransitionTime": now} for it in types]
+        self._write_status("job", namespace, name, {"startTime": now, "conditions": conditions, **end})
+
+    def roll_out(self, namespace: str, name: str) -> None:
+        """What the Deployment controller writes when all pods are ready."""
+        live = json.loads(self.kubectl("get", "deployment", name, f"--namespace={namespace}", "--output=json"))
+        counts = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+        status: dict[str, Any] = dict.fromkeys(counts, live["spec"]["replicas"])
+        self._write_status(
+            "deployment", namespace, name, {**status, "observedGeneration": live["metadata"]["generation"]}
+        )
+
+    def make_pod(self, namespace: str, deployment: str) -> str:
+        """What the Deployment controller makes, one pod, which no node ever runs. Returns its name."""
+        live = json.loads(self.kubectl("get", "deployment", deployment, f"--namespace={namespace}", "--output=json"))
+        template = live["spec"]["template"]
+        pod = {**template, "apiVersion": "v1", "kind": "Pod"}
+        pod["metadata"] = {**template["metadata"], "name": f"{deployment}-played", "namespace": namespace}
+        self.kubectl("create", "-f", "-", input=json.dumps(pod))
+        return f"{deployment}-played"
+
+    def _write_status(self, kind: str, namespace: str, name: str, status: dict[str, Any]) -> None:
+        patch = json.dumps({"status": status})
+        self.kubectl(
+            "patch", kind, name, f"--namespace={namespace}", "--subresource=status", "--type=merge", "-p", patch
+        )
+
+
+class Credentials:
+    """Tokens of service accounts, by the API that the kubelet asks for them."""
+
+    def __init__(self, cluster: Audited, folder: Path) -> None:
+        self._cluster, self._folder = cluster, folder
+
+    def folder(self, account: str) -> Path:
+        """A folder with `token` and `ca.crt`."""
+        folder = self._folder / account
+        folder.mkdir()
+        token = self._cluster.kubectl("create", "token", account, f"--namespace={NAMESPACE}")
+        (folder / "token").write_text(token)
+        (folder / "ca.crt").write_text(self._cluster.ca.read_text())
+        return folder
+
+    def kubeconfig(self, account: str) -> Path:
+        """A kubeconfig that uses such a folder."""
+        folder = self.folder(account)
+        here = {"server": self._cluster.server, "certificate-authority": str(folder / "ca.crt")}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": here}],
+            "users": [{"name": account, "user": {"tokenFile": str(folder / "token")}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": account}}],
+            "current-context": "test",
+        }
+        path = folder / "kubeconfig"
+        path.write_text(json.dumps(config))
+        return path
