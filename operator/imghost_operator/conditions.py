@@ -195,10 +195,12 @@ def _ready(parts: Sequence[Finding], observed: Observed, *, is_deleting: bool) -
         return Finding("Ready", "False", "Deleting", "the tenant is being deleted")
     by_type = {part.type: part for part in parts}
     ordered = [by_type[kind] for kind in _SUMMED_UP]
-    for part in [it for it in ordered if it.status == "False"] + [it for it in ordered if it.status == "Unknown"]:
+    for part in [it for it in ordered if it.status == "False"]:
         return Finding("Ready", part.status, part.reason, part.message)
     for problem in observed.problems.values():
         return Finding("Ready", "False", reason_of(problem), problem.detail)
+    for part in [it for it in ordered if it.status == "Unknown"]:
+        return Finding("Ready", part.status, part.reason, part.message)
     return Finding("Ready", "True", "Serving", "uploads are accepted and pictures are delivered")
 
 
