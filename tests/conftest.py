@@ -106,8 +106,14 @@ def kube_controllers(pytestconfig: pytest.Config, kube: Kube) -> Iterator[Kube]:
 
     Only for the module that asks for it, so that other tests never depend on whether it came before them.
     """
-    with _served(pytestconfig, kube.controllers(), "kube-controller-manager"):
+    found = _with_controllers()
+    with _served(pytestconfig, kube.controllers(found), f"{found}: kube-controller-manager"):
         yield kube
+
+
+def _with_controllers(say: programs.Say = print) -> programs.Programs:
+    """Programs that have the controllers; envtest's, which may serve the API, have not."""
+    return programs.kubernetes(say, needs=[*programs.ENVTEST_COMMANDS, "kube-controller-manager"])
 
 
 @contextmanager

@@ -98,10 +98,10 @@ class Kube:
         if self._etcd:
             self._etcd.stop()
 
-    def controllers(self) -> "Controllers":
-        """The kube-controller-manager of this control plane, not yet started."""
+    def controllers(self, programs: Programs) -> "Controllers":
+        """A kube-controller-manager for this control plane, not yet started."""
         kubeconfig = self.login("system:kube-controller-manager", "system:masters")
-        return Controllers(self._programs, self._folder, [f"--kubeconfig={kubeconfig}", f"--root-ca-file={self.ca}"])
+        return Controllers(programs, self._folder, [f"--kubeconfig={kubeconfig}", f"--root-ca-file={self.ca}"])
 
     def _start_etcd(self) -> None:
         client, peer = f"http://{HOST}:{self._etcd_port}", f"http://{HOST}:{free_port()}"

@@ -39,6 +39,7 @@ KUBERNETES_COMMANDS = (
     "kubectl",
     "kubelet",
 )
+ENVTEST_COMMANDS = ("etcd", "kube-apiserver", "kubectl")
 PROGRESS_EVERY_SECONDS = 5
 
 Say = Callable[[str], None]
@@ -68,7 +69,7 @@ class Programs:
         return f"{self.name} {self.version} ({self.origin})"
 
 
-def kubernetes(say: Say = print, *, needs: Sequence[str] = ("etcd", "kube-apiserver", "kubectl")) -> Programs:
+def kubernetes(say: Say = print, *, needs: Sequence[str] = ENVTEST_COMMANDS) -> Programs:
     """The user's own Kubernetes programs if all of `needs` are there and new enough, else ours."""
     for origin, folder in _own_folders(needs):
         version = _version(folder / "kube-apiserver")
@@ -107,10 +108,11 @@ def helm(say: Say = print) -> Programs:
 def _own_folders(needs: Sequence[str]) -> Iterator[tuple[str, Path]]:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets:
-        missing = [name for name in needs if not (Path(assets) / name).exists()]
-        if missing:
-            raise ProgramMissing(f"KUBEBUILDER_ASSETS={assets} lacks {', '.join(missing)}; complete or unset it")
-        yield "KUBEBUILDER_ASSETS", Path(assets)
+        missing = [name for name in {*ENVTEST_COMMANDS, *needs} if not (Path(assets) / name).exists()]
+        if incomplete := sorted(set(missing) & set(ENVTEST_COMMANDS)):
+            raise ProgramMissing(f"KUBEBUILDER_ASSETS={assets} lacks {', '.join(incomplete)}; complete or unset it")
+        if not missing:
+            yield "KUBEBUILDER_ASSETS", Path(assets)
     folders = {Path(found).parent if (found := shutil.which(name)) else None for name in needs}
     if len(folders) == 1 and (folder := folders.pop()):
         yield "PATH", folder

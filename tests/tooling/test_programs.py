@@ -44,6 +44,15 @@ def test_the_users_programs_come_first(cache: Path, tmp_path: Path, monkeypatch:
         found.path("kubelet")
 
 
+def test_what_envtest_never_has_is_ours(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Controllers are no reason to refuse a user's envtest, which has none: then ours are used for these."""
+    _install(tmp_path / "assets", "Kubernetes v1.36.0", *KUBERNETES)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
+    ours = programs.KUBERNETES_COMMANDS
+    monkeypatch.setattr(programs, "_build_kubernetes", lambda folder, say: _install(folder, "v1.35.4", *ours))
+    assert programs.kubernetes(needs=["kube-controller-manager"]).folder.is_relative_to(cache)
+
+
 def test_incomplete_assets_are_an_error(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who names a folder means it: what it lacks is said, nothing else is used in silence."""
     _install(tmp_path / "assets", "Kubernetes v1.35.0", "kube-apiserver")
