@@ -1,0 +1,187 @@
+"""The sizes of a picture: how large, how alike, which way up, and made of what."""
+
+import time
+from functools import cache
+
+import numpy as np
+import pytest
+import pyvips
+
+from imghost_core.errors import Unavailable, Unprocessable
+from imghost_imaging.formats import FORMATS, Format
+from imghost_imaging.render import ladder, limits, load
+from imghost_imaging.render.ladder import ANIMATION_PIXELS, BOXES, Ladder
+from imghost_imaging.render.limits import Limits
+from support import likeness, pictures
+
+BOUNDS = Limits(pixels=100_000_000, frames=300)
+
+
+def soon() -> float:
+    return time.monotonic() + 60
+
+
+@cache
+def build(body: bytes, kind: Format) -> Ladder:
+    return ladder.build(body, limits.read(body, kind, BOUNDS), soon())
+
+
+SCENE = pictures.scene(1600, 1200, noise=2)
+REFERENCE = likeness.of(SCENE)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(("size", "factor"), [("thumb", 8), ("small", 4), ("medium", 2)])
+def test_every_size_of_every_format_looks_like_the_scene(kind: Format, size: str, factor: int) -> None:
+    """Against the plainest reference, the mean of the scene's pixels, each size is alike in colour and structure."""
+    made = likeness.pixels(build(pictures.encode(SCENE, kind, 92), kind).variants[size])  # type: ignore[index]
+    reference = likeness.averaged(REFERENCE, factor)
+    limit = 6 if kind == "gif" else 3  # 256 colours
+    assert likeness.difference(made, reference) < limit
+    assert likeness.structure(made, reference) > (0.90 if kind == "gif" else 0.95)
+
+
+def test_the_comparison_notices_a_bad_picture() -> None:
+    """The measure is worth something: a shifted, a blurred and a mirrored picture fail it."""
+    reference = likeness.averaged(REFERENCE, 4)
+    photo = pictures.scene(400, 300, noise=20, seed=3)
+    noisy = likeness.of(photo)
+    for bad in (np.roll(noisy, 8, axis=1), likeness.of(photo.gaussblur(3)), noisy[:, ::-1]):
+        assert likeness.structure(bad, noisy) < 0.9
+    assert likeness.difference(reference[:, ::-1], reference) > 6
+
+
+def test_the_mezzanine_is_at_most_1600() -> None:
+    """From a larger original the mezzanine has 1600 px and looks like it."""
+    scene = pictures.scene(3200, 800, noise=2)
+    made = likeness.pixels(build(pictures.encode(scene, "jpeg", 92), "jpeg").mezzanine)
+    assert made.shape[:2] == (400, 1600)
+    assert likeness.difference(made, likeness.averaged(likeness.of(scene), 2)) < 3
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1, 1), (3, 2), (199, 100), (200, 200), (401, 30), (1, 5000), (5000, 1), (1201, 1199)]
+)
+def test_nothing_is_ever_enlarged(width: int, height: int) -> None:
+    """Each size fits its box and the original, and keeps the proportions to the pixel."""
+    made = build(pictures.photo(width, height, "png"), "png")
+    for name, box in BOXES.items():
+        rows, columns = likeness.pixels(made.variants[name]).shape[:2]
+        scale = min(1, box / max(width, height))
+        assert (columns, rows) == (max(1, round(width * scale)), max(1, round(height * scale))) or (
+            max(columns, rows) == box and abs(columns - width * scale) <= 1 and abs(rows - height * scale) <= 1
+        )
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_upright(orientation: int) -> None:
+    """However the camera was held, red is at the top left, and no EXIF tells a viewer to turn it again."""
+    made = build(pictures.oriented(orientation), "jpeg")
+    for body in (made.mezzanine, *made.variants.values()):
+        picture = likeness.pixels(body)
+        assert picture.shape[:2] == (80, 120)
+        assert picture[20, 30, 0] > 200
+        assert picture[20, 30, 2] < 60
+        assert all(picture[y, x, 2] > 200 for y, x in ((20, 90), (60, 30), (60, 90)))
+        assert not pyvips.Image.new_from_buffer(body, "").get_typeof("exif-data")
+
+
+def test_transparency_is_kept() -> None:
+    """A picture with alpha becomes WebP whose edge is as transparent as it was."""
+    made = build(pictures.png(alpha=True), "png")
+    assert made.extension == "webp"
+    alpha = pyvips.Image.new_from_buffer(made.variants["thumb"], "")[3].numpy()
+    assert alpha[:, :3].max() < 12
+    assert alpha[:, -3:].min() > 243
+
+
+def test_an_alpha_channel_that_hides_nothing_goes() -> None:
+    """An opaque picture with an alpha channel, as screenshots have it, becomes JPEG."""
+    opaque = pictures.encode(pictures.scene(300, 200).bandjoin(255), "png")
+    assert build(opaque, "png").extension == "jpg"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(pictures.cmyk(), "jpeg"), (pictures.png16(), "png"), (pictures.broken_icc(), "jpeg"), (pictures.grey(), "jpeg")],
+    ids=["cmyk", "16-bit", "broken-icc", "grey"],
+)
+def test_unusual_colours_come_out_right(body: bytes, kind: Format) -> None:
+    """Whatever the colours are stored as, an eye sees the same picture, in plain 8-bit sRGB or grey."""
+    made = pyvips.Image.new_from_buffer(build(body, kind).mezzanine, "")
+    source = pictures.scene(made.width, made.height)
+    reference = likeness.of(source.colourspace("b-w") if made.bands == 1 else source)
+    assert made.interpretation in {"srgb", "b-w"}
+    assert made.format == "uchar"
+    assert likeness.difference(likeness.averaged(likeness.of(made), 4), likeness.averaged(reference, 4)) < 8
+
+
+def test_wide_gamut_is_converted() -> None:
+    """A picture in Display P3 is converted to sRGB, not just stripped of its profile: its reds get stronger."""
+    scene = pictures.scene(400, 300, noise=0)
+    wide = scene.icc_export(output_profile="p3") if scene.interpretation == "lab" else scene.icc_transform("p3")
+    made = likeness.pixels(build(wide.jpegsave_buffer(Q=95, keep="icc"), "jpeg").mezzanine)
+    assert likeness.difference(made, likeness.of(scene)) < 3
+    assert likeness.difference(likeness.of(wide), likeness.of(scene)) > 4
+
+
+@pytest.mark.parametrize(("make", "kind"), [(pictures.gif, "gif"), (pictures.webp, "webp")])
+def test_animations_keep_moving_and_their_thumb_stands_still(make: object, kind: Format) -> None:
+    """Sizes of an animation are animated WebP with all frames at their pace; the thumb is the first frame alone."""
+    made = build(make(9, 500, 300), kind)  # type: ignore[operator]
+    assert made.extension == "webp"
+    for name in ("large", "medium", "small"):
+        image = pyvips.Image.new_from_buffer(made.variants[name], "[n=-1]")  # type: ignore[index]
+        assert (image.get("n-pages"), image.get("delay")) == (9, [50] * 9)
+    thumb = pyvips.Image.new_from_buffer(made.variants["thumb"], "")
+    assert (thumb.width, thumb.height) == (200, 120)
+    assert not thumb.get_typeof("n-pages") or thumb.get("n-pages") == 1
+    original = likeness.pixels(make(9, 500, 300))  # type: ignore[operator]
+    still = likeness.of(pyvips.Image.new_from_buffer(made.variants["thumb"], ""))
+    assert likeness.difference(likeness.averaged(still, 4), likeness.averaged(_shrunk(original), 4)) < 8
+
+
+def _shrunk(picture: likeness.Pixels) -> likeness.Pixels:
+    image = pyvips.Image.new_from_array(picture.astype(np.uint8)).copy(interpretation="srgb")
+    return likeness.of(image.thumbnail_image(200))
+
+
+def test_a_heavy_animation_is_made_smaller_not_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All frames of an animated size together stay below the budget; it shrinks and goes on moving."""
+    monkeypatch.setattr(ladder, "ANIMATION_PIXELS", 10 * 160 * 120 // 4)
+    body = pictures.gif(10)
+    made = ladder.build(body, limits.read(body, "gif", BOUNDS), soon())
+    large = pyvips.Image.new_from_buffer(made.variants["large"], "")
+    assert (large.width, large.height, large.get("n-pages")) == (80, 60, 10)
+    assert ANIMATION_PIXELS > 1_000_000
+
+
+def test_equal_sizes_are_the_same_file() -> None:
+    """A size that would not be smaller than the one above it is not encoded again."""
+    variants = build(pictures.photo(640, 480), "jpeg").variants
+    assert variants["large"] is variants["medium"]
+    assert variants["medium"] != variants["small"]
+
+
+def test_damage_that_shows_only_in_the_pixels_is_noticed() -> None:
+    """A header alone is fine, the pixels behind it are not there: refused when decoding, by name."""
+    body = pictures.truncated(pictures.photo(), 60)
+    header = limits.read(body, "jpeg", BOUNDS)
+    with pytest.raises(Unprocessable) as caught:
+        ladder.build(body, header, soon())
+    assert caught.value.code == "corrupt_image"
+
+
+def test_decoding_stops_at_the_deadline() -> None:
+    """Libvips itself is stopped in the middle of a picture when the time is over."""
+    with pytest.raises(Unavailable) as caught:
+        load.load(pictures.photo(4000, 3000), 1600, all_frames=False, deadline=time.monotonic() + 0.005)
+    assert caught.value.code == "overloaded"
+
+
+def test_a_variant_from_the_mezzanine_is_like_the_one_of_the_cascade() -> None:
+    """A size made again later looks like the one made at ingest."""
+    made = build(pictures.encode(SCENE, "jpeg", 92), "jpeg")
+    for name, body in made.variants.items():
+        again = likeness.pixels(ladder.one(made.mezzanine, name, "jpg", soon()))
+        assert likeness.difference(again, likeness.pixels(body)) < 3

@@ -1,0 +1,118 @@
+"""What a file is, and what hides in it."""
+
+import random
+import struct
+
+import pytest
+
+from imghost_imaging.formats import FORMATS
+from imghost_imaging.render import sniff
+from support import pictures
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_known_by_its_content(name: str) -> None:
+    """A picture is recognised by its bytes, whatever it is called."""
+    assert sniff.identify(pictures.photo(64, 48, name)) == name
+
+
+@pytest.mark.parametrize("name", sorted(pictures.strangers()))
+def test_other_formats_are_not_taken_for_ours(name: str) -> None:
+    """No foreign format passes for one of ours."""
+    assert sniff.identify(pictures.strangers()[name]) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("svg", "SVG or XML"), ("tiff", "TIFF"), ("bmp", "BMP"), ("pdf", "PDF"), ("heic", "HEIC"), ("psd", "Photoshop")],
+)
+def test_well_known_strangers_are_named(name: str, told: str) -> None:
+    """The refusal can say what the file is, which tells people what to convert."""
+    assert sniff.stranger(pictures.strangers()[name]) == told
+
+
+def test_real_photographs_are_never_polyglots() -> None:
+    """Phone trailers, MPF, XMP and plain photographs of every format hold nothing else."""
+    good = [
+        pictures.phone_photo(),
+        pictures.with_xmp(pictures.photo()),
+        pictures.exif_photo(6, (48.2, 16.37)),
+        pictures.photo(4000, 3000),
+        pictures.png(alpha=True),
+        pictures.gif(12),
+        pictures.webp(12),
+        pictures.cmyk(),
+        *(pictures.photo(format=name) for name in FORMATS),
+    ]
+    for body in good:
+        kind = sniff.identify(body)
+        assert kind is not None
+        assert sniff.hidden(body, kind) is None
+
+
+def test_chance_does_not_make_a_polyglot() -> None:
+    """Compressed data is noise, and noise holds any four bytes now and then: `<svg ` alone, or a ZIP's mark alone."""
+    noise = random.Random(1).randbytes(1 << 20)
+    body = pictures.photo() + noise + b"<svg \x93\xfa" + noise + b"<html>\x00\x01" + b"PK\x05\x06" + noise[:5000]
+    assert sniff.hidden(body, "jpeg") is None
+    comment_like = b"\xff\xd8\xff\xe1/*" + noise + b"*/\x00\x93"
+    assert sniff.hidden(comment_like, "jpeg") is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"<SCRIPT src=//evil.example/x.js>",
+        b"<script>alert(1)</script>",
+        b"<?php eval($_POST[0]);",
+        b"<?PHP\nphpinfo();",
+        b"<html><head><title>",
+        b"<!DOCTYPE html>",
+        b"<svg onload=alert(1)>",
+        b"<svg/onload=alert(1)>",
+        b"<iframe src='javascript:alert(1)'>",
+        b"__HALT_COMPILER(); ?>",
+    ],
+)
+@pytest.mark.parametrize("place", ["metadata", "trailer"])
+def test_markup_and_code_are_found_anywhere(payload: bytes, place: str) -> None:
+    """Markup and code are found in a comment as well as behind the picture, in any case."""
+    photo = pictures.photo()
+    body = photo + payload if place == "trailer" else pictures.with_xmp(photo, payload)
+    assert sniff.hidden(body, "jpeg") is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pictures.polyglot_gif_js(),
+        b"GIF89a=1;alert(1)//" + pictures.gif()[6:],
+        b"\xff\xd8\xff\xe0/*JFIF" + pictures.photo()[10:] + b"*/=alert(document.domain)/*",
+        b"RIFF/*\0\0WEBPVP8 " + pictures.webp()[16:] + b"*/=alert(document.domain)//",
+    ],
+    ids=["gif-comment", "gif-assignment", "jpeg", "webp"],
+)
+def test_headers_that_are_scripts(body: bytes) -> None:
+    """A header that reads as JavaScript, with code behind it, is a script."""
+    kind = sniff.identify(body)
+    assert kind is not None
+    assert sniff.hidden(body, kind) == "a script"
+
+
+@pytest.mark.parametrize("tail", [b"", b"\0" * 40, b"PK\x05\x06 not an end record"])
+def test_archives_are_found_where_readers_look(tail: bytes) -> None:
+    """A ZIP directory is found with comments or junk behind it, as lenient readers find it."""
+    assert sniff.hidden(pictures.polyglot_zip() + tail, "jpeg") == "a ZIP archive"
+
+
+def test_an_end_record_without_a_directory_is_none() -> None:
+    """Only what a ZIP reader could open counts: the directory must be where the end record says."""
+    record = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 46, 0, 0)
+    assert sniff.hidden(pictures.photo() + record, "jpeg") is None
+
+
+def test_looking_through_the_largest_file_is_quick() -> None:
+    """Hostile files cannot make the search slow: many half-matches cost no more than a look at each byte."""
+    for filler in (b"<", b"<svg ", b"<html a", b"PK\x05\x06", b"*/", b"/*"):
+        body = pictures.photo() + filler * (8 * 1024 * 1024 // len(filler))
+        sniff.hidden(body, "jpeg")

@@ -1,0 +1,156 @@
+"""The process: settings, assembly, health, metrics, and its end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from pydantic import ValidationError
+
+from imghost_core.objects import open_store
+from imghost_core.settings import StoreSettings
+from imghost_imaging.settings import ImagingSettings
+from support import pictures
+from support.eventually import eventually
+from support.imaging import TOKEN, Imaging, Tenant
+
+RUN = [sys.executable, "-c", "from imghost_imaging.main import run; run()"]
+
+
+def settings(**values: object) -> ImagingSettings:
+    return ImagingSettings.model_validate({"internal_token": TOKEN} | values)
+
+
+def test_defaults_are_safe() -> None:
+    """Limits are on, AVIF is off, and slots follow the cores."""
+    made = settings()
+    assert made.formats == ("jpeg", "png", "gif", "webp")
+    assert (made.max_input_bytes, made.max_pixels, made.max_frames) == (26_214_400, 100_000_000, 300)
+    assert (made.concurrency, made.queue_per_slot) == (os.cpu_count(), 4)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"formats": "jpeg,svg"},
+        {"formats": ""},
+        {"internal_token": "short"},
+        {"max_pixels": 0},
+        {"max_frames": -1},
+        {"concurrency": 0},
+        {"queue_per_slot": -1},
+    ],
+)
+def test_unsafe_settings_are_refused(wrong: dict[str, object]) -> None:
+    """Nonsense in the environment ends the start, not the first upload."""
+    with pytest.raises(ValidationError):
+        settings(**wrong)
+
+
+def test_formats_are_a_comma_list() -> None:
+    """FORMATS is written as people write lists."""
+    assert settings(formats="jpeg, avif").formats == ("jpeg", "avif")
+
+
+def test_bad_settings_are_one_line(tmp_path: Path) -> None:
+    """The process ends non-zero with one line naming every wrong setting and no value."""
+    environment = {"PATH": os.environ["PATH"], "FORMATS": "jpeg,svg", "INTERNAL_TOKEN": "canary", "STORE_KIND": "s3"}
+    done = subprocess.run(RUN, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "FORMATS" in done.stderr
+    assert "INTERNAL_TOKEN" in done.stderr
+    assert "canary" not in done.stderr
+
+
+async def test_the_real_process_serves_and_ends(tenant: Tenant, tmp_path: Path) -> None:
+    """From the environment alone: both listeners answer, a view is written before SIGTERM ends it with 0."""
+    ports = [_free_port(), _free_port()]
+    environment = os.environ | {
+        "HOST": "127.0.0.1",
+        "PORT": str(ports[0]),
+        "OPS_PORT": str(ports[1]),
+        "INTERNAL_TOKEN": TOKEN,
+        "DATABASE_URL": tenant.imaging_url,
+        "STORE_KIND": "filesystem",
+        "STORE_ROOT": str(tmp_path / "store"),
+        "LOG_LEVEL": "warning",
+    }
+    process = subprocess.Popen(RUN, env=environment, stderr=subprocess.PIPE, text=True)
+    store = open_store(StoreSettings(store_kind="filesystem", store_root=tmp_path / "store"))
+    try:
+        async with (
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[0]}", trust_env=False) as public,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[1]}", trust_env=False) as ops,
+        ):
+
+            async def ready() -> bool:
+                return (await ops.get("/readyz")).status_code == 200
+
+            await eventually(ready, within=20, why="the process is ready", ignoring=(httpx.HTTPError,))
+            stored = await Imaging(tenant, store, public, ops).upload(pictures.photo())
+            assert (await public.get(f"/i/{stored.public_id}")).content == stored.body
+        process.send_signal(signal.SIGTERM)
+        await eventually(lambda: process.poll() is not None, within=20, why="SIGTERM ends the process")
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        _, errors = process.communicate()
+        await store.close()
+    assert errors == ""
+    query = "SELECT variant FROM view_events WHERE image_id = %(id)s"
+    assert tenant.execute(query, {"id": stored.image}) == [("original",)]
+
+
+async def test_health_is_on_both_sides(imaging: Imaging) -> None:
+    """Probes and /health answer on the public and the ops listener."""
+    for client in (imaging.public, imaging.ops):
+        for path in ("/health", "/livez", "/readyz"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert (await imaging.ops.get("/readyz")).json()["checks"] == {"database": "ok", "store": "ok"}
+
+
+async def test_every_metric_is_there_from_the_start(imaging: Imaging) -> None:
+    """A dashboard finds all of our names before the first picture."""
+    text = (await imaging.ops.get("/metrics")).text
+    names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE imghost_imaging_")}
+    assert {name for name in names if not name.endswith("_created")} == {
+        "imghost_imaging_ingest_seconds",
+        "imghost_imaging_render_seconds",
+        "imghost_imaging_rejects_total",
+        "imghost_imaging_slots_busy",
+        "imghost_imaging_slots_queued",
+        "imghost_imaging_slots_refused_total",
+        "imghost_imaging_variants_restored_total",
+        "imghost_imaging_views_written_total",
+        "imghost_imaging_views_dropped_total",
+    }
+
+
+async def test_the_database_role_can_do_no_more(imaging: Imaging, tenant: Tenant) -> None:
+    """With imaging's own credentials nothing but the view can be read, and nothing but events be written."""
+    forbidden = [
+        "SELECT * FROM users",
+        "SELECT * FROM images",
+        "SELECT * FROM view_events",
+        "DELETE FROM view_events",
+        "UPDATE delivery_images SET is_public = true",
+        "CREATE TABLE loot (a int)",
+    ]
+    with psycopg.connect(tenant.imaging_url, autocommit=True) as connection:
+        for statement in forbidden:
+            with pytest.raises(psycopg.Error):
+                connection.execute(statement)  # type: ignore[arg-type]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
