@@ -21,6 +21,7 @@ FILES = {
     "api": ("--extra=api",),
     "imaging": ("--extra=imaging",),
     "operator": ("--extra=operator",),
+    "build": ("--group=build",),  # makes the wheel inside the images
 }
 SETTINGS = (
     "--quiet",
