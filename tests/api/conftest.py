@@ -7,14 +7,24 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
+from structlog.processors import JSONRenderer
 
 from imghost_api.main import create_apps
 from support.api import Person, Tenant, api_settings, new_tenant, register
 from support.imaging_server import serve_imaging
 from support.postgres import Postgres
 
-
 OpenApi = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Log lines as JSON to where pytest captures them, without the colours and frames of a terminal."""
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info, JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(),
+    )
 
 
 @pytest.fixture(scope="session")

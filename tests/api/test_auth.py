@@ -14,7 +14,8 @@ from support.api import PASSWORD, Tenant, names, problem, register
 
 async def test_registration_gives_a_token_a_key_and_the_free_plan(api: httpx.AsyncClient, tenant: Tenant) -> None:
     """Registering makes a user with a workspace on the free plan and returns a token and a first key
-    (000-R1, 000-F1, 000-D1, 003-6)."""
+    (000-R1, 000-F1, 000-D1, 003-6).
+    """
     person = await register(api)
     user = person.answer["user"]
     assert {name: user[name] for name in ("first_name", "last_name", "username", "email")} == {
@@ -22,7 +23,8 @@ async def test_registration_gives_a_token_a_key_and_the_free_plan(api: httpx.Asy
     }
     assert (user["plan_type"], user["upload_limit_per_day"], user["storage_used"]) == ("free", 100, 0)
     assert (user["is_admin"], user["is_verified"], user["delete_scheduled_for"]) == (False, False, None)
-    assert person.answer["success"] is True and person.answer["token_type"] == "Bearer"
+    assert person.answer["success"] is True
+    assert person.answer["token_type"] == "Bearer"
     assert person.answer["api_key"]["key"].startswith("ih_")
     assert (await api.get("/images", headers=person.key)).status_code == 200
     ((stored,),) = tenant.query("SELECT password_hash FROM users WHERE id = %s", person.id)
@@ -116,7 +118,8 @@ async def test_deep_and_large_json_is_refused_cheaply(api: httpx.AsyncClient) ->
     deep = await api.post("/api/v1/auth/login", content=b"[" * 30_000, headers=headers)
     assert deep.status_code == 400
     large = await api.post("/api/v1/auth/login", content=b'{"identifier": "' + b"x" * 100_000 + b'"}', headers=headers)
-    assert large.status_code == 413 and large.json()["success"] is False
+    assert large.status_code == 413
+    assert large.json()["success"] is False
 
 
 async def test_wrong_password_and_unknown_name_look_the_same(api: httpx.AsyncClient) -> None:
@@ -147,7 +150,8 @@ async def test_an_unknown_name_takes_as_long_as_a_wrong_password(open_api: Any) 
 
 async def test_failed_sign_ins_are_throttled_per_account(open_api: Any) -> None:
     """After the allowed failures every sign-in of that account waits, by either name and with the right password;
-    side by side is no way around it, and other accounts are not held up."""
+    side by side is no way around it, and other accounts are not held up.
+    """
     async with open_api(login_attempts=5) as api:
         person, other = await register(api), await register(api)
 

@@ -104,6 +104,11 @@ def api_values(tenant: Tenant, store: Path, **changes: Any) -> JSON:
     }
 
 
+def api_environment(tenant: Tenant, store: Path, **changes: Any) -> dict[str, str]:
+    """The settings as the environment of an api process."""
+    return {name.upper(): str(value) for name, value in api_values(tenant, store, **changes).items()}
+
+
 @dataclass(frozen=True)
 class Person:
     """A registered user: their names, token, first key and workspace."""
@@ -162,7 +167,9 @@ def problem(answer: httpx.Response, status: int, code: str) -> JSON:
     assert answer.headers["content-type"] == "application/problem+json"
     told: JSON = answer.json()
     assert (told["code"], told["status"], told["success"]) == (code, status, False), told
-    assert told["detail"] == told["message"] and told["title"] and told["type"].endswith(code)
+    assert told["detail"] == told["message"]
+    assert told["title"]
+    assert told["type"].endswith(code)
     assert told["request_id"] == answer.headers["x-request-id"]
     assert "canary" not in answer.text
     return told

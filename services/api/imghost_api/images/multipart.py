@@ -11,6 +11,7 @@ FIELD = "file"
 MOST_PARTS = 8
 MOST_FIELD_BYTES = 64 * 1024  # of all the parts that are not the file
 _MOST_HEADERS = 8
+_LONGEST_BOUNDARY = 70  # RFC 2046, section 5.1.1
 _MOST_HEADER_BYTES = 4 * 1024
 
 
@@ -117,6 +118,8 @@ def _boundary(content_type: str) -> bytes:
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise _missing("Send the picture as multipart/form-data, in the field `file`.")
+    if len(boundary) > _LONGEST_BOUNDARY:
+        raise InvalidRequest("The multipart boundary has more than 70 characters.", code="invalid_multipart")
     return boundary
 
 

@@ -1,0 +1,110 @@
+"""API keys: shown once, stored as a hash, revocable."""
+
+import asyncio
+import hashlib
+import hmac
+
+import httpx
+import pytest
+
+from imghost_core.ids import is_api_key
+from support.api import PEPPER, Tenant, problem, register
+
+
+async def test_a_key_is_made_listed_used_and_revoked(api: httpx.AsyncClient) -> None:
+    """A key's whole life (000-R8, R9, R10, W3)."""
+    person = await register(api)
+    body = {"key_name": "laptop", "rate_limit_per_hour": 50}
+    answer = await api.post("/api/v1/api-keys", headers=person.token, json=body)
+    assert answer.status_code == 201
+    assert answer.headers["cache-control"] == "no-store"
+    made = answer.json()["api_key"]
+    key = made.pop("key")
+    assert is_api_key(key)
+    assert (key[:7], key[-4:]) == (made["prefix"], made["last_four"])
+    listed = (await api.get("/api/v1/api-keys", headers=person.token)).json()
+    assert listed["success"] is True
+    assert [row["key_name"] for row in listed["data"]] == ["laptop", "First key"]
+    assert listed["data"][0] == made
+    assert key not in str(listed)
+    used = {"X-API-Key": key}
+    assert (await api.get("/images", headers=used)).status_code == 200
+    revoked = await api.delete(f"/api/v1/api-keys/{made['id']}", headers=person.token)
+    assert revoked.json() == {"success": True, "id": made["id"]}
+    problem(await api.get("/images", headers=used), 401, "key_revoked")
+    assert len((await api.get("/api/v1/api-keys", headers=person.token)).json()["data"]) == 1
+    problem(await api.delete(f"/api/v1/api-keys/{made['id']}", headers=person.token), 404, "key_not_found")
+
+
+async def test_only_a_keyed_hash_is_stored(api: httpx.AsyncClient, tenant: Tenant) -> None:
+    """The database holds the key's HMAC under the pepper, and nowhere the key itself (000-D2)."""
+    person = await register(api)
+    key = person.key["X-API-Key"]
+    ((stored,),) = tenant.query("SELECT key_hmac FROM api_keys WHERE user_id = %s", person.id)
+    assert bytes(stored) == hmac.digest(PEPPER.encode(), key.encode(), hashlib.sha256)
+    ((whole,),) = tenant.query("SELECT string_agg(k::text, ' ') FROM api_keys k")
+    assert key not in whole
+    assert key[3:-4] not in whole
+
+
+async def test_last_use_is_written_at_most_once_a_minute(api: httpx.AsyncClient, tenant: Tenant) -> None:
+    """Many calls at once write the time of last use once."""
+    person = await register(api)
+    row = "SELECT last_used_at, xmin::text FROM api_keys WHERE user_id = %s"
+    await asyncio.gather(*(api.get("/images", headers=person.key) for _ in range(20)))
+    first = tenant.query(row, person.id)
+    await api.get("/images", headers=person.key)
+    assert tenant.query(row, person.id) == first
+    assert first[0][0] is not None
+    tenant.query("UPDATE api_keys SET last_used_at = last_used_at - interval '2 minutes' WHERE user_id = %s", person.id)
+    await api.get("/images", headers=person.key)
+    assert tenant.query(row, person.id)[0][0] >= first[0][0]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "key_name"),
+        ({"key_name": ""}, "key_name"),
+        ({"key_name": "a\nb"}, "key_name"),
+        ({"key_name": "k", "rate_limit_per_hour": 0}, "rate_limit_per_hour"),
+        ({"key_name": "k", "rate_limit_per_hour": "many"}, "rate_limit_per_hour"),
+        ({"key_name": "k", "user_id": "x"}, "user_id"),
+    ],
+)
+async def test_a_bad_key_request_is_told(api: httpx.AsyncClient, body: dict[str, object], field: str) -> None:
+    """A malformed request for a key is a 400 that names the field."""
+    person = await register(api)
+    told = problem(await api.post("/api/v1/api-keys", headers=person.token, json=body), 400, "invalid_request")
+    assert told["errors"][0]["field"] == field
+
+
+async def test_a_malformed_key_id_is_told(api: httpx.AsyncClient) -> None:
+    """An id that is no UUID is a 400 that names it."""
+    person = await register(api)
+    told = problem(await api.delete("/api/v1/api-keys/abc", headers=person.token), 400, "invalid_request")
+    assert told["errors"][0]["field"] == "key_id"
+
+
+async def test_the_number_of_keys_is_bounded(api: httpx.AsyncClient, tenant: Tenant) -> None:
+    """A workspace has at most 100 working keys, also when the last ones are asked for at once."""
+    person = await register(api)
+    tenant.query(
+        "INSERT INTO api_keys (id, workspace_id, user_id, key_name, prefix, last_four, key_hmac, rate_limit_per_hour)"
+        " SELECT gen_random_uuid(), workspace_id, user_id, 'k', 'ih_', 'abcd', sha256(n::text::bytea || key_hmac), 1"
+        " FROM api_keys, generate_series(1, 97) n WHERE user_id = %s",
+        person.id,
+    )
+    made = await asyncio.gather(
+        *(api.post("/api/v1/api-keys", headers=person.token, json={"key_name": "k"}) for _ in range(6))
+    )
+    assert sorted(answer.status_code for answer in made) == [201, 201, 409, 409, 409, 409]
+
+
+async def test_nobody_sees_or_revokes_another_ones_keys(api: httpx.AsyncClient) -> None:
+    """A key of another workspace does not exist for us (404), and goes on working."""
+    ada, eve = await register(api), await register(api)
+    theirs = ada.answer["api_key"]["id"]
+    problem(await api.delete(f"/api/v1/api-keys/{theirs}", headers=eve.token), 404, "key_not_found")
+    assert theirs not in (await api.get("/api/v1/api-keys", headers=eve.token)).text
+    assert (await api.get("/images", headers=ada.key)).status_code == 200

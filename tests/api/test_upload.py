@@ -1,0 +1,274 @@
+"""Uploading: what is accepted, what is refused, and that a refusal leaves nothing."""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from support import pictures
+from support.api import Person, Tenant, problem, register
+
+MIB = 1024 * 1024
+
+
+def objects(store_root: Path, workspace: str) -> list[str]:
+    """Keys below a workspace."""
+    base = store_root / "w" / workspace
+    return sorted(path.relative_to(base).as_posix() for path in base.rglob("*") if path.is_file())
+
+
+def workspace_of(tenant: Tenant, person: Person) -> str:
+    return str(tenant.query("SELECT workspace_id FROM memberships WHERE user_id = %s", person.id)[0][0])
+
+
+@pytest.mark.parametrize("path", ["/upload", "/api/v1/images"])
+async def test_an_upload_is_answered_in_the_documented_shape(ada: Person, path: str) -> None:
+    """The answer has exactly the documented fields, with URLs built from the settings (000-R12, 000-W4, W5, W7)."""
+    body = pictures.photo(640, 480)
+    answer = await ada.client.post(path, headers=ada.key, files={"file": ("cat.jpg", body, "image/jpeg")})
+    assert answer.status_code == 201, answer.text
+    public_id = answer.json()["image"]["id"]
+    assert len(public_id) == 12
+    assert public_id.isalnum()
+    assert answer.json() == {
+        "success": True,
+        "image": {
+            "id": public_id,
+            "filename": f"{public_id}.jpg",
+            "url": f"http://cdn.test/{public_id}.jpg",
+            "thumbnail": f"http://cdn.test/{public_id}_thumb.jpg",
+            "view_url": f"http://view.test/i/{public_id}",
+            "metadata": {"width": 640, "height": 480, "size": len(body), "format": "jpeg"},
+        },
+    }
+
+
+async def test_an_upload_is_stored_and_counted(ada: Person, tenant: Tenant, store_root: Path) -> None:
+    """After the answer the original and every size are in the store under our own ids, and the row and both counters
+    agree (000-D3, 000-F2).
+    """
+    body = pictures.png()
+    answer = await ada.upload(body, name="../../etc/pass\u202ewd.png")
+    (row,) = tenant.query(
+        "SELECT id::text, workspace_id::text, original_name, mime_type, file_size, width, height, sha256, is_public,"
+        " views FROM images WHERE public_id = %s",
+        answer.json()["image"]["id"],
+    )
+    image, workspace, *facts = row
+    digest = hashlib.sha256(body).hexdigest()
+    assert facts == ["passwd.png", "image/png", len(body), 320, 240, digest, True, 0]
+    stored = objects(store_root, workspace)
+    assert f"{image}/original/{digest}" in stored
+    assert sum("variants/" in key for key in stored) == 4
+    quota = await ada.quota()
+    assert (quota["uploads"]["used"], quota["storage"]["used_bytes"]) == (1, len(body))
+
+
+async def test_a_token_may_upload_too(ada: Person) -> None:
+    """A signed-in user uploads without a key."""
+    files = {"file": ("a.webp", pictures.webp(), "image/webp")}
+    assert (await ada.client.post("/upload", headers=ada.token, files=files)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "frames"),
+    [
+        (lambda: pictures.photo(100, 80), "jpeg", 1),
+        (pictures.png, "png", 1),
+        (pictures.webp, "webp", 1),
+        (lambda: pictures.gif(5), "gif", 5),
+    ],
+)
+async def test_the_content_decides(
+    ada: Person, tenant: Tenant, make: Callable[[], bytes], kind: str, frames: int
+) -> None:
+    """The format is judged by content: the name and the declared type may say what they like (000-S5, 000-P6)."""
+    files = {"file": ("lies.exe", make(), "text/html")}
+    answer = await ada.client.post("/upload", headers=ada.key, files=files)
+    assert answer.json()["image"]["metadata"]["format"] == kind
+    shown = tenant.query("SELECT frames FROM images WHERE public_id = %s", answer.json()["image"]["id"])
+    assert shown == [(frames,)]
+
+
+REFUSED: list[tuple[str, Callable[[], bytes], int, str]] = [
+    ("empty", lambda: b"", 422, "empty_file"),
+    ("not an image", lambda: b"hello, this is text\n" * 50, 415, "unsupported_format"),
+    ("svg", pictures.svg_external, 415, "unsupported_format"),
+    ("truncated", lambda: pictures.truncated(pictures.photo(), 60), 422, "corrupt_image"),
+    ("bomb", pictures.bomb_png, 422, "too_many_pixels"),
+    ("frames", pictures.gif_frames, 422, "too_many_frames"),
+    ("zip", pictures.polyglot_zip, 422, "polyglot"),
+    ("html", pictures.polyglot_jpeg_html, 422, "polyglot"),
+]
+
+
+@pytest.mark.parametrize(("make", "status", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+async def test_a_refused_upload_leaves_nothing(
+    ada: Person, tenant: Tenant, store_root: Path, make: Callable[[], bytes], status: int, code: str
+) -> None:
+    """Every kind of bad file gets its own problem, stores no object and no row, and moves no counter."""
+    problem(await ada.upload(make()), status, code)
+    workspace = workspace_of(tenant, ada)
+    assert objects(store_root, workspace) == []
+    assert tenant.query("SELECT count(*) FROM images WHERE workspace_id = %s", workspace) == [(0,)]
+    quota = await ada.quota()
+    assert (quota["uploads"]["used"], quota["storage"]["used_bytes"]) == (0, 0)
+
+
+async def test_too_large_is_refused_by_the_plan_and_by_the_service(open_api: Any, tenant: Tenant) -> None:
+    """The smaller of the plan's and the service's limit holds, and the problem tells it (000-L6)."""
+    async with open_api(max_upload_bytes=MIB) as api:
+        person = await register(api)
+        assert (await person.quota())["max_file_bytes"] == MIB
+        told = problem(await person.upload(b"x" * (MIB + 1)), 413, "too_large")
+        assert told["limit_bytes"] == MIB
+    async with open_api() as api:
+        assert (await (await register(api)).quota())["max_file_bytes"] == 25 * MIB
+
+
+async def test_a_declared_length_is_refused_before_the_body(open_api: Any) -> None:
+    """A Content-Length beyond the limit is refused without reading a byte."""
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        read += 1
+        yield b"x"
+
+    async with open_api(max_upload_bytes=MIB) as api:
+        person = await register(api)
+        headers = {**person.key, "Content-Length": str(10 * MIB), "Content-Type": "multipart/form-data; boundary=b"}
+        answer = await api.post("/upload", headers=headers, content=body())
+    problem(answer, 413, "too_large")
+    assert read == 0
+    assert answer.headers["connection"] == "close"
+
+
+async def test_an_undeclared_length_is_counted(open_api: Any) -> None:
+    """A body without Content-Length is read only up to the limit."""
+    sent = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(100):
+            sent += 1
+            yield b"x" * (128 * 1024)
+
+    async with open_api(max_upload_bytes=MIB) as api:
+        person = await register(api)
+        headers = {**person.key, "Content-Type": "multipart/form-data; boundary=b"}
+        problem(await api.post("/upload", headers=headers, content=body()), 413, "too_large")
+    assert sent <= 10
+
+
+HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+BROKEN_FORMS: list[tuple[str, str, bytes, str]] = [
+    ("json", "application/json", b"{}", "file"),
+    ("no type", "", b"abc", "file"),
+    ("no boundary", "multipart/form-data", b"abc", "file"),
+    ("other field", "multipart/form-data; boundary=b", HEAD.replace(b'"file"', b'"image"') + b"x\r\n--b--\r\n", "file"),
+    ("no fields", "multipart/form-data; boundary=b", b"--b--\r\n", "file"),
+    ("unfinished", "multipart/form-data; boundary=b", HEAD + b"half a pic", "boundary"),
+    ("rubbish", "multipart/form-data; boundary=b", b"rubbish", "multipart"),
+    ("two files", "multipart/form-data; boundary=b", (HEAD + b"x\r\n") * 2 + b"--b--\r\n", "one picture"),
+    (
+        "many parts",
+        "multipart/form-data; boundary=b",
+        HEAD.replace(b'"file"', b'"x"') + (b"\r\n" + HEAD.replace(b'"file"', b'"x"')) * 10_000,
+        "parts",
+    ),
+    ("large header", "multipart/form-data; boundary=b", b"--b\r\nX-A: " + b"a" * MIB + b"\r\n\r\n", "multipart"),
+    ("many headers", "multipart/form-data; boundary=b", b"--b\r\n" + b"X-A: a\r\n" * 10_000 + b"\r\n", "multipart"),
+    ("large field", "multipart/form-data; boundary=b", HEAD.replace(b'"file"', b'"x"') + b"a" * MIB, "fields"),
+    ("long boundary", "multipart/form-data; boundary=" + "b" * 5000, b"abc", "multipart"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "says"), [row[1:] for row in BROKEN_FORMS], ids=[row[0] for row in BROKEN_FORMS]
+)
+async def test_a_broken_form_is_told(api: httpx.AsyncClient, kind: str, body: bytes, says: str) -> None:
+    """Every malformed or abusive form is a 400 that says what is wrong, and names `file` where that is missing."""
+    person = await register(api)
+    headers = {**person.key, **({"Content-Type": kind} if kind else {})}
+    told = problem(
+        await api.post("/upload", headers=headers, content=body),
+        400,
+        "invalid_multipart" if says in {"multipart", "boundary"} else "invalid_request",
+    )
+    assert says in told["detail"]
+    if says == "file":
+        assert told["errors"][0]["field"] == "file"
+
+
+async def test_small_fields_beside_the_file_are_let_be(ada: Person) -> None:
+    """Clients that send other small fields too can upload."""
+    answer = await ada.client.post(
+        "/upload", headers=ada.key, data={"title": "a cat"}, files={"file": ("a.jpg", pictures.photo(64, 64))}
+    )
+    assert answer.status_code == 201, answer.text
+
+
+async def test_a_slow_body_ends(open_api: Any) -> None:
+    """A body that does not arrive in time is given up, and the slot is free again."""
+    import asyncio
+
+    async def body() -> AsyncIterator[bytes]:
+        yield HEAD
+        await asyncio.Event().wait()
+
+    async with open_api(upload_timeout_seconds=0.1, upload_concurrency=1) as api:
+        person = await register(api)
+        headers = {**person.key, "Content-Type": "multipart/form-data; boundary=b"}
+        for _ in range(2):
+            problem(await api.post("/upload", headers=headers, content=body()), 408, "upload_timeout")
+
+
+async def test_more_uploads_than_slots_are_told_to_wait(open_api: Any) -> None:
+    """Beyond the bound an upload is refused at once with 503 and Retry-After, and not queued."""
+    import asyncio
+
+    gate, begun = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield HEAD
+        begun.set()
+        await gate.wait()
+        yield b"x\r\n--b--\r\n"
+
+    async with open_api(upload_concurrency=1) as api:
+        person = await register(api)
+        headers = {**person.key, "Content-Type": "multipart/form-data; boundary=b"}
+        first = asyncio.create_task(api.post("/upload", headers=headers, content=body()))
+        await begun.wait()
+        refused = await person.upload(b"x")
+        problem(refused, 503, "overloaded")
+        assert int(refused.headers["retry-after"]) >= 1
+        gate.set()
+        await first
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("ih_" + "A" * 38, "invalid_api_key"),
+        ("nonsense", "invalid_api_key"),
+        ("", "unauthorized"),
+        ("ih_" + "\u00e9" * 38, "invalid_api_key"),
+    ],
+)
+async def test_an_unknown_key_is_refused(api: httpx.AsyncClient, key: str, code: str) -> None:
+    """A key that was never made is a 401, whatever it looks like."""
+    answer = await api.post("/upload", headers={"X-API-Key": key.encode()}, files={"file": b"x"})
+    problem(answer, 401, code)
+
+
+async def test_no_credential_and_two_credentials_are_refused(api: httpx.AsyncClient) -> None:
+    """Without a credential 401; with a key and a token together 400, for they may be of different people."""
+    person = await register(api)
+    problem(await api.post("/upload", files={"file": b"x"}), 401, "unauthorized")
+    problem(await api.get("/images", headers={**person.key, **person.token}), 400, "invalid_request")
