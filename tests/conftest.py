@@ -14,7 +14,7 @@ import pytest
 
 from support import programs
 from support.chart import Helm
-from support.kube import Kube
+from support.kube import Kube, controller_programs
 from support.minio import Minio
 from support.network import Guard
 from support.postgres import Postgres
@@ -106,14 +106,9 @@ def kube_controllers(pytestconfig: pytest.Config, kube: Kube) -> Iterator[Kube]:
 
     Only for the module that asks for it, so that other tests never depend on whether it came before them.
     """
-    found = _with_controllers()
-    with _served(pytestconfig, kube.controllers(found), f"{found}: kube-controller-manager"):
+    controllers = kube.controllers()
+    with _served(pytestconfig, controllers, controllers.name):
         yield kube
-
-
-def _with_controllers(say: programs.Say = print) -> programs.Programs:
-    """Programs that have the controllers; envtest's, which may serve the API, have not."""
-    return programs.kubernetes(say, needs=[*programs.ENVTEST_COMMANDS, "kube-controller-manager"])
 
 
 @contextmanager

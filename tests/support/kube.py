@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from support.certificates import Authority, write_key
 from support.processes import HOST, Process, accepts, free_port
-from support.programs import Programs
+from support.programs import ENVTEST_COMMANDS, Programs, Say, kubernetes
 
 # Those that act on objects alone. The ones that would play nodes and pods stay away: tests write these statuses.
 CONTROLLERS = (
@@ -98,10 +98,10 @@ class Kube:
         if self._etcd:
             self._etcd.stop()
 
-    def controllers(self, programs: Programs) -> "Controllers":
-        """A kube-controller-manager for this control plane, not yet started."""
+    def controllers(self) -> "Controllers":
+        """The kube-controller-manager of this control plane, not yet started."""
         kubeconfig = self.login("system:kube-controller-manager", "system:masters")
-        return Controllers(programs, self._folder, [f"--kubeconfig={kubeconfig}", f"--root-ca-file={self.ca}"])
+        return Controllers(self._folder, [f"--kubeconfig={kubeconfig}", f"--root-ca-file={self.ca}"])
 
     def _start_etcd(self) -> None:
         client, peer = f"http://{HOST}:{self._etcd_port}", f"http://{HOST}:{free_port()}"
@@ -148,10 +148,17 @@ class Kube:
             connection.close()
 
 
+def controller_programs(say: Say = print) -> Programs:
+    """Programs that have the controllers; envtest's, which may serve the API, have not."""
+    return kubernetes(say, needs=[*ENVTEST_COMMANDS, "kube-controller-manager"])
+
+
 class Controllers:
     """kube-controller-manager with CONTROLLERS only."""
 
-    def __init__(self, programs: Programs, folder: Path, flags: Sequence[str]) -> None:
+    def __init__(self, folder: Path, flags: Sequence[str]) -> None:
+        programs = controller_programs()
+        self.name = f"{programs}: kube-controller-manager"
         self._port, self._log = free_port(), folder / "controllers.log"
         self._argv = [
             str(programs.path("kube-controller-manager")),
