@@ -108,17 +108,16 @@ def _check_list(value: list[Any], schema: Object, path: str) -> Iterator[Error]:
 
 
 def _check_unique(value: list[Any], schema: Object, path: str) -> Iterator[Error]:
-    keys = schema.get("x-kubernetes-list-map-keys", [])
-    is_map, is_set = schema.get("x-kubernetes-list-type") == "map", schema.get("x-kubernetes-list-type") == "set"
+    kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys", [])
+    for index, item in enumerate(value):
+        if kind == "map" and not isinstance(item, Mapping | None):
+            text = f"Invalid value: {quoted(item)}: must be an object for an array of list-type map"
+            yield Error(f"{path}[{index}]", text)
+            return
     seen: list[Any] = []
     for index, item in enumerate(value):
-        if is_map and isinstance(item, Mapping):
-            identity = {key: item.get(key) for key in keys}
-        elif is_set:
-            identity = item
-        else:
-            continue
-        if identity in seen:
+        identity = {key: item[key] for key in keys if key in (item or {})} if kind == "map" else item
+        if kind in {"map", "set"} and seen.count(identity) == 1:  # said once, however often it is repeated
             yield Error(f"{path}[{index}]", f"Duplicate value: {quoted(identity)}")
         seen.append(identity)
 
