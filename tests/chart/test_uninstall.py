@@ -11,6 +11,7 @@ import pytest
 from support.audited import Audited, Credentials
 from support.chart import NAMESPACE, Helm, Object
 from support.eventually import eventually
+from support.workloads import Workloads
 
 FINALIZER = "imghost.dev/external-data"
 HOOK = "imghost-uninstall"
@@ -57,6 +58,7 @@ class Hook:
 
     def __init__(self, cluster: Audited, credentials: Credentials, folder: Path) -> None:
         self._cluster, self._credentials, self._folder = cluster, credentials, folder
+        self._workloads = Workloads(cluster, NAMESPACE)
 
     async def run(self, patience: float = 20) -> "subprocess.Popen[str]":
         """Wait for the Job and start its command, with the script and the rights that its pod would find."""
@@ -80,8 +82,13 @@ class Hook:
     def end(self, pod: "subprocess.Popen[str]") -> str:
         """Wait for the command, tell the Job how it ended, and return what it printed."""
         output, _ = pod.communicate(timeout=60)
-        self._cluster.finish_job(NAMESPACE, HOOK, succeeded=pod.returncode == 0)
+        self._workloads.jobs = "fail" if pod.returncode else "succeed"
+        self._workloads.play()
         return output
+
+    def close(self) -> None:
+        """End what this holds."""
+        self._workloads.close()
 
     def _job(self) -> Object:
         return self._get("job", HOOK)
@@ -94,7 +101,9 @@ class Hook:
 @pytest.fixture
 def hook(cluster: Audited, credentials: Credentials, tmp_path: Path) -> Iterator[Hook]:
     """What stands in for the node; Helm keeps a hook that failed, for people to look at."""
-    yield Hook(cluster, credentials, tmp_path)
+    played = Hook(cluster, credentials, tmp_path)
+    yield played
+    played.close()
     cluster.kubectl("delete", "job", HOOK, f"--namespace={NAMESPACE}", "--ignore-not-found")
 
 

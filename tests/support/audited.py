@@ -1,14 +1,16 @@
-"""A control plane that writes down what the operator of the chart asks of it, and stand-ins for what nodes would do."""
+"""A control plane that writes down what the operator of the chart asks of it, and the rights of service accounts."""
 
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from support.chart import NAMESPACE
+from support.chart import NAMESPACE, Object
 from support.kube import Kube
+from support.kubeapi import KubeApi
 
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:imghost-operator"
 _POLICY = {
@@ -65,22 +67,30 @@ class Audited(Kube):
                 found[Request(right._replace(verb="create"), status)] += 1
         return found
 
-    def finish_job(self, namespace: str, name: str, *, succeeded: bool = True) -> None:
-        """What the Job controller writes when the Job's pod has ended."""
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        types = ("SuccessCriteriaMet", "Complete") if succeeded else ("FailureTarget", "Failed")
-        end = {"completionTime": now, "succeeded": 1} if succeeded else {"failed": 1}
-        conditions = [{"type": it, "status": "True", "reason": "Played", "lastTransitionTime": now} for it in types]
-        self._write_status("job", namespace, name, {"startTime": now, "conditions": conditions, **end})
+    @cached_property
+    def api(self) -> KubeApi:
+        """One connection as administrator, where a kubectl each would take too long."""
+        return KubeApi(self)
 
-    def roll_out(self, namespace: str, name: str) -> None:
-        """What the Deployment controller writes when all pods are ready."""
-        live = json.loads(self.kubectl("get", "deployment", name, f"--namespace={namespace}", "--output=json"))
-        counts = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
-        status: dict[str, Any] = dict.fromkeys(counts, live["spec"]["replicas"])
-        self._write_status(
-            "deployment", namespace, name, {**status, "observedGeneration": live["metadata"]["generation"]}
-        )
+    def items(self, version: str, plural: str, namespace: str) -> list[Object]:
+        """The objects of a kind in a namespace."""
+        return list(self.api.request("GET", _path(version, plural, namespace)).body.get("items", ()))
+
+    def find(self, version: str, plural: str, namespace: str, name: str) -> Object | None:
+        """One object, if there is one."""
+        answer = self.api.request("GET", f"{_path(version, plural, namespace)}/{name}")
+        return answer.body if answer.status == HTTPStatus.OK else None
+
+    def get(self, version: str, plural: str, namespace: str, name: str) -> Object:
+        """One object, which must be there."""
+        found = self.find(version, plural, namespace, name)
+        assert found is not None, f"there is no {name} among the {plural} of {namespace}"
+        return found
+
+    def stop(self) -> None:
+        """End it, and the connection to it."""
+        self.api.close()
+        super().stop()
 
     def make_pod(self, namespace: str, deployment: str) -> str:
         """What the Deployment controller makes, one pod, which no node ever runs. Returns its name."""
@@ -91,11 +101,10 @@ class Audited(Kube):
         self.kubectl("create", "-f", "-", input=json.dumps(pod))
         return f"{deployment}-played"
 
-    def _write_status(self, kind: str, namespace: str, name: str, status: dict[str, Any]) -> None:
-        patch = json.dumps({"status": status})
-        self.kubectl(
-            "patch", kind, name, f"--namespace={namespace}", "--subresource=status", "--type=merge", "-p", patch
-        )
+
+def _path(version: str, plural: str, namespace: str) -> str:
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
 
 
 class Credentials:
