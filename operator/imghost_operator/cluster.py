@@ -100,8 +100,12 @@ class Cluster:
                 self._count("watch", kind, answer.status)
                 if answer.status != 200:  # noqa: PLR2004
                     _refuse("watch", kind, answer, await _body(answer))
-                async for line in _lines(answer.content):
-                    yield _event(kind, json.loads(line))
+                try:
+                    async for line in _lines(answer.content):
+                        yield _event(kind, json.loads(line))
+                finally:  # the stream has no end to wait for politely
+                    if answer.connection and answer.connection.transport:
+                        answer.connection.transport.abort()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._count("watch", kind, type(error).__name__)
             raise PlatformDown(f"The watch of {kind} broke ({type(error).__name__}); it is opened again.") from error

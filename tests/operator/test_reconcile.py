@@ -1,158 +1,27 @@
 """One pass after another over a tenant, on a real API server, PostgreSQL and MinIO, without the process around it."""
 
-import asyncio
 import base64
 import copy
 import json
-import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
-from imghost_operator import build, kubeconfig
-from imghost_operator.cache import Cache
-from imghost_operator.cluster import Cluster
+from imghost_operator import build
 from imghost_operator.errors import BackendDown
-from imghost_operator.kubernetes import Kubernetes
-from imghost_operator.metrics import Metrics
 from imghost_operator.platform import Key, Object
 from imghost_operator.provision.database import PostgresBackend
-from imghost_operator.provision.storage import MinioBackend
-from imghost_operator.reconcile import FINALIZER, Outcome, Reconciler
-from imghost_operator.resources import RESOURCES
+from imghost_operator.reconcile import FINALIZER
+from support.bench import Bench, path
 from support.eventually import eventually
 from support.kube import Kube
-from support.kubeapi import KubeApi
 from support.minio import Minio
-from support.operators import BUCKET, condition, install_crds, manifest
+from support.operators import condition, install_crds
 from support.postgres import Postgres
-from support.tenants import facts
-from support.workloads import Workloads
-
-MERGE = "application/merge-patch+json"
-TENANTS = "/apis/imghost.dev/v1/imagehosttenants"
-
-
-class Bench:
-    """A reconciler with its cache on real servers, and one tenant to work on."""
-
-    def __init__(self, kube: Kube, postgres: Postgres, minio: Minio) -> None:
-        self.kube, self.api = kube, KubeApi(kube)
-        self.postgres, self.minio = postgres, minio
-        self.name = f"t{secrets.token_hex(4)}"
-        self.namespace = f"imghost-{self.name}"
-        self.workloads = Workloads(kube, self.namespace)
-        self.metrics = Metrics()
-        self.databases = {"default": PostgresBackend(postgres.admin_url)}
-        self.stores = {"default": MinioBackend(minio.endpoint, BUCKET, minio.access_key, minio.secret_key)}
-        self.late = timedelta()
-        self.woken: set[str] = set()
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Bench"]:
-        """With a fresh cache that follows the cluster, as after a start of the operator."""
-        async with Cluster(kubeconfig.load(self.kube.kubeconfig), self.metrics) as cluster:
-            self.cluster = cluster
-            self.cache = Cache(cluster, self.woken.add, self.metrics)
-            following = asyncio.create_task(self.cache.run())
-            try:
-                await asyncio.wait_for(self.cache.synced.wait(), 20)
-                self.reconciler = Reconciler(
-                    Kubernetes(cluster, self.cache, self.metrics, "test", lambda _: None),
-                    self.databases,
-                    self.stores,
-                    facts().release,
-                    clock=lambda: datetime.now(UTC) + self.late,
-                )
-                yield self
-            finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
-
-    def create(self, **spec: Any) -> Object:
-        answer = self.api.create(manifest(self.name, **spec))
-        assert answer.status == 201, answer.body
-        return answer.body
-
-    def tenant(self) -> Object:
-        return self.api.request("GET", f"{TENANTS}/{self.name}").body
-
-    def edit(self, **spec: Any) -> None:
-        answer = self.api.request("PATCH", f"{TENANTS}/{self.name}", {"spec": spec}, MERGE)
-        assert answer.status == 200, answer.body
-
-    def get(self, key: Key) -> Object:
-        """An object, which must be there."""
-        answer = self.api.request("GET", _path(key))
-        assert answer.status == 200, answer.body
-        return answer.body
-
-    def patch(self, key: Key, body: object, kind: str = MERGE, manager: str = "somebody") -> None:
-        answer = self.api.request("PATCH", f"{_path(key)}?fieldManager={manager}", body, kind)
-        assert answer.status == 200, answer.body
-
-    def delete(self, key: Key) -> None:
-        answer = self.api.request("DELETE", _path(key))
-        assert answer.status in {200, 202}, answer.body
-
-    def exists(self, key: Key) -> bool:
-        return self.api.request("GET", _path(key)).status == 200
-
-    def events(self) -> set[str]:
-        """Reasons of the events about the tenant."""
-        found = self.api.request("GET", "/apis/events.k8s.io/v1/namespaces/default/events").body["items"]
-        return {it["reason"] for it in found if it["regarding"].get("name") == self.name}
-
-    async def one_pass(self) -> Outcome:
-        return await self.reconciler.reconcile(self.tenant())
-
-    async def ready(self) -> Object:
-        """Passes, with pods played, until the tenant is ready."""
-
-        async def settled() -> bool:
-            await self.one_pass()
-            self.workloads.play()
-            return condition(self.tenant(), "Ready").get("status") == "True"
-
-        await eventually(settled, within=30, why="the tenant is ready")
-        return self.tenant()
-
-    async def until(self, check: Callable[[], bool], why: str) -> None:
-        """Passes until something holds."""
-
-        async def holds() -> bool:
-            await self.one_pass()
-            return check()
-
-        await eventually(holds, within=20, why=why)
-
-    async def calm(self) -> None:
-        """Until the cache knows the newest version of every object."""
-
-        def behind() -> list[Key]:
-            cached = self.cache.children(self.name)
-            newest = {key: self.api.request("GET", _path(key)).body["metadata"] for key in cached}
-            return [key for key, it in newest.items() if it["resourceVersion"] != _version(cached[key])]
-
-        await eventually(lambda: not behind(), why="the cache is current")
-
-    def calls(self) -> dict[tuple[str, ...], float]:
-        """API calls so far, apart from the watches."""
-        samples = next(iter(self.metrics.api_requests.collect())).samples
-        return {
-            tuple(it.labels.values()): it.value
-            for it in samples
-            if it.name.endswith("_total") and it.labels["verb"] not in {"watch", "list"}
-        }
-
-    def key(self, kind: str) -> Key:
-        """The first object of a kind."""
-        return min(key for key in self.cache.children(self.name) if key.kind == kind)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -161,27 +30,10 @@ def crds(kube_controllers: Kube) -> None:
 
 
 @pytest.fixture
-def bench(kube: Kube, postgres: Postgres, minio: Minio) -> Iterator[Bench]:
+async def bench(kube: Kube, postgres: Postgres, minio: Minio) -> AsyncIterator[Bench]:
     made = Bench(kube, postgres, minio)
     yield made
-    kube.kubectl("delete", "iht", made.name, "--ignore-not-found", "--wait=false")
-    answer = made.api.request("PATCH", f"{TENANTS}/{made.name}", {"metadata": {"finalizers": None}}, MERGE)
-    assert answer.status in {200, 404}
-    asyncio.run(_clean(made))
-    made.workloads.close()
-    made.api.close()
-
-
-def _path(key: Key) -> str:
-    return RESOURCES[key.kind].path(key.namespace, key.name)
-
-
-def _version(obj: Object) -> str:
-    return str(obj["metadata"]["resourceVersion"])
-
-
-async def _clean(bench: Bench) -> None:
-    await PostgresBackend(bench.postgres.admin_url).drop(bench.name)
+    await made.close()
 
 
 async def test_everything_is_made_and_belongs_to_the_tenant(bench: Bench) -> None:
@@ -280,7 +132,7 @@ async def test_any_deleted_object_comes_back(bench: Bench) -> None:
 
         def back() -> bool:
             bench.workloads.play()
-            found = {key: bench.api.request("GET", _path(key)) for key in doomed}
+            found = {key: bench.api.request("GET", path(key)) for key in doomed}
             missing = [key for key, it in found.items() if it.status != 200 or it.body["metadata"]["uid"] == old[key]]
             assert not missing
             return True

@@ -1,0 +1,224 @@
+"""The end of a tenant, on real servers: what goes, what stays, in which order, also when nothing answers."""
+
+import io
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+from minio import Minio as Client
+from minio.error import S3Error
+
+from imghost_operator.platform import Key
+from imghost_operator.provision.database import PostgresBackend, database_name
+from imghost_operator.provision.storage import MinioBackend
+from support.bench import TENANTS, Bench
+from support.eventually import eventually
+from support.kube import Kube
+from support.minio import Minio
+from support.operators import BUCKET, condition, install_crds
+from support.postgres import Postgres
+
+DEAD_DATABASE = "postgresql://a:b@127.0.0.1:1/postgres"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def crds(kube_controllers: Kube) -> None:
+    install_crds(kube_controllers)
+
+
+@pytest.fixture
+async def bench(kube: Kube, postgres: Postgres, minio: Minio) -> AsyncIterator[Bench]:
+    made = Bench(kube, postgres, minio)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def root(minio: Minio) -> Client:
+    return Client(minio.endpoint.removeprefix("http://"), minio.access_key, minio.secret_key, secure=False)
+
+
+async def fill(bench: Bench) -> Client:
+    """A row and an object through the tenant's own credentials; returns its S3 client."""
+    url = bench.secret("database-owner")["DATABASE_URL"]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    key = bench.secret("storage")
+    host = bench.minio.endpoint.removeprefix("http://")
+    mine = Client(host, key["S3_ACCESS_KEY_ID"], key["S3_SECRET_ACCESS_KEY"], secure=False, region="us-east-1")
+    mine.put_object(BUCKET, f"{bench.name}/picture", io.BytesIO(b"picture"), 7)
+    return mine
+
+
+async def databases(bench: Bench) -> int:
+    async with await psycopg.AsyncConnection.connect(bench.postgres.admin_url) as connection:
+        found = await connection.execute(
+            "SELECT count(*) FROM pg_database WHERE datname = %s", (database_name(bench.name),)
+        )
+        row = await found.fetchone()
+        return int(row[0]) if row else 0
+
+
+async def gone(bench: Bench) -> None:
+    """Passes until the tenant is no more."""
+
+    async def ended() -> bool:
+        if bench.api.request("GET", f"{TENANTS}/{bench.name}").status == 404:
+            return True
+        await bench.one_pass()
+        return False
+
+    await eventually(ended, within=30, why="the tenant is gone")
+
+
+async def test_retain_keeps_the_data_and_ends_the_keys(bench: Bench, root: Client) -> None:
+    """By default database and pictures outlive the tenant, its credentials do not, and its namespace goes."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        mine = await fill(bench)
+        url = bench.secret("database-owner")["DATABASE_URL"]
+        bench.end()
+        await gone(bench)
+        await eventually(lambda: not bench.exists(Key("Namespace", "", bench.namespace)), why="the namespace is gone")
+    assert root.get_object(BUCKET, f"{bench.name}/picture").read() == b"picture"
+    assert await databases(bench) == 1
+    with pytest.raises(S3Error):
+        mine.get_object(BUCKET, f"{bench.name}/picture")
+    with pytest.raises(psycopg.OperationalError):
+        await psycopg.AsyncConnection.connect(url)
+
+
+async def test_a_tenant_made_anew_finds_its_data_again(bench: Bench) -> None:
+    """A tenant that is created again under the same name after Retain has its rows and pictures, with new keys."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        await fill(bench)
+        bench.end()
+        await gone(bench)
+        await eventually(lambda: not bench.exists(Key("Namespace", "", bench.namespace)), why="the namespace is gone")
+        bench.create()
+        await bench.ready()
+        url = bench.secret("database-owner")["DATABASE_URL"]
+        async with await psycopg.AsyncConnection.connect(url) as connection:
+            row = await (await connection.execute("SELECT answer FROM kept")).fetchone()
+        assert row == (42,)
+        key, host = bench.secret("storage"), bench.minio.endpoint.removeprefix("http://")
+        mine = Client(host, key["S3_ACCESS_KEY_ID"], key["S3_SECRET_ACCESS_KEY"], secure=False, region="us-east-1")
+        assert mine.get_object(BUCKET, f"{bench.name}/picture").read() == b"picture"
+
+
+async def test_delete_leaves_nothing(bench: Bench, root: Client) -> None:
+    """With deletionPolicy Delete the database, its roles and every picture go as well."""
+    bench.create(deletionPolicy="Delete")
+    async with bench.running():
+        await bench.ready()
+        await fill(bench)
+        bench.end()
+        await gone(bench)
+    assert await databases(bench) == 0
+    assert not list(root.list_objects(BUCKET, f"{bench.name}/", recursive=True))
+
+
+async def test_pods_end_before_their_credentials(bench: Bench) -> None:
+    """While a pod of the tenant still runs, its credentials work; the status says what is waited for."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        key = Key("Deployment", bench.namespace, "api")
+        bench.patch(key, {"metadata": {"finalizers": ["example.com/slow-pod"]}})
+        mine = await fill(bench)
+        bench.end()
+        await bench.until(
+            lambda: condition(bench.tenant(), "Deleting").get("reason") == "StoppingPods", why="pods are stopped first"
+        )
+        assert mine.get_object(BUCKET, f"{bench.name}/picture").read() == b"picture"
+        bench.patch(key, {"metadata": {"finalizers": None}})
+        await gone(bench)
+
+
+async def test_pods_that_never_end_do_not_keep_a_tenant_for_ever(bench: Bench) -> None:
+    """After two minutes a pod on a lost node no longer holds up the deletion."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        bench.patch(Key("Deployment", bench.namespace, "api"), {"metadata": {"finalizers": ["example.com/lost-node"]}})
+        bench.end()
+        await bench.one_pass()
+        bench.late = timedelta(minutes=3)
+        await gone(bench)
+        bench.patch(Key("Deployment", bench.namespace, "api"), {"metadata": {"finalizers": None}})
+
+
+async def test_retain_ends_although_no_backend_answers(bench: Bench) -> None:
+    """With Retain a dead database and store do not hold up the deletion; an event tells what was not revoked."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+    bench.databases["default"] = PostgresBackend(DEAD_DATABASE)
+    bench.stores["default"] = MinioBackend("http://127.0.0.1:1", BUCKET, "nobody", "nothing-at-all")
+    async with bench.running():
+        bench.end()
+        await gone(bench)
+        assert "CredentialsNotRevoked" in bench.events()
+
+
+async def test_delete_waits_for_its_backend_and_says_so(bench: Bench) -> None:
+    """With Delete and a dead database the tenant stays, with a reason, an event when stuck, and a way out."""
+    bench.create(deletionPolicy="Delete")
+    async with bench.running():
+        await bench.ready()
+    good, bench.databases["default"] = bench.databases["default"], PostgresBackend(DEAD_DATABASE)
+    async with bench.running():
+        bench.end()
+        await bench.until(
+            lambda: condition(bench.tenant(), "Deleting").get("reason") == "WaitingForBackend", why="it waits"
+        )
+        assert "deletionPolicy to Retain" in condition(bench.tenant(), "Deleting")["message"]
+        bench.late = timedelta(minutes=11)
+        await bench.one_pass()
+        assert condition(bench.tenant(), "Deleting")["reason"] == "Stuck"
+        assert "DeletionStuck" in bench.events()
+        bench.reconciler.guards[0].backend = good
+        await bench.reconciler.guards[0].probe()
+        await gone(bench)
+    assert await databases(bench) == 0
+
+
+async def test_a_stuck_deletion_can_be_let_go(bench: Bench) -> None:
+    """Setting the policy to Retain lets a tenant go whose backend will never come back."""
+    bench.create(deletionPolicy="Delete")
+    async with bench.running():
+        await bench.ready()
+    bench.databases["default"] = PostgresBackend(DEAD_DATABASE)
+    async with bench.running():
+        bench.end()
+        await bench.one_pass()
+        bench.edit(deletionPolicy="Retain")
+        await gone(bench)
+    assert await databases(bench) == 1
+
+
+async def test_a_tenant_that_owns_nothing_goes_at_once(bench: Bench) -> None:
+    """A tenant that was never provisioned has no finalizer: deleting it needs no operator."""
+    bench.create(paused=True)
+    async with bench.running():
+        await bench.one_pass()
+    assert not bench.tenant()["metadata"].get("finalizers")
+    bench.end()
+    assert bench.api.request("GET", f"{TENANTS}/{bench.name}").status == 404
+
+
+async def test_a_tenant_deleted_in_the_middle_leaves_nothing(bench: Bench) -> None:
+    """Deleted while its migration still runs, a tenant goes without orphans in database or store (reliability 27)."""
+    bench.create(deletionPolicy="Delete")
+    bench.workloads.jobs = "run"
+    async with bench.running():
+        await bench.until(
+            lambda: condition(bench.tenant(), "SchemaReady").get("reason") == "Migrating", why="the migration runs"
+        )
+        bench.end()
+        await gone(bench)
+    assert await databases(bench) == 0
