@@ -21,7 +21,12 @@ from support.postgres import Postgres
 
 GUARD = pytest.StashKey[Guard]()
 PARTS = pytest.StashKey[list[str]]()
-PROGRAMS = {"helm": programs.helm, "kube": programs.kubernetes, "minio": programs.minio}
+PROGRAMS = {
+    "helm": programs.helm,
+    "kube": programs.kubernetes,
+    "kube_controllers": controller_programs,
+    "minio": programs.minio,
+}
 """What has to be there before the fixtures of these names."""
 
 
