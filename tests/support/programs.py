@@ -101,7 +101,7 @@ def helm(say: Say = print) -> Programs:
     """The user's own `helm` if it is on PATH, else ours."""
     found = shutil.which("helm")
     if found:
-        return Programs("Helm", _version(Path(found), "version"), Path(found).parent, "PATH")
+        return Programs("Helm", _version(Path(found), "version", "--short"), Path(found).parent, "PATH")
     return _cached("Helm", HELM_VERSION, _build_helm, say)
 
 
@@ -118,9 +118,9 @@ def _own_folders(needs: Sequence[str]) -> Iterator[tuple[str, Path]]:
         yield "PATH", folder
 
 
-def _version(program: Path, ask: str = "--version") -> str:
+def _version(program: Path, *ask: str) -> str:
     """The version a program prints when asked: MinIO's release or the number of Kubernetes or Helm."""
-    text = subprocess.run([program, ask], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([program, *(ask or ["--version"])], capture_output=True, text=True, check=True).stdout
     found = re.search(r"(RELEASE|DEVELOPMENT)\.\S+|\d+\.\d+\.\d+\S*", text)
     return found.group() if found else text.strip()
 
@@ -145,9 +145,14 @@ def _cached(name: str, version: str, build: Callable[[Path, Say], None], say: Sa
     return Programs(name, version, folder, origin)
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """The folder outside the repository for what is built once, and for the state of clusters that run."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "imghost" / "programs"
+    return Path(base) / "imghost"
+
+
+def _cache() -> Path:
+    folder = cache() / "programs"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -271,7 +276,7 @@ def _install_go(folder: Path, say: Say) -> None:
 def main() -> None:
     """Prepare every program and print what is used."""
     try:
-        for find in (kubernetes, minio):
+        for find in (kubernetes, minio, helm):
             began = time.monotonic()
             programs = find()
             print(f"{programs} in {programs.folder}, {time.monotonic() - began:.1f} s")  # noqa: T201 - its output

@@ -45,7 +45,7 @@ async def test_controllers_finish_the_deletion_of_a_namespace(kube_controllers: 
     def gone() -> bool:
         return kube_controllers.kubectl("get", "namespace", "short-lived", "--ignore-not-found") == ""
 
-    await eventually(gone, within=30, why="the namespace is not deleted")
+    await eventually(gone, within=60, why="the namespace is not deleted")
 
 
 async def test_postgres_asks_for_the_password(postgres: Postgres) -> None:
