@@ -268,7 +268,8 @@ async def test_a_suspended_workspace_is_refused(api: httpx.AsyncClient, tenant: 
     """Nobody acts in a suspended workspace, with whatever credential (002-J2)."""
     person = await register(api)
     tenant.query(
-        "UPDATE workspaces SET suspended_at = now() WHERE id = (SELECT workspace_id FROM memberships WHERE user_id = %s)",
+        "UPDATE workspaces SET suspended_at = now()"
+        " WHERE id = (SELECT workspace_id FROM memberships WHERE user_id = %s)",
         person.id,
     )
     for headers in (person.key, person.token):

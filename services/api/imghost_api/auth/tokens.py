@@ -86,10 +86,7 @@ class Tokens:
         return jwt.decode(token, held.key, algorithms=[held.algorithm]).claims
 
     def _add_private(self, pem: str) -> None:
-        # One-line environment files carry the line breaks of a PEM as "\n".
-        key = OKPKey.import_key(pem.replace("\\n", "\n"))
-        if key.as_dict(private=False).get("crv") != "Ed25519" or not key.is_private:
-            raise ValueError("JWT_PRIVATE_KEY must be an Ed25519 private key in PEM")
+        key = _ed25519(pem)
         kid = key.thumbprint()
         self._keys[kid] = _Key("Ed25519", key)  # RFC 9864's name of what used to be EdDSA
         public = {**key.as_dict(private=False), "kid": kid, "alg": "Ed25519", "use": "sig"}
@@ -98,3 +95,15 @@ class Tokens:
 
 def _invalid() -> Unauthorized:
     return Unauthorized("The access token is not valid. Sign in again.", code="invalid_token")
+
+
+def _ed25519(pem: str) -> OKPKey:
+    try:
+        # One-line environment files carry the line breaks of a PEM as "\n".
+        key = OKPKey.import_key(pem.replace("\\n", "\n"))
+        fits = key.is_private and key.as_dict(private=False)["crv"] == "Ed25519"
+    except (ValueError, TypeError, KeyError, AttributeError, JoseError):
+        fits = False
+    if not fits:
+        raise ValueError("must be an Ed25519 private key in PEM")
+    return key

@@ -1,0 +1,176 @@
+"""Listing and deleting pictures; and that workspaces never meet."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import select, text
+
+from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.tables import ApiKey, IdempotencyKey, Image, Membership, UsageDay, Workspace
+from imghost_core.ids import uuid7
+from support import pictures
+from support.api import Person, Tenant, api_settings, problem, register
+
+
+def workspace_of(tenant: Tenant, person: Person) -> UUID:
+    found: UUID = tenant.query("SELECT workspace_id FROM memberships WHERE user_id = %s", person.id)[0][0]
+    return found
+
+
+def insert_images(tenant: Tenant, person: Person, times: list[datetime]) -> list[str]:
+    """Rows of pictures uploaded at these times; their public ids."""
+    made = []
+    for moment in times:
+        public_id = secrets.token_hex(6)
+        tenant.query(
+            "INSERT INTO images (id, workspace_id, user_id, public_id, original_name, mime_type, format, extension,"
+            " variant_extension, file_size, variant_bytes, width, height, frames, sha256, uploaded_at)"
+            " VALUES (%s, %s, %s, %s, 'a.jpg', 'image/jpeg', 'jpeg', 'jpg', 'jpg', 10, 5, 4, 3, 1, 'x', %s)",
+            uuid7(),
+            workspace_of(tenant, person),
+            person.id,
+            public_id,
+            moment,
+        )
+        made.append(public_id)
+    return made
+
+
+async def test_the_list_shows_own_pictures(ada: Person) -> None:
+    """A picture in the list has all its addresses and facts (000-R13, 000-M8)."""
+    uploaded = (await ada.upload(pictures.png(), name="Käse.png")).json()["image"]
+    answer = (await ada.client.get("/images", headers=ada.key)).json()
+    (shown,) = answer.pop("data")
+    assert answer == {"success": True, "has_more": False, "next_cursor": None}
+    assert {name: shown[name] for name in uploaded} == uploaded
+    assert (shown["original_name"], shown["mime_type"], shown["views"]) == ("Käse.png", "image/png", 0)
+    assert (shown["is_public"], shown["uploaded_at"][-1]) == (True, "Z")
+
+
+async def test_pages_have_every_picture_once(api: httpx.AsyncClient, tenant: Tenant) -> None:
+    """Following the cursor shows every picture once, newest first, also those of the same moment."""
+    person = await register(api)
+    now = datetime.now(UTC)
+    made = insert_images(tenant, person, [now - timedelta(seconds=n // 3) for n in range(25)])
+    seen: list[str] = []
+    moments: list[str] = []
+    cursor = None
+    while True:
+        query = {"limit": "7"} | ({"cursor": cursor} if cursor else {})
+        page = (await api.get("/api/v1/images", headers=person.key, params=query)).json()
+        seen += [row["id"] for row in page["data"]]
+        moments += [row["uploaded_at"] for row in page["data"]]
+        if not page["has_more"]:
+            break
+        assert len(page["data"]) == 7
+        cursor = page["next_cursor"]
+        insert_images(tenant, person, [datetime.now(UTC) + timedelta(seconds=5)])  # a newer one moves no page
+    assert sorted(seen) == sorted(made)
+    assert moments == sorted(moments, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "cursor=abc", "cursor=%00", "cursor=" + "A" * 300, "cursor="]
+)
+async def test_a_bad_page_request_is_told(api: httpx.AsyncClient, query: str) -> None:
+    """A limit or a cursor that cannot be is a 400 that names it."""
+    person = await register(api)
+    told = problem(await api.get(f"/images?{query}", headers=person.key), 400, "invalid_request")
+    assert told["errors"][0]["field"] == query.split("=", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize("path", ["/images/{}", "/api/v1/images/{}"])
+async def test_a_picture_is_deleted(ada: Person, path: str) -> None:
+    """A deleted picture is gone from the list, and deleting it again is a 404 (000-R14)."""
+    image = (await ada.upload(pictures.photo(64, 48))).json()["image"]["id"]
+    answer = await ada.client.delete(path.format(image), headers=ada.key)
+    assert answer.json() == {"success": True, "id": image, "message": "The picture is deleted."}
+    assert (await ada.client.get("/images", headers=ada.key)).json()["data"] == []
+    problem(await ada.client.delete(path.format(image), headers=ada.key), 404, "not_found")
+
+
+async def test_workspaces_never_meet(ada: Person) -> None:
+    """Nobody lists or deletes another workspace's pictures: for them they do not exist (000-A8)."""
+    image = (await ada.upload(pictures.photo(64, 48))).json()["image"]["id"]
+    eve = await register(ada.client)
+    for headers in (eve.key, eve.token):
+        problem(await ada.client.delete(f"/images/{image}", headers=headers), 404, "not_found")
+        assert (await ada.client.get("/images", headers=headers)).json()["data"] == []
+    assert (await eve.quota())["storage"]["used_bytes"] == 0
+    assert len((await ada.client.get("/images", headers=ada.key)).json()["data"]) == 1
+
+
+@pytest.mark.parametrize("table", [Image, ApiKey, UsageDay, IdempotencyKey, Membership, Workspace])
+async def test_the_second_wall_holds_without_the_first(
+    ada: Person, tenant: Tenant, table: type[Image], tmp_path: object
+) -> None:
+    """A query that forgets its workspace filter still sees only its own workspace's rows: row-level security."""
+    eve = await register(ada.client)
+    for person in (ada, eve):
+        await person.upload(pictures.photo(32, 32), **{"Idempotency-Key": "mine"})
+    database = Database.open(api_settings(tenant, tmp_path))  # type: ignore[arg-type]
+    column = table.id if table is Workspace else table.workspace_id
+    mine = workspace_of(tenant, ada)
+    async with database.transaction(mine) as session:
+        assert set(await session.scalars(select(column))) == {mine}
+        assert (await session.execute(text(f"UPDATE {table.__tablename__} SET {column.key} = {column.key}"))).rowcount
+        gone = await session.execute(
+            text(f"DELETE FROM {table.__tablename__} WHERE {column.key} = :other"), {"other": workspace_of(tenant, eve)}
+        )
+        assert gone.rowcount == 0
+    async with database.transaction(ALL_WORKSPACES) as session:
+        assert {mine, workspace_of(tenant, eve)} <= set(await session.scalars(select(column)))
+    async with database._engine.connect() as bare:
+        assert (await bare.execute(select(column))).all() == []
+    await database.close()
+
+
+async def test_rows_cannot_be_written_into_another_workspace(ada: Person, tenant: Tenant, tmp_path: object) -> None:
+    """Row-level security also refuses to write a row that belongs elsewhere."""
+    from sqlalchemy.exc import ProgrammingError
+
+    eve = await register(ada.client)
+    await ada.upload(pictures.photo(32, 32))
+    database = Database.open(api_settings(tenant, tmp_path))  # type: ignore[arg-type]
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        async with database.transaction(workspace_of(tenant, ada)) as session:
+            await session.execute(text("UPDATE images SET workspace_id = :w"), {"w": workspace_of(tenant, eve)})
+    await database.close()
+
+
+async def test_the_delivery_view_shows_live_pictures_only(ada: Person, tenant: Tenant) -> None:
+    """Imaging's view has one row per live picture of an unblocked owner, with its pending views counted (000-P9)."""
+    image = (await ada.upload(pictures.photo(64, 48))).json()["image"]["id"]
+
+    def shown() -> list[tuple[object, ...]]:
+        import psycopg
+
+        with psycopg.connect(tenant.url("imaging")) as connection:
+            return connection.execute(
+                "SELECT filename, width, height, frames, mime_type, views FROM delivery_images WHERE public_id = %s",
+                [image],
+            ).fetchall()
+
+    assert shown() == [(f"{image}.jpg", 64, 48, 1, "image/jpeg", 0)]
+    tenant.query(
+        "INSERT INTO view_events (image_id, bytes, status) SELECT id, 10, unnest(ARRAY[200, 304, 404])"
+        " FROM images WHERE public_id = %s",
+        image,
+    )
+    assert shown()[0][-1] == 2
+    for hide, show in [
+        ("UPDATE users SET is_blocked = true WHERE id = %s", "UPDATE users SET is_blocked = false WHERE id = %s"),
+        (
+            "UPDATE images SET blocked_at = now() WHERE user_id = %s",
+            "UPDATE images SET blocked_at = NULL WHERE user_id = %s",
+        ),
+    ]:
+        tenant.query(hide, ada.id)
+        assert shown() == []
+        tenant.query(show, ada.id)
+        assert len(shown()) == 1
+    await ada.client.delete(f"/images/{image}", headers=ada.key)
+    assert shown() == []
