@@ -2,7 +2,6 @@
 
 import copy
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,22 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imghost_operator import admission, crd
-from support.kube import Kube
 from support.kubeapi import Answer, KubeApi
 from support.manifests import BAD, GOOD, manifest
 
 _TWICE = re.compile(r"evaluating rule|(cpu|memory|maxInputBytes) in body must be of type integer: ")
 _STRICT = re.compile(r".*strict decoding error: (?P<fields>.*)", re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def cluster(kube: Kube) -> Iterator[KubeApi]:
-    """A real API server that knows the resource."""
-    kube.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=crd.text())
-    kube.kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s")
-    api = KubeApi(kube)
-    yield api
-    api.close()
 
 
 def create(cluster: KubeApi, body: dict[str, Any]) -> Answer:

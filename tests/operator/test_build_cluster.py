@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +10,6 @@ import pytest
 from imghost_operator import admission, build, crd, diff
 from imghost_operator.crd import Spec
 from imghost_operator.platform import Key, Object
-from support.kube import Kube
 from support.kubeapi import KubeApi, collection
 from support.tenants import FILES, facts
 
@@ -28,16 +27,6 @@ SPECS: dict[str, dict[str, Any]] = {
         "podMetadata": {"labels": {"team": ""}, "annotations": {"example.com/x": "multi\nline"}},
     },
 }
-
-
-@pytest.fixture(scope="module")
-def cluster(kube: Kube) -> Iterator[KubeApi]:
-    """A real API server that knows the resource."""
-    kube.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=crd.text())
-    kube.kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s")
-    api = KubeApi(kube)
-    yield api
-    api.close()
 
 
 def made_for(cluster: KubeApi, name: str, spec: dict[str, Any], given: Any = None) -> list[Object]:

@@ -8,16 +8,9 @@ import pytest
 
 from imghost_operator import admission, crd
 from support.kube import Kube
+from support.kubeapi import KubeApi
 
 QUANTITY = "x-kubernetes-int-or-string"
-
-
-@pytest.fixture(scope="module")
-def cluster(kube: Kube) -> Kube:
-    """A real API server that knows the resource."""
-    kube.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=crd.text())
-    kube.kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s")
-    return kube
 
 
 def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -75,10 +68,10 @@ def test_defaults_of_schema_and_models_agree() -> None:
     assert crd.Spec.model_validate(filled["spec"]) == crd.Spec()
 
 
-def test_kubectl_shows_defaults_columns_and_scale(cluster: Kube) -> None:
+def test_kubectl_shows_defaults_columns_and_scale(cluster: KubeApi, kube: Kube) -> None:
     """People see the defaults, a table with the summary, and can scale the api."""
     body = {"apiVersion": crd.API_VERSION, "kind": crd.KIND, "metadata": {"name": "columns"}}
-    cluster.kubectl("create", "-f", "-", input=json.dumps(body))
+    kube.kubectl("create", "-f", "-", input=json.dumps(body))
     status = {
         "conditions": [
             {
@@ -98,25 +91,25 @@ def test_kubectl_shows_defaults_columns_and_scale(cluster: Kube) -> None:
         "imaging": {"desired": 2, "current": 2, "ready": 2, "updated": 2},
         "storage": {"backend": "default", "bucket": "b", "prefix": "columns/", "keyId": "k"},
     }
-    cluster.kubectl(
+    kube.kubectl(
         "patch", "iht", "columns", "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})
     )
-    header, row = cluster.kubectl("get", "iht", "columns", "-o", "wide").splitlines()
+    header, row = kube.kubectl("get", "iht", "columns", "-o", "wide").splitlines()
     columns = "NAME READY REASON API IMAGING STORAGE VERSION AGE URL NAMESPACE"
     assert " ".join(header.split()) == columns
     assert row.split()[:7] == ["columns", "True", "Serving", "1", "2", "default", "1.2.3"]
     assert row.split()[8:] == ["https://img.example.com", "imghost-columns"]
-    assert "columns" in cluster.kubectl("get", "imghost")
+    assert "columns" in kube.kubectl("get", "imghost")
 
-    cluster.kubectl("scale", "iht/columns", "--replicas=5")
-    stored = json.loads(cluster.kubectl("get", "iht", "columns", "-o", "json"))
+    kube.kubectl("scale", "iht/columns", "--replicas=5")
+    stored = json.loads(kube.kubectl("get", "iht", "columns", "-o", "json"))
     assert stored["spec"]["api"]["replicas"] == 5
     assert stored["spec"]["imaging"]["limits"]["formats"] == ["jpeg", "png", "gif", "webp"]
-    scale = json.loads(cluster.kubectl("get", "iht", "columns", "--subresource=scale", "-o", "json"))
+    scale = json.loads(kube.kubectl("get", "iht", "columns", "--subresource=scale", "-o", "json"))
     assert scale["status"] == {"replicas": 3, "selector": "app.kubernetes.io/component=api"}
 
 
-def test_status_cannot_be_written_through_the_spec(cluster: Kube) -> None:
+def test_status_cannot_be_written_through_the_spec(cluster: KubeApi, kube: Kube) -> None:
     """Whoever may write a tenant cannot claim that it is ready: status is a subresource of its own."""
     body = {
         "apiVersion": crd.API_VERSION,
@@ -124,11 +117,11 @@ def test_status_cannot_be_written_through_the_spec(cluster: Kube) -> None:
         "metadata": {"name": "claims"},
         "status": {"version": "9.9.9"},
     }
-    cluster.kubectl("create", "-f", "-", input=json.dumps(body))
-    assert "status" not in json.loads(cluster.kubectl("get", "iht", "claims", "-o", "json"))
+    kube.kubectl("create", "-f", "-", input=json.dumps(body))
+    assert "status" not in json.loads(kube.kubectl("get", "iht", "claims", "-o", "json"))
 
 
-def test_fields_are_explained(cluster: Kube) -> None:
+def test_fields_are_explained(cluster: KubeApi, kube: Kube) -> None:
     """`kubectl explain` teaches the resource."""
-    text = cluster.kubectl("explain", "iht.spec.imaging.limits")
+    text = kube.kubectl("explain", "iht.spec.imaging.limits")
     assert "AVIF is off unless listed" in text

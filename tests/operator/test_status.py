@@ -1,7 +1,6 @@
 """What people read in a tenant's status: each condition with a reason, and what to do."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +14,6 @@ from imghost_operator import crd, status
 from imghost_operator.conditions import Observed, migration_state
 from imghost_operator.crd import Spec, Status
 from imghost_operator.platform import Key, Object
-from support.kube import Kube
 from support.kubeapi import KubeApi
 from support.tenants import ENFORCED, facts, objects, tenant
 
@@ -361,16 +359,6 @@ def test_every_status_fits_the_resource(
     Status.model_validate(report)
     assert len(report["conditions"]) == len(conditions(report)) <= 16
     assert status.report({**subject, "status": report}, found, LATER) == report
-
-
-@pytest.fixture(scope="module")
-def cluster(kube: Kube) -> Iterator[KubeApi]:
-    """A real API server that knows the resource."""
-    kube.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=crd.text())
-    kube.kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s")
-    api = KubeApi(kube)
-    yield api
-    api.close()
 
 
 def test_the_server_keeps_a_status_as_it_is(cluster: KubeApi) -> None:

@@ -1,0 +1,19 @@
+"""What tests of the operator share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from imghost_operator import crd
+from support.kube import Kube
+from support.kubeapi import KubeApi
+
+
+@pytest.fixture(scope="session")
+def cluster(kube: Kube) -> Iterator[KubeApi]:
+    """A connection to a real API server that knows the resource as `crds/` has it."""
+    kube.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=crd.text())
+    kube.kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s")
+    api = KubeApi(kube)
+    yield api
+    api.close()
