@@ -7,7 +7,7 @@ from typing import Any
 
 _COLOURS = ("cyan", "green", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta", "bright_blue")
 _LEVELS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "dim"}
-_HIDDEN = frozenset({"event", "level", "timestamp", "logger", "service", "exception"})
+_HIDDEN = frozenset({"event", "level", "timestamp", "logger", "service", "exception", "color_message"})
 
 
 @dataclass(frozen=True, slots=True)

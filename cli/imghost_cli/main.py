@@ -95,7 +95,7 @@ def status(
 
     folder = _state(state)
     pid = folder.holder()
-    found = report.read(folder) if pid is not None else report.Report()
+    found = report.read(folder, pid)
     ready = bool(found.get("ready"))
     if as_json:
         shown = {"tenants": [], **found, "running": pid is not None, "ready": ready, "pid": pid}

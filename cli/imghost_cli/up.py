@@ -76,7 +76,9 @@ def detached(state: State, manifest: Path, ports: dict[str, int], within: float)
         )
     console = screen.new_console()
     try:
-        found = screen.wait_until_ready(console, lambda: report.read(state), lambda: child.poll() is None, within)
+        found = screen.wait_until_ready(
+            console, lambda: report.read(state, child.pid), lambda: child.poll() is None, within
+        )
     except CliError:
         if child.poll() is None:
             raise
@@ -94,7 +96,9 @@ def check(state: State, manifest: Path) -> list[Object]:
 
 def _present(state: State, console: Console, follower: Follower, ended: threading.Event, within: float) -> None:
     try:
-        found = screen.wait_until_ready(console, lambda: report.read(state), lambda: not ended.is_set(), within)
+        found = screen.wait_until_ready(
+            console, lambda: report.read(state, os.getpid()), lambda: not ended.is_set(), within
+        )
         screen.summary(console, found)
     except CliError as error:
         if not ended.is_set():

@@ -1,21 +1,15 @@
 """What the tests of the command line share: folders every user may enter, and `imghost` as a user runs it."""
 
-import json
-import os
 import shutil
-import subprocess
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from imghost_cli.local.state import State
-
-IMGHOST = str(Path(sysconfig.get_path("scripts")) / "imghost")
+from support.commandline import Imghost
 
 
 @pytest.fixture
@@ -35,72 +29,12 @@ def state(folder: Path) -> State:
     return made
 
 
-class Imghost:
-    """The installed `imghost` command, run in a project folder of its own."""
-
-    def __init__(self, project: Path) -> None:
-        self.project = project
-
-    def __call__(self, *args: str, code: int = 0, within: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a subcommand to its end and check its exit code."""
-        done = subprocess.run(
-            [IMGHOST, *args],
-            cwd=self.project,
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            timeout=within,
-            check=False,
-        )
-        assert done.returncode == code, f"imghost {' '.join(args)} gave {done.returncode}:\n{done.stdout}{done.stderr}"
-        return done
-
-    def manifest(self, **spec: Any) -> Path:
-        """Write the manifest of the tenant `demo` with this spec."""
-        return self.manifests(demo=spec)
-
-    def manifests(self, **specs: dict[str, Any]) -> Path:
-        """Write one manifest of these tenants, in one step as editors do."""
-        path = self.project / "tenants.yaml"
-        documents = [
-            {"apiVersion": "imghost.dev/v1", "kind": "ImageHostTenant", "metadata": {"name": name}, "spec": spec}
-            for name, spec in specs.items()
-        ]
-        scratch = path.with_suffix(".new")
-        scratch.write_text("\n---\n".join(json.dumps(it) for it in documents))  # JSON is YAML
-        return scratch.replace(path)
-
-    def status(self) -> dict[str, Any]:
-        """What `imghost status --json` says, whatever its exit code."""
-        done = subprocess.run(
-            [IMGHOST, "status", "--json"], cwd=self.project, capture_output=True, text=True, timeout=30, check=False
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-    def tenant(self, name: str = "demo") -> dict[str, Any]:
-        """One tenant of the status; an AssertionError while it is not there."""
-        found = {it["name"]: it for it in self.status()["tenants"]}
-        assert name in found, f"{name} is not among {list(found)}"
-        return found[name]
-
-    def ready(self, name: str = "demo") -> dict[str, Any]:
-        """The tenant, asserted to be ready and all of its processes with it."""
-        tenant = self.tenant(name)
-        assert tenant["ready"], tenant["conditions"]
-        assert all(pod["ready"] for pod in tenant["pods"]), tenant["pods"]
-        return tenant
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}
-
-
 @pytest.fixture
 def imghost(folder: Path) -> Iterator[Imghost]:
     """`imghost` in an empty project; whatever it left running or wrote elsewhere is gone afterwards."""
-    yield Imghost(folder)
-    subprocess.run([IMGHOST, "reset", "--yes"], cwd=folder, capture_output=True, timeout=60, check=True)
+    command = Imghost(folder)
+    yield command
+    command("reset", "--yes")
 
 
 @pytest.fixture

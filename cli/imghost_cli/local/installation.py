@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -10,7 +11,7 @@ from typing import Any
 
 from imghost_cli import manifests
 from imghost_cli.errors import CliError, Refused
-from imghost_cli.local import demo, report
+from imghost_cli.local import demo, report, views
 from imghost_cli.local.addresses import bindable
 from imghost_cli.local.platform import LocalPlatform
 from imghost_cli.local.postgres import EmbeddedPostgres, free_port
@@ -33,7 +34,7 @@ async def run(state: State, manifest: Path, ports: dict[str, int], stop: asyncio
     state.create()
     with state.lock():
         _log_to(state.logs / "operator.log")
-        state.write(report.NAME, dict(report.Report(phase="Reading the manifest", ready=False)))
+        state.write(report.NAME, dict(report.Report(pid=os.getpid(), phase="Reading the manifest", ready=False)))
         installation = Installation(state, manifest, ports)
         try:
             await installation.run(stop)
@@ -59,6 +60,8 @@ class Installation:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; end everything in order, the database last."""
+        for name in self._names():
+            views.urls(self._platform, name)  # taken before anything starts, so that a port asked for is there or told
         reporting = asyncio.create_task(self._report_for_ever())
         try:
             async with self._database() as postgres:
@@ -141,7 +144,7 @@ class Installation:
 
     def _is_ready(self, name: str) -> bool:
         """Whether it is Ready now; what the last `up` left in its status counts only after a look of our own."""
-        return name in self._looked_at and report.is_ready(self._platform.tenants().get(name, {}))
+        return name in self._looked_at and views.is_ready(self._platform.tenants().get(name, {}))
 
     def _names(self) -> list[str]:
         return [tenant["metadata"]["name"] for tenant in self._wanted]
@@ -185,7 +188,7 @@ class Installation:
     async def _greet(self, name: str) -> None:
         self._phase = f"Uploading a first picture to {name}"
         try:
-            self._demos[name] = await demo.ensure(self._state, name, report.urls(self._platform, name))
+            self._demos[name] = await demo.ensure(self._state, name, views.urls(self._platform, name))
         except CliError as error:
             _log.warning("no first picture yet", tenant=name, detail=str(error))
             self._phase = str(error)
@@ -207,11 +210,10 @@ class Installation:
     def _report(self) -> report.Report:
         known = self._platform.tenants()
         running = [known[name] for name in self._names() if name in self._looked_at]
-        tenants = [
-            report.tenant_report(self._platform, it, self._demos.get(it["metadata"]["name"], {})) for it in running
-        ]
+        tenants = [views.describe(self._platform, it, self._demos.get(it["metadata"]["name"], {})) for it in running]
         postgres = {"pid": self._postgres.pid, "port": self._postgres.port} if self._postgres else {}
         return report.Report(
+            pid=os.getpid(),
             manifest=str(self._manifest),
             phase=self._phase,
             problem=self._problem,
