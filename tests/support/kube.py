@@ -84,7 +84,7 @@ class Kube:
     def stop_apiserver(self) -> None:
         """Make the API unreachable."""
         if self._apiserver:
-            self._apiserver.stop(within=20)
+            self._apiserver.stop(within=5)  # it waits a minute for open watches, which no test has time for
 
     def start_apiserver(self) -> None:
         """Make the API reachable again."""
