@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from imghost_core import keys, logs
-from imghost_core.errors import NotFound, Unprocessable
+from imghost_core.errors import NotFound, Unprocessable, UnsupportedMedia
 from imghost_core.keys import VariantName
 from imghost_core.objects import ObjectMissing, ObjectStore
 from imghost_imaging.catalog import Picture
@@ -42,12 +42,12 @@ class Delivery:
         return _resumed(first, chunks)
 
     async def variant(self, picture: Picture, name: VariantName) -> bytes:
-        """The variant `name`, made again from the mezzanine or the original when it is not in the store."""
+        """The variant `name`, made again from the original or the mezzanine when it is not in the store."""
         key = keys.variant(picture.workspace_id, picture.image_id, name, picture.variant_extension)
         try:
             return await self._store.get(key)
         except ObjectMissing:
-            return await self._once(key, lambda: self._restore(picture, name, key))
+            return await self._once(key, lambda: self._restore(picture, name))
 
     async def _once(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
         """One flight a key: whoever asks while a variant is being made waits for that one."""
@@ -58,34 +58,38 @@ class Delivery:
             flight.add_done_callback(lambda _done: self._flights.pop(key, None))
         return await asyncio.shield(flight)
 
-    async def _restore(self, picture: Picture, name: VariantName, key: str) -> bytes:
+    async def _restore(self, picture: Picture, name: VariantName) -> bytes:
         async with self._slots.take():
-            body = await self._from_mezzanine(picture, name)
-            if body is None:
-                body = await self._from_original(picture, name)
-            else:
-                await self._store.put(key, body, content_type=VARIANT_MIME_TYPES[picture.variant_extension])
+            body = await self._from_original(picture, name) or await self._from_mezzanine(picture, name)
+        if body is None:
+            _log.error("neither original nor mezzanine is in the store", image=str(picture.image_id))
+            raise no_such_picture()
         self._metrics.restored.inc()
         _log.warning("lost variant made again", image=str(picture.image_id), variant=name)
         return body
 
-    async def _from_mezzanine(self, picture: Picture, name: VariantName) -> bytes | None:
-        kind = picture.variant_extension
+    async def _from_original(self, picture: Picture, name: VariantName) -> bytes | None:
+        """The cascade once more: the same bytes as before, as their tag promises, and whatever else was lost."""
+        key = keys.original(picture.workspace_id, picture.image_id, picture.sha256)
         try:
-            mezzanine = await self._store.get(keys.mezzanine(picture.workspace_id, picture.image_id, kind))
-            return await self._slots.run(self._renderer.variant, mezzanine, name, kind)
+            ladder = (await self._slots.run(self._renderer.judge, await self._store.get(key))).ladder
+        except (ObjectMissing, Unprocessable, UnsupportedMedia):  # limits may be lower now than when it was taken
+            return None
+        if ladder.extension != picture.variant_extension:
+            return None
+        await store_ladder(self._store, picture.workspace_id, picture.image_id, ladder)
+        return ladder.variants[name]
+
+    async def _from_mezzanine(self, picture: Picture, name: VariantName) -> bytes | None:
+        """The next best: looks the same."""
+        kind, place = picture.variant_extension, (picture.workspace_id, picture.image_id)
+        try:
+            mezzanine = await self._store.get(keys.mezzanine(*place, kind))
+            body = await self._slots.run(self._renderer.variant, mezzanine, name, kind)
         except (ObjectMissing, Unprocessable):
             return None
-
-    async def _from_original(self, picture: Picture, name: VariantName) -> bytes:
-        try:
-            data = await self._store.get(keys.original(picture.workspace_id, picture.image_id, picture.sha256))
-        except ObjectMissing:
-            _log.exception("the original is not in the store", image=str(picture.image_id))
-            raise no_such_picture() from None
-        rendered = await self._slots.run(self._renderer.judge, data)
-        await store_ladder(self._store, picture.workspace_id, picture.image_id, rendered.ladder)
-        return rendered.ladder.variants[name]
+        await self._store.put(keys.variant(*place, name, kind), body, content_type=VARIANT_MIME_TYPES[kind])
+        return body
 
 
 async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
