@@ -3,18 +3,34 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    check: Callable[[], T | Awaitable[T]],
+    check: Callable[[], Awaitable[T]],
+    within: float = ...,
+    why: str = ...,
+    every: float = ...,
+    ignoring: tuple[type[Exception], ...] = ...,
+) -> T: ...
+@overload
+async def eventually(
+    check: Callable[[], T],
+    within: float = ...,
+    why: str = ...,
+    every: float = ...,
+    ignoring: tuple[type[Exception], ...] = ...,
+) -> T: ...
+async def eventually(
+    check: Callable[[], Any],
     within: float = 10,
     why: str = "",
     every: float = 0.05,
     ignoring: tuple[type[Exception], ...] = (),
-) -> T:
+) -> Any:
     """Call `check` every `every` seconds until it holds, and return what it returned.
 
     A check holds when it returns something truthy, or, when it is annotated `-> None`, when its assertions pass. None
@@ -31,7 +47,7 @@ async def eventually(
             while True:
                 try:
                     result = check()
-                    seen: T = await result if inspect.isawaitable(result) else result
+                    seen = await result if inspect.isawaitable(result) else result
                 except not_yet as error:
                     last = f"{type(error).__name__}: {error}"
                 else:
