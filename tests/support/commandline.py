@@ -63,7 +63,7 @@ class Imghost:
 
     def tenant(self, name: str = "demo") -> dict[str, Any]:
         """One tenant of the status; an AssertionError while it is not there."""
-        found = {it["name"]: it for it in self.status()["tenants"]}
+        found: dict[str, dict[str, Any]] = {it["name"]: it for it in self.status()["tenants"]}
         assert name in found, f"{name} is not among {list(found)}"
         return found[name]
 

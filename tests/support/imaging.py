@@ -36,7 +36,7 @@ class Tenant:
     def execute(self, query: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a statement as superuser, and return its rows."""
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
-            cursor = connection.execute(sql.SQL(query), values)  # type: ignore[arg-type]
+            cursor = connection.execute(sql.SQL(query), values)
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
@@ -82,7 +82,7 @@ class Imaging:
 
     async def put(self, body: bytes) -> dict[str, Any]:
         """Store an original; returns the ingest request for it."""
-        request = {
+        request: dict[str, Any] = {
             "workspace": str(self.tenant.workspace),
             "image": str(ids.uuid7()),
             "sha256": hashlib.sha256(body).hexdigest(),

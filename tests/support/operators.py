@@ -69,7 +69,7 @@ class OperatorProcess:
 
     def figure(self, name: str) -> float:
         """The sum of a metric's samples."""
-        return sum(it.value for it in self._samples(name))
+        return float(sum(it.value for it in self._samples(name)))
 
     def get(self, path: str) -> tuple[int, str]:
         """Ask its ops listener; status 0 while nobody listens."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from imghost_operator import admission, build
 from imghost_operator.crd import Spec
-from imghost_operator.facts import Database, Facts, Release, Signing, Store
+from imghost_operator.facts import Database, Facts, Release, Role, Signing, Store
 from imghost_operator.platform import Key, Object
 
 UID = "7d3f0f1e-2f0a-4c8a-9a53-3c8f6c2d9b10"
@@ -59,7 +59,11 @@ def facts(
     api_password: str = "canary-api-password",
 ) -> Facts:
     """Facts of the tenant demo; every secret in them starts with "canary"."""
-    passwords = {"owner": "canary-owner-password", "api": api_password, "imaging": "canary-imaging-password"}
+    passwords: dict[Role, str] = {
+        "owner": "canary-owner-password",
+        "api": api_password,
+        "imaging": "canary-imaging-password",
+    }
     return Facts(
         release=Release(version=version, api_image="imghost-api:1", imaging_image="imghost-imaging:1"),
         signing=Signing(
