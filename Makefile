@@ -13,7 +13,7 @@ CRD := crds/imagehosttenants.imghost.dev.yaml
 .PHONY: help
 help: ## Show this help
 	@printf 'usage: make VERB [ARGS="..."]\n\n'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: up
 up: $(VENV)/.cli ## Run a tenant on this machine and print how to use it (ARGS=--detach: in the background)
@@ -41,6 +41,7 @@ lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/python scripts/requirements.py check
 	$(BIN)/python scripts/addresses.py
 	$(BIN)/imghost crds | diff $(CRD) - || { echo 'error: $(CRD) is not what the models say; run `make crds`' >&2; exit 1; }
+	PYTHONPATH=tests $(BIN)/python -m support.chart check
 
 .PHONY: format
 format: $(VENV)/.dev ## Format the code and repair what a program can repair
@@ -50,6 +51,11 @@ format: $(VENV)/.dev ## Format the code and repair what a program can repair
 .PHONY: crds
 crds: $(VENV)/.dev ## Generate crds/ from the operator's models
 	$(BIN)/imghost crds > $(CRD)
+	@$(MAKE) manifests
+
+.PHONY: manifests
+manifests: $(VENV)/.dev ## Render manifests/install.yaml from the chart, and give the chart the CRD
+	PYTHONPATH=tests $(BIN)/python -m support.chart write
 
 .PHONY: requirements
 requirements: $(VENV)/.dev ## Pin anew what pyproject.toml asks for (ARGS=--upgrade: everything to its newest version)
@@ -59,6 +65,16 @@ requirements: $(VENV)/.dev ## Pin anew what pyproject.toml asks for (ARGS=--upgr
 clean: ## Delete .venv and all caches of this checkout; data of `make up` stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: images
+images: $(VENV)/.dev ## Build the container images, try each, tell its size (ARGS="api imaging": only these)
+	@PYTHONPATH=tests $(BIN)/python -m support.images $(ARGS)
+
+.PHONY: cluster cluster-down
+cluster: $(VENV)/.dev ## Start a real Kubernetes with PostgreSQL, MinIO, the operator and the demo tenant (needs root)
+	@PYTHONPATH=tests $(BIN)/python -m support.cluster demo $(ARGS)
+cluster-down: $(VENV)/.dev ## Remove every trace of that cluster
+	@PYTHONPATH=tests $(BIN)/python -m support.cluster down $(ARGS)
 
 # Everything comes from hash-pinned files, the project itself from this folder. A stamp says which file was installed.
 $(VENV)/.cli $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python

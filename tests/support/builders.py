@@ -38,6 +38,9 @@ class Builder(Protocol):
     def save(self, tag: str, archive: Path) -> None:
         """Write the image as `docker save` does."""
 
+    def push(self, tag: str) -> None:
+        """Send the image to the registry that its name begins with."""
+
     def size(self, tag: str) -> int:
         """Bytes of all layers, unpacked."""
 
@@ -72,6 +75,9 @@ class Buildah:
     def save(self, tag: str, archive: Path) -> None:
         _run("buildah", "push", "--quiet", tag, f"docker-archive:{archive}:{tag}")
 
+    def push(self, tag: str) -> None:
+        _run("buildah", "push", "--quiet", tag)
+
     def size(self, tag: str) -> int:
         container = _run("buildah", "from", "--pull-never", tag).strip()
         try:
@@ -105,6 +111,9 @@ class Docker:
 
     def save(self, tag: str, archive: Path) -> None:
         _run("docker", "save", f"--output={archive}", tag)
+
+    def push(self, tag: str) -> None:
+        _run("docker", "push", "--quiet", tag)
 
     def size(self, tag: str) -> int:
         return int(_run("docker", "image", "inspect", "--format={{.Size}}", tag))

@@ -1,32 +1,41 @@
 """Every image of the product and of its test cluster: what it is made of, built once per content.
 
+`python -m support.images [NAME...]`, or `make images`, builds those of the product, tries each and tells its size.
+
 An image's tag is a hash over all it is made from, so that an unchanged image is never built or loaded again, and a
 changed one is never mistaken for the old. Each is kept as an archive in the user's cache.
 """
 
+import functools
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support import programs
+from support import builders, debian, programs
 from support.builders import Build, Builder, BuildFailed
-from support.cluster.provider import cache
+from support.programs import cache
 
 Say = Callable[[str], None]
 
 CHECKOUT = Path(__file__).parents[2]
-RECIPES = Path(__file__).parent / "images"
+SMOKE = Path(__file__).with_name("smoke.py")
+RECIPES = Path(__file__).parent / "dockerfiles"
 REPOSITORY = "localhost/imghost"
 PUBLIC_BASE = "python:3.11-slim-bookworm"
 DEBIAN = "bookworm"
+PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "timeout")
 ARCHIVES_KEPT = 3  # of each image, for the other checkouts of this machine
 
+MEGABYTE = 1_000_000
+# The most that each may have above its base, in MEGABYTE.
+BUDGETS = {"operator": 80, "api": 120, "imaging": 200}
 DEPLOYABLES = {
     "operator": Path("operator/Dockerfile"),
     "api": Path("services/api/Dockerfile"),
@@ -67,10 +76,11 @@ class Recipe:
 
 
 class Images:
-    """Makes images with one builder."""
+    """Makes images with one builder, named below `repository`."""
 
-    def __init__(self, builder: Builder, say: Say = print) -> None:
-        self._builder, self._say = builder, say
+    def __init__(self, builder: Builder, say: Say = print, repository: str = REPOSITORY) -> None:
+        self.builder, self.repository = builder, repository
+        self._say = say
 
     def pause(self) -> Image:
         """What holds a pod's namespaces."""
@@ -99,15 +109,23 @@ class Images:
         base = {"BASE_IMAGE": self.base()}
         return self._built(Recipe("postgres", RECIPES / "postgres" / "Dockerfile", packages, content, base))
 
+    def names(self) -> Sequence[str]:
+        """Every image that `by_name` makes."""
+        return (*DEPLOYABLES, "postgres", "minio")
+
+    def by_name(self, name: str) -> Image:
+        """One of `names`."""
+        return {"postgres": self.postgres, "minio": self.minio}.get(name, lambda: self.deployable(name))()
+
     def deployable(self, name: str) -> Image:
         """One of DEPLOYABLES."""
         bases = {"BASE_IMAGE": self.base(), "BUILD_IMAGE": self.build_base()}
         return self._built(Recipe(name, CHECKOUT / DEPLOYABLES[name], CHECKOUT, list(_sources()), bases))
 
     def base(self) -> str:
-        """The tag of the image below ours: BASE_IMAGE if that is set, the public one if it can be had, else Debian's."""
+        """The tag of the image below ours: BASE_IMAGE if set, the public one if it can be had, else one from Debian."""
         wanted = os.environ.get("BASE_IMAGE", PUBLIC_BASE)
-        if self._builder.has(wanted) or self._builder.pull(wanted):
+        if self.builder.has(wanted) or self.builder.pull(wanted):
             return wanted
         if "BASE_IMAGE" in os.environ:
             raise BuildFailed(f"BASE_IMAGE={wanted} is neither here nor can it be pulled; name another or unset it")
@@ -116,10 +134,18 @@ class Images:
     def build_base(self) -> str:
         """The tag of the image in which ours are built: the base itself, or the base with Debian's venv module."""
         base = self.base()
-        if not base.startswith(REPOSITORY):
+        if not base.startswith(self.repository):
             return os.environ.get("BUILD_IMAGE", base)
         folder = RECIPES / "python-build"
         return self._kept(Recipe("python-build", folder / "Dockerfile", folder, [], {"BASE_IMAGE": base}))
+
+    def size_above_base(self, image: Image) -> int:
+        """Bytes that the image has more than the one below it."""
+        return self.builder.size(image.tag) - self.builder.size(self.base())
+
+    def smoke(self, image: Image) -> str:
+        """Try an image of DEPLOYABLES from inside; returns what it tells, raises BuildFailed with all that is wrong."""
+        return self.builder.run(image.tag, ["python3", "-", image.name], SMOKE.read_text()).strip()
 
     def _debian_base(self) -> str:
         folder = cache() / "images" / f"rootfs-{DEBIAN}"
@@ -137,14 +163,14 @@ class Images:
     def _built(self, recipe: Recipe) -> Image:
         """The archive of an image, built and saved unless it is there already."""
         digest = recipe.digest()
-        tag = f"{REPOSITORY}/{recipe.name}:{digest}"
+        tag = f"{self.repository}/{recipe.name}:{digest}"
         archive = cache() / "images" / f"{recipe.name}-{digest}.tar"
         if not archive.exists():
             self._kept(recipe)
             archive.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
                 complete = Path(scratch) / archive.name
-                self._builder.save(tag, complete)
+                self.builder.save(tag, complete)
                 complete.rename(archive)
             _prune(archive.parent, recipe.name)
         archive.touch()
@@ -152,13 +178,13 @@ class Images:
 
     def _kept(self, recipe: Recipe) -> str:
         """The tag of an image in the builder's own store, built unless it is there already."""
-        tag = f"{REPOSITORY}/{recipe.name}:{recipe.digest()}"
-        if not self._builder.has(tag):
-            self._say(f"building the image {recipe.name} with {self._builder.name}")
+        tag = f"{self.repository}/{recipe.name}:{recipe.digest()}"
+        if not self.builder.has(tag):
+            self._say(f"building the image {recipe.name} with {self.builder.name}")
             with tempfile.TemporaryDirectory(prefix="imghost-build-") as folder:
                 secrets = _pip_settings(Path(folder))
                 build = Build(tag, recipe.dockerfile, recipe.context, recipe.arguments, secrets, _created())
-                self._builder.build(build)
+                self.builder.build(build)
         return tag
 
 
@@ -183,7 +209,7 @@ def _pip_settings(folder: Path) -> dict[str, Path]:
     ).stdout
     settings = dict(line.split("=", 1) for line in listed.splitlines() if line.startswith(("global.", ":env:.")))
     named = {key.rpartition(".")[2]: value.strip("'") for key, value in settings.items()}
-    kept = {key: named[key] for key in ("index-url", "extra-index-url", "trusted-host", "timeout") if key in named}
+    kept = {key: value for key, value in named.items() if key in PIP_SETTINGS}
     secrets = {"pip": folder / "pip.conf"}
     if "cert" in named:
         secrets["ca"] = Path(named["cert"])
@@ -211,3 +237,32 @@ def _prune(folder: Path, name: str) -> None:
     archives = folder.glob(f"{name}-" + "[0-9a-f]" * 12 + ".tar")
     for old in sorted(archives, key=lambda path: path.stat().st_mtime, reverse=True)[ARCHIVES_KEPT:]:
         old.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Build, try and weigh; fails when an image is unfit or too heavy."""
+    say = functools.partial(print, flush=True)
+    try:
+        if not shutil.which("docker"):
+            debian.install(debian.FOR_IMAGES, say)
+        make = Images(builders.find(), say)
+        say(f"base: {make.base()}, {make.builder.size(make.base()) / MEGABYTE:.0f} MB")
+        for name in sys.argv[1:] or DEPLOYABLES:
+            _prove(make, name, say)
+    except (BuildFailed, debian.PackagesMissing, programs.ProgramMissing) as error:
+        sys.exit(f"error: {error}")
+
+
+def _prove(make: Images, name: str, say: Say) -> None:
+    began = time.monotonic()
+    image = make.deployable(name)
+    took = time.monotonic() - began
+    above = make.size_above_base(image) / MEGABYTE
+    say(f"{image.tag}: {above:.0f} MB above its base (at most {BUDGETS[name]}), built in {took:.0f} s")
+    say(f"  {make.smoke(image)}")
+    if above > BUDGETS[name]:
+        raise BuildFailed(f"{name} is heavier than it may be; see what came along")
+
+
+if __name__ == "__main__":
+    main()

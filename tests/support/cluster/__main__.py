@@ -1,24 +1,113 @@
-"""`python -m support.cluster up|down|status|kubeconfig|load-image`: one cluster of this checkout."""
+"""One cluster of this checkout, and imghost in it.
+
+`python -m support.cluster demo` does everything; `make cluster` and `make cluster-down` call it.
+"""
 
 import argparse
 import os
 import sys
-from pathlib import Path
+from collections.abc import Callable
 
-from support.cluster.local.provider import Local
-from support.cluster.provider import ClusterError, Times
+from support.builders import BuildFailed
+from support.cluster import providers
+from support.cluster.install import NAMESPACE, Installation
+from support.cluster.provider import ClusterError, Provider, Times
+from support.programs import ProgramMissing
+
+
+def tell(text: object) -> None:
+    """Print at once, also into a file or a pipe."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def up(provider: Provider, _: list[str]) -> None:
+    """Start a bare cluster; does nothing when it runs."""
+    times = Times(tell)
+    provider.up(times)
+    tell(f"{times.total():6.1f} s  in all")
+
+
+def demo(provider: Provider, _: list[str]) -> None:
+    """Start a cluster and install PostgreSQL, MinIO, the operator and the demo tenant."""
+    times = Times(tell)
+    provider.up(times)
+    installation = Installation(provider, times)
+    installation.everything()
+    tell(f"{times.total():6.1f} s  in all\n")
+    urls = installation.urls()
+    tell(f"""The demo tenant serves:
+  API documentation  {urls["auth"]}/docs
+  uploads            {urls["upload"]}/upload
+  pictures           {urls["view"]}/i/<id>
+The cluster:
+  export KUBECONFIG={provider.kubeconfig}
+  kubectl get imagehosttenants
+  kubectl -n imghost-demo get all
+  kubectl -n {NAMESPACE} logs -l app.kubernetes.io/instance=imghost
+`make cluster-down` removes every trace of it.""")
+
+
+def down(provider: Provider, _: list[str]) -> None:
+    """Remove the cluster with every trace."""
+    provider.down()
+
+
+def status(provider: Provider, _: list[str]) -> None:
+    """Tell whether the cluster runs and what is in it; fails when it does not."""
+    if not provider.is_up():
+        sys.exit("no cluster runs")
+    tell(f"the cluster runs; its node ports are at {provider.address}, its kubeconfig is {provider.kubeconfig}")
+
+
+def kubeconfig(provider: Provider, _: list[str]) -> None:
+    """Print the path of an administrator's kubeconfig."""
+    if not provider.is_up():
+        sys.exit("no cluster runs; `make cluster` starts one")
+    tell(provider.kubeconfig)
+
+
+def load_image(provider: Provider, names: list[str]) -> None:
+    """Build the named images (default: all) where they changed, and give them to the nodes."""
+    times = Times(tell)
+    make = provider.images(times)
+    with times.phase("images built and loaded"):
+        built = [make.by_name(name) for name in names or make.names()]
+        provider.load(built)
+    for image in built:
+        tell(image.tag)
+
+
+COMMANDS: dict[str, Callable[[Provider, list[str]], None]] = {
+    "demo": demo,
+    "up": up,
+    "down": down,
+    "status": status,
+    "kubeconfig": kubeconfig,
+    "load-image": load_image,
+}
+
 
 def main() -> None:
-    p = argparse.ArgumentParser()
-    p.add_argument("command")
-    a = p.parse_args()
-    t = Times()
-    c = Local()
+    """Read the command line and do it."""
+    described = "\n".join(f"  {name:12}{function.__doc__}" for name, function in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m support.cluster", description=described, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("names", nargs="*", help="images, for load-image")
+    parser.add_argument(
+        "--provider",
+        choices=providers.NAMES,
+        default=os.environ.get("IMGHOST_CLUSTER", "local"),
+        help="where the cluster comes from (default: IMGHOST_CLUSTER, else local)",
+    )
+    options = parser.parse_args()
     try:
-        if a.command == "up":
-            c.up(t); print(f"{t.total():.1f} s")
-        elif a.command == "down":
-            c.down()
-    except ClusterError as e:
-        sys.exit(f"error: {e}")
-main()
+        COMMANDS[options.command](providers.find(options.provider), options.names)
+    except (BuildFailed, ClusterError, ProgramMissing) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

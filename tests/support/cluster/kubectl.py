@@ -1,6 +1,7 @@
 """kubectl with one kubeconfig."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from support import programs
 from support.cluster.provider import ClusterError
 
 Object = dict[str, Any]
@@ -16,8 +18,8 @@ Object = dict[str, Any]
 class Kubectl:
     """Runs kubectl as the user of one kubeconfig, against its current context."""
 
-    def __init__(self, program: Path, kubeconfig: Path) -> None:
-        self._base = [str(program), f"--kubeconfig={kubeconfig}"]
+    def __init__(self, kubeconfig: Path, program: Path | None = None) -> None:
+        self._base = [str(program or _program()), f"--kubeconfig={kubeconfig}"]
 
     def __call__(self, *arguments: str, stdin: str | None = None, within: float = 120) -> str:
         """What it prints; raises ClusterError with its complaint."""
@@ -40,7 +42,7 @@ class Kubectl:
         return True
 
     def get(self, *arguments: str) -> Object:
-        """One object, or a list of them, e.g. get("pods", "--namespace=x"); raises ClusterError."""
+        """What `kubectl get` with these arguments finds: one object or a List; raises ClusterError."""
         found: Object = json.loads(self("get", *arguments, "--output=json"))
         return found
 
@@ -48,6 +50,11 @@ class Kubectl:
         """Create or change objects by server-side apply."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
         self("apply", "--server-side", "--force-conflicts", "--field-manager=imghost-cluster", "-f", "-", stdin=text)
+
+
+def _program() -> Path:
+    found = shutil.which("kubectl")
+    return Path(found) if found else programs.kubernetes().path("kubectl")
 
 
 def manifest(path: Path, images: Mapping[str, str]) -> list[Object]:

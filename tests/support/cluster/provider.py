@@ -1,12 +1,13 @@
 """What every way to get a cluster can do."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from support.images import Image, Images
 
 Say = Callable[[str], None]
 
@@ -35,8 +36,11 @@ class Provider(Protocol):
     def is_up(self) -> bool:
         """Whether the cluster runs and answers."""
 
-    def load(self, archives: Sequence[Path]) -> None:
-        """Make images known to the nodes, from archives as `docker save` writes them."""
+    def images(self, times: "Times") -> Images:
+        """What makes images for this cluster."""
+
+    def load(self, images: Sequence[Image]) -> None:
+        """Make images known to the nodes; those that are known cost nothing."""
 
 
 @dataclass
@@ -60,12 +64,6 @@ class Times:
     def total(self) -> float:
         """Seconds of all phases."""
         return sum(took for _, took in self.phases)
-
-
-def cache() -> Path:
-    """The folder outside the repository for what is built once and for the state of running clusters."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "imghost"
 
 
 def wait_until(ready: Callable[[], bool], within: float, why: Callable[[], str], every: float = 0.05) -> None:

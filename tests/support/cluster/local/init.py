@@ -52,7 +52,7 @@ def pretend_kernel_settings(folder: Path) -> None:
 
 
 def mount(*arguments: str) -> None:
-    """Call mount(8)."""
+    """As the command `mount` does it."""
     subprocess.run(["mount", *arguments], check=True)
 
 

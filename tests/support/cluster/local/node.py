@@ -56,16 +56,18 @@ def start(layout: Layout, kubernetes: Programs, pause: str) -> Running:
         (layout.state / folder).mkdir(parents=True)
     cgroups.create(layout.cgroup)
     description = layout.state / "node.json"
-    init_log = (layout.log / "init.log").open("ab")
-    holder = subprocess.Popen(
-        ["unshare", *NAMESPACES, sys.executable, "-I", init.__file__, str(description)],
-        stdin=subprocess.PIPE,
-        stdout=init_log,
-        stderr=init_log,
-        cwd="/",
-        env=ENVIRONMENT,
-        start_new_session=True,
-    )
+    waiting, word = os.pipe()  # the first process starts the others when it has our word; without, it ends
+    with (layout.log / "init.log").open("ab") as init_log:
+        holder = subprocess.Popen(
+            ["unshare", *NAMESPACES, sys.executable, "-I", init.__file__, str(description)],
+            stdin=waiting,
+            stdout=init_log,
+            stderr=init_log,
+            cwd="/",
+            env=ENVIRONMENT,
+            start_new_session=True,
+        )
+    os.close(waiting)
     try:
         wait_until(lambda: _has_own_network(holder.pid), within=10, why=lambda: "no network namespace")
         _, address = network.connect(holder.pid, layout.interface)
@@ -73,11 +75,12 @@ def start(layout: Layout, kubernetes: Programs, pause: str) -> Running:
         description.write_text(json.dumps({"programs": programs, **_folders(layout)}, indent=1))
         running = Running(holder.pid, _start_time(holder.pid), str(address))
         _record(layout).write_text(json.dumps(asdict(running)))
-        holder.stdin.write(b"go\n")
-        holder.stdin.close()
+        os.write(word, b"go\n")
     except BaseException:
         holder.kill()
         raise
+    finally:
+        os.close(word)
     return running
 
 

@@ -3,15 +3,16 @@
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from support import builders, images, programs
+from support import builders, debian, programs
 from support.cluster.kubectl import Kubectl, manifest
-from support.cluster.local import debian, node
+from support.cluster.local import node
 from support.cluster.local.layout import NODE_NAME, Layout, of_this_checkout
 from support.cluster.provider import ClusterError, Times, wait_until
+from support.images import Image, Images
 
 ADDONS = Path(__file__).parents[1] / "addons"
 NEEDS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
@@ -47,24 +48,27 @@ class Local:
         running = node.find(self.layout)
         return running is not None and self._kubectl().answers("get", "--raw=/readyz")
 
-    def load(self, archives: Sequence[Path]) -> None:
-        for archive in archives:
-            done = self._containerd("images", "import", str(archive))
-            if done.returncode:
-                raise ClusterError(f"loading {archive.name}: {done.stderr.strip()}")
+    def images(self, times: Times) -> Images:
+        return Images(builders.find(), times.say)
+
+    def load(self, images: Sequence[Image]) -> None:
+        known = self._containerd("images", "list", "--quiet").split()
+        for image in images:
+            if image.tag not in known:
+                self._containerd("images", "import", str(image.archive))
 
     def _start(self, times: Times) -> None:
         node.remove(self.layout)  # what an earlier one left
         with times.phase("programs"):
-            debian.install(times.say)
+            debian.install({**debian.FOR_NODE, **debian.FOR_IMAGES}, times.say)
             kubernetes = programs.kubernetes(times.say, needs=NEEDS)
         with times.phase("images of the node"):
-            make = images.Images(builders.find(), times.say)
+            make = self.images(times)
             pause, *others = [make.pause(), make.coredns(), make.metrics_server()]
         with times.phase("container runtime ready, images of the node loaded"):
             node.start(self.layout, kubernetes, pause.tag)
-            self._wait(lambda: self._containerd("version").returncode == 0, within=30)
-            self.load([pause.archive, *(image.archive for image in others)])
+            self._wait(self._is_containerd_ready, within=30)
+            self.load([pause, *others])
         with times.phase("API server ready"):
             kubectl = self._kubectl()
             self._wait(lambda: kubectl.answers("get", "--raw=/readyz"), within=60)
@@ -76,12 +80,21 @@ class Local:
                 kubectl.apply(manifest(ADDONS / f"{name}.yaml", tags))
             kubectl("rollout", "status", "deployment/coredns", "--namespace=kube-system", "--timeout=60s")
 
-    def _wait(self, ready, within: float) -> None:
+    def _wait(self, ready: Callable[[], bool], within: float) -> None:
         wait_until(ready, within, lambda: f"the node is not ready; its programs write to {self.layout.log}")
 
-    def _containerd(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def _containerd(self, *arguments: str) -> str:
         argv = [*self._running().enter(), "ctr", "--namespace=k8s.io", *arguments]
-        return subprocess.run(argv, capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ClusterError(f"ctr {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def _is_containerd_ready(self) -> bool:
+        try:
+            return bool(self._containerd("version"))
+        except ClusterError:
+            return False
 
     def _running(self) -> node.Running:
         running = node.find(self.layout)
@@ -90,7 +103,7 @@ class Local:
         return running
 
     def _kubectl(self) -> Kubectl:
-        return Kubectl(programs.kubernetes(needs=NEEDS).path("kubectl"), self.kubeconfig)
+        return Kubectl(self.kubeconfig, programs.kubernetes(needs=NEEDS).path("kubectl"))
 
     @property
     def _lock(self) -> Path:

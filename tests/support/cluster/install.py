@@ -1,0 +1,162 @@
+"""imghost in a cluster: PostgreSQL, MinIO, the operator from the chart, the demo tenant."""
+
+import base64
+import json
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from support import programs
+from support.cluster.kubectl import Kubectl, Object, manifest
+from support.cluster.provider import ClusterError, Provider, Times
+from support.images import CHECKOUT, DEPLOYABLES, Image
+
+HERE = Path(__file__).parent
+CHART = CHECKOUT / "charts" / "imghost"
+DEMO = CHECKOUT / "manifests" / "samples" / "demo.yaml"
+RELEASE = "imghost"
+NAMESPACE = "imghost-system"
+BACKENDS = "imghost-backends"
+POSTGRES_HOST = f"postgres.{BACKENDS}.svc"
+MINIO_ENDPOINT = f"http://minio.{BACKENDS}.svc:9000"
+STORE_USER = "administrator"
+PORTS = {"auth": 30001, "upload": 30002, "view": 30003}  # of the node, see door.yaml
+TENANT_READY_SECONDS = 90
+
+
+class Installation:
+    """What `make cluster` puts into a cluster; every step can be done again and then changes only what is different."""
+
+    def __init__(self, provider: Provider, times: Times) -> None:
+        self._provider, self._times = provider, times
+        self._images = provider.images(times)
+        self.kubectl = Kubectl(provider.kubeconfig)
+        self._built: dict[str, Image] = {}
+
+    def everything(self) -> None:
+        """From a bare cluster to the demo tenant that serves."""
+        self.load_images()
+        self.backends()
+        self.operator()
+        self.demo()
+
+    def load_images(self) -> None:
+        """Build what changed and give it to the nodes."""
+        with self._times.phase("images built"):
+            self._built = {name: self._images.by_name(name) for name in self._images.names()}
+        with self._times.phase("images loaded"):
+            self._provider.load(list(self._built.values()))
+
+    def backends(self) -> None:
+        """PostgreSQL and MinIO, and the operator's Secrets for them."""
+        with self._times.phase("PostgreSQL and MinIO ready"):
+            objects = manifest(HERE / "backends.yaml", {name: image.tag for name, image in self._built.items()})
+            namespace, *others = objects
+            self.kubectl.apply([namespace, {**namespace, "metadata": {"name": NAMESPACE}}])
+            self.kubectl.apply([*self._secrets(), *others])
+            for name in ("postgres", "minio"):
+                self._rolled_out(f"statefulset/{name}", BACKENDS)
+
+    def operator(self, values: Mapping[str, Any] | None = None) -> None:
+        """The operator from the chart with our images and backends; `values` go on top."""
+        with self._times.phase("operator ready"):
+            self.helm("upgrade", "--install", RELEASE, str(CHART), values={**self.values(), **(values or {})})
+            for name in self._operators():
+                self._rolled_out(f"deployment/{name}", NAMESPACE)
+
+    def demo(self) -> None:
+        """The sample tenant, with the node's ports as its public addresses."""
+        with self._times.phase("demo tenant Ready"):
+            tenant = yaml.safe_load(DEMO.read_text())
+            tenant["spec"]["urls"] = self.urls() | {"cdn": self.urls()["view"]}
+            self.kubectl.apply([tenant])
+            self.wait_for_tenant(tenant["metadata"]["name"])
+            self.kubectl.apply(manifest(HERE / "door.yaml", {}))
+
+    def urls(self) -> dict[str, str]:
+        """Where the demo tenant's services are reached from this machine: auth, upload, view."""
+        return {name: f"http://{self._provider.address}:{port}" for name, port in PORTS.items()}
+
+    def values(self) -> dict[str, Any]:
+        """The chart's values for these images and backends."""
+        tags = {name: self._built[name].tag.rpartition(":")[2] for name in DEPLOYABLES}
+        return {
+            "databases": [{"name": "default", "secretName": "imghost-database", "secretKey": "url"}],
+            "stores": [
+                {
+                    "name": "default",
+                    "endpoint": MINIO_ENDPOINT,
+                    "bucket": "imghost",
+                    "secretName": "imghost-store",
+                    "accessKeyKey": "access-key",
+                    "secretKeyKey": "secret-key",
+                }
+            ],
+            "images": {
+                "registry": self._images.repository,
+                **{name: {"repository": name, "tag": tag} for name, tag in tags.items()},
+            },
+        }
+
+    def helm(self, *arguments: str, values: Mapping[str, Any] | None = None) -> str:
+        """Run Helm on our release's namespace; raises ClusterError with its complaint."""
+        program = programs.helm(self._times.say).path("helm")
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            json.dump(values or {}, file)  # every JSON document is YAML
+            file.flush()
+            options = [f"--kubeconfig={self._provider.kubeconfig}", f"--namespace={NAMESPACE}"]
+            options += [f"--values={file.name}"] if values else []
+            done = subprocess.run([program, *arguments, *options], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ClusterError(f"helm {arguments[0]}: {done.stderr.strip()}")
+        return done.stdout
+
+    def wait_for_tenant(self, name: str, within: int = TENANT_READY_SECONDS) -> None:
+        """Until its condition Ready is true; raises ClusterError with the conditions that are not."""
+        resource = f"imagehosttenants.imghost.dev/{name}"
+        try:
+            self.kubectl("wait", "--for=condition=Ready", resource, f"--timeout={within}s", within=within + 30)
+        except ClusterError:
+            conditions = self.kubectl.get(resource).get("status", {}).get("conditions", [])
+            said = [f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in conditions]
+            raise ClusterError(f"tenant {name} is not Ready after {within} s; it says:\n" + "\n".join(said)) from None
+
+    def _secrets(self) -> list[Object]:
+        """One password for both servers, made once: whoever may read the namespace's Secret administers them."""
+        password = self._password() or secrets.token_urlsafe(24)
+        url = f"postgresql://postgres:{password}@{POSTGRES_HOST}:5432/postgres"
+        store = {"access-key": STORE_USER, "secret-key": password}
+        return [
+            _secret("administrator", BACKENDS, {"password": password}),
+            _secret("imghost-database", NAMESPACE, {"url": url}),
+            _secret("imghost-store", NAMESPACE, store),
+        ]
+
+    def _password(self) -> str:
+        data = self.kubectl(
+            "get", "secret", "administrator", f"--namespace={BACKENDS}", "--ignore-not-found",
+            "--output=jsonpath={.data.password}",
+        )  # fmt: skip
+        return base64.b64decode(data).decode()
+
+    def _operators(self) -> list[str]:
+        selector = f"--selector=app.kubernetes.io/instance={RELEASE}"
+        found = self.kubectl.get("deployments", f"--namespace={NAMESPACE}", selector)["items"]
+        return [item["metadata"]["name"] for item in found]
+
+    def _rolled_out(self, what: str, namespace: str) -> None:
+        try:
+            self.kubectl("rollout", "status", what, f"--namespace={namespace}", "--timeout=90s")
+        except ClusterError as error:
+            pods = self.kubectl("get", "pods", f"--namespace={namespace}", "--output=wide")
+            raise ClusterError(f"{error}\n{pods}") from None
+
+
+def _secret(name: str, namespace: str, data: Mapping[str, str]) -> Object:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(data)}

@@ -1,0 +1,62 @@
+"""A cluster of `kind`, where Docker and a node image can be had."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from support.builders import Docker
+from support.cluster.local.layout import of_this_checkout
+from support.cluster.provider import ClusterError, Times
+from support.images import Image, Images
+
+
+class Kind:
+    """The kind cluster of this checkout; its network plugin enforces network policies."""
+
+    def __init__(self) -> None:
+        layout = of_this_checkout()
+        self._name = layout.cgroup
+        self._state = layout.state.with_name(f"{layout.id}-kind")
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self._state / "kubeconfig"
+
+    @property
+    def address(self) -> str:
+        nodes = json.loads(_run("docker", "inspect", f"{self._name}-control-plane"))
+        return str(nodes[0]["NetworkSettings"]["Networks"]["kind"]["IPAddress"])
+
+    def up(self, times: Times) -> None:
+        for program in ("kind", "docker"):
+            if not shutil.which(program):
+                raise ClusterError(f"the provider kind needs `{program}` on PATH; or use --provider local")
+        if self.is_up():
+            return
+        self._state.mkdir(parents=True, exist_ok=True)
+        with times.phase("kind cluster ready"):
+            _run("kind", "create", "cluster", f"--name={self._name}", f"--kubeconfig={self.kubeconfig}", "--wait=120s")
+
+    def down(self) -> None:
+        if shutil.which("kind"):
+            _run("kind", "delete", "cluster", f"--name={self._name}", f"--kubeconfig={self.kubeconfig}")
+        shutil.rmtree(self._state, ignore_errors=True)
+
+    def is_up(self) -> bool:
+        return self._name in _run("kind", "get", "clusters").split()
+
+    def images(self, times: Times) -> Images:
+        return Images(Docker(), times.say)
+
+    def load(self, images: Sequence[Image]) -> None:
+        for image in images:
+            _run("kind", "load", "image-archive", str(image.archive), f"--name={self._name}")
+
+
+def _run(*argv: str) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ClusterError(f"{' '.join(argv[:3])}: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,83 @@
+"""Runs inside an image, on its standard input, and fails with what is wrong in it: `python3 - NAME`.
+
+What it uses must be in the image: Python's own library and imghost.
+"""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+# The packages that each image is for, and one that must not have come along.
+MAINS = {
+    "operator": ["imghost_operator.main"],
+    "api": ["imghost_api.main", "imghost_api.db.migrate"],
+    "imaging": ["imghost_imaging.main"],
+}
+FOREIGN = {
+    "operator": ["kubernetes", "pyvips", "fastapi"],
+    "api": ["kopf", "pyvips"],
+    "imaging": ["kopf", "fastapi", "alembic"],
+}
+TOOLS = ("gcc", "cc", "g++", "make", "pip", "pip3", "git", "curl")
+
+
+def faults(name: str) -> Iterator[str]:
+    """What is wrong, a line each."""
+    if os.getuid() == 0:
+        yield "runs as root"
+    yield from (f"has {tool}" for tool in TOOLS if shutil.which(tool))
+    yield from (f"has the package {package}" for package in development_packages())
+    yield from (f"can import {module}" for module in ["pip", *FOREIGN[name]] if find_spec(module))
+    yield from (f"may write {folder}" for folder in ("/", "/opt/imghost", "/usr") if os.access(folder, os.W_OK))
+    for module in MAINS[name]:
+        importlib.import_module(module)
+    missing = [module.__name__ for module in list(sys.modules.values()) if is_without_bytecode(module)]
+    yield from (f"has no bytecode of {module}" for module in missing)
+    if subprocess.run(["imghost", "--help"], capture_output=True, check=False).returncode:
+        yield "imghost --help fails"
+    if name == "imaging":
+        yield from codec_faults()
+
+
+def development_packages() -> list[str]:
+    """Debian's packages for building."""
+    query = ["dpkg-query", "--show", "--showformat=${Package}\n"]
+    listed = subprocess.run(query, capture_output=True, text=True, check=True)
+    return [package for package in listed.stdout.split() if package.endswith("-dev")]
+
+
+def is_without_bytecode(module: object) -> bool:
+    """Whether a module of ours or of a library would be compiled at every start, since nothing can be written."""
+    source = getattr(module, "__file__", None) or ""
+    cached = getattr(module, "__cached__", None) or ""
+    return source.startswith("/opt/imghost/") and source.endswith(".py") and not Path(cached).exists()
+
+
+def codec_faults() -> Iterator[str]:
+    """What imaging's own check of libvips and its codecs says, as it does at every start."""
+    from imghost_imaging.formats import FORMATS
+    from imghost_imaging.render import engine
+
+    try:
+        engine.start(FORMATS)
+    except engine.EngineUnfit as error:
+        yield str(error)
+
+
+def main() -> None:
+    """Print what is in the image; exit with all its faults."""
+    found = list(faults(sys.argv[1]))
+    if found:
+        sys.exit("\n".join(found))
+    count = len(list(distributions()))
+    sys.stdout.write(f"user {os.getuid()}, Python {sys.version.split()[0]}, {count} distributions\n")
+
+
+if __name__ == "__main__":
+    main()
