@@ -7,6 +7,7 @@ import pytest
 
 from support import pictures
 from support.api import Person, Tenant, problem, register
+from support.eventually import eventually
 
 KEY = {"Idempotency-Key": "holiday/1.jpg"}
 PICTURE = pictures.photo(64, 48)
@@ -100,8 +101,7 @@ async def test_a_sleeper_cannot_finish_after_a_takeover(open_api: Any, imaging_u
         slow = pictures.photo(3000, 2000)
         first = asyncio.create_task(person.upload(slow, **KEY))
         claimed = "SELECT count(*) FROM idempotency_keys k JOIN memberships m USING (workspace_id) WHERE m.user_id = %s"
-        while not tenant.query(claimed, person.id)[0][0]:
-            await asyncio.sleep(0)
+        await eventually(lambda: tenant.query(claimed, person.id)[0][0], every=0.005, why="the first upload claims")
         tenant.query(
             "UPDATE idempotency_keys SET claimed_at = now() - interval '1 hour'"
             " WHERE workspace_id = (SELECT workspace_id FROM memberships WHERE user_id = %s)",

@@ -34,11 +34,9 @@ async def _read(request: Request) -> bytes:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > LARGEST:
-                    raise TooLarge(
-                        f"A JSON body may have {LARGEST} bytes. Send a smaller one.", headers={"Connection": "close"}
-                    )
+                    raise TooLarge(f"A JSON body may have {LARGEST} bytes. Send a smaller one.")
     except TimeoutError as error:
-        raise InvalidRequest("The body came too slowly. Send it again.", headers={"Connection": "close"}) from error
+        raise InvalidRequest("The body came too slowly. Send it again.") from error
     return bytes(body)
 
 

@@ -105,11 +105,14 @@ class UploadParser:
 
 
 def too_large(limit: int) -> TooLarge:
-    """The refusal of a file of more than `limit` bytes; the connection ends, the rest is not worth reading."""
+    """The refusal of a file of more than `limit` bytes.
+
+    The connection stays open and the server throws the rest away as it comes: closed under a client that still sends,
+    it would be reset, and the answer lost.
+    """
     return TooLarge(
         f"The file is larger than the {limit} bytes that your plan and this service allow. Send a smaller one.",
         extra={"limit_bytes": limit},
-        headers={"Connection": "close"},
     )
 
 

@@ -132,10 +132,13 @@ async def _discard(resources: Resources, request: IngestRequest, claim: Claim | 
     """Remove what a refused upload left. Best effort: the sweep and the takeover are there for the rest."""
     try:
         await resources.store.delete_prefix(keys.image_prefix(request.workspace, request.image))
+    except ImghostError as error:
+        _log.warning("objects of a refused upload are left to the sweep", image=str(request.image), reason=error.code)
+    try:
         if claim:
             await claim.release(resources.database)
     except ImghostError as error:
-        _log.warning("a refused upload is left to the sweep", image=str(request.image), reason=error.code)
+        _log.warning("an idempotency key is left to be taken over", reason=error.code)
 
 
 def _row(caller: Principal, received: Received, request: IngestRequest, ingested: Ingested) -> Image:

@@ -1,0 +1,155 @@
+"""kill -9 of a real api process in the middle of uploads: nothing acknowledged is lost, a retry makes one picture."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from imghost_core import keys
+from support import pictures
+from support.api import Person, Tenant, api_environment, register
+from support.eventually import eventually
+from support.forwarder import Forwarder
+from support.processes import HOST, Process, accepts, free_port
+
+PICTURE = pictures.photo(800, 600)
+HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+TAIL = b"\r\n--b--\r\n"
+BODY = HEAD + PICTURE + TAIL
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+class ApiProcess:
+    """An api process that can be killed and started again at the same address."""
+
+    def __init__(self, tenant: Tenant, store: Path, folder: Path, imaging_port: int) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._environment = api_environment(
+            tenant,
+            store,
+            host=HOST,
+            port=self.port,
+            ops_port=free_port(),
+            imaging_url=f"http://{HOST}:{imaging_port}",
+            idempotency_takeover_seconds=1,
+        )
+        self._process: Process | None = None
+
+    async def start(self) -> None:
+        argv = [sys.executable, "-c", "from imghost_api.main import run; run()"]
+        self._process = Process(argv, self._folder / "api.log", env=self._environment)
+        await eventually(lambda: accepts(self.port), within=40, why="the api accepts connections")
+
+    def kill(self) -> None:
+        assert self._process
+        self._process.stop(signal.SIGKILL)
+
+    def stop(self) -> int | None:
+        assert self._process
+        self._process.stop(signal.SIGTERM)
+        return self._process._child.returncode
+
+
+async def test_killed_at_every_moment(tenant: Tenant, store_root: Path, imaging_url: str, tmp_path: Path) -> None:
+    """Killed while receiving, while the picture is judged, inside the last transaction and before the answer: what
+    was acknowledged before is there, and the retry with the same Idempotency-Key gives exactly one picture.
+    """
+    async with Forwarder(int(imaging_url.rpartition(":")[2])) as imaging:
+        server = ApiProcess(tenant, store_root, tmp_path, imaging.port)
+        await server.start()
+        async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=30) as client:
+            person = await register(client)
+            acknowledged = [await upload(person, "before")]
+            moments: dict[str, Callable[[], Awaitable[None]]] = {
+                "receiving": lambda: while_receiving(server, person),
+                "judging": lambda: while_judging(server, person, imaging),
+                "committing": lambda: while_committing(server, person, tenant),
+                "answering": lambda: before_answering(server, person, tenant),
+            }
+            for moment, kill in moments.items():
+                await kill()
+                imaging.release()
+                await server.start()
+                acknowledged.append(await upload(person, moment))
+                assert await upload(person, moment) == acknowledged[-1], moment
+            assert_kept(tenant, person, store_root, acknowledged)
+        assert server.stop() == 0
+
+
+async def upload(person: Person, key: str) -> str:
+    """Upload until acknowledged, as a client does: with one key, waiting while told that it still runs."""
+    headers = {**person.key, **FORM, "Idempotency-Key": key}
+
+    async def acknowledged() -> str:
+        answer = await person.client.post("/upload", headers=headers, content=BODY)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["image"]["id"])
+
+    return await eventually(
+        acknowledged, within=20, every=0.2, why=f"{key} is acknowledged", ignoring=(httpx.TransportError,)
+    )
+
+
+async def begin(server: ApiProcess, person: Person, key: str, body: bytes) -> asyncio.StreamWriter:
+    """Send the head of an upload and some of its body, and do not read the answer."""
+    _, writer = await asyncio.open_connection(HOST, server.port)
+    headers = {**person.key, **FORM, "Idempotency-Key": key, "Host": "api", "Content-Length": str(len(BODY))}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    writer.write(f"POST /upload HTTP/1.1\r\n{lines}\r\n".encode() + body)
+    await writer.drain()
+    return writer
+
+
+async def while_receiving(server: ApiProcess, person: Person) -> None:
+    writer = await begin(server, person, "receiving", BODY[: len(BODY) // 2])
+    server.kill()
+    writer.close()
+
+
+async def while_judging(server: ApiProcess, person: Person, imaging: Forwarder) -> None:
+    imaging.hold()
+    writer = await begin(server, person, "judging", BODY)
+    await asyncio.wait_for(imaging.held.wait(), 20)
+    server.kill()
+    writer.close()
+
+
+async def while_committing(server: ApiProcess, person: Person, tenant: Tenant) -> None:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = %s"
+    async with await psycopg.AsyncConnection.connect(tenant.admin_url) as lock:
+        await lock.execute(
+            "SELECT 1 FROM workspaces WHERE id = (SELECT workspace_id FROM memberships WHERE user_id = %s) FOR UPDATE",
+            [person.id],
+        )
+        writer = await begin(server, person, "committing", BODY)
+        await eventually(lambda: tenant.query(waiting, tenant.role("api"))[0][0], within=20, why="the commit waits")
+        server.kill()
+        writer.close()
+
+
+async def before_answering(server: ApiProcess, person: Person, tenant: Tenant) -> None:
+    rows = "SELECT count(*) FROM idempotency_keys WHERE key = 'answering' AND reply IS NOT NULL"
+    writer = await begin(server, person, "answering", BODY)
+    await eventually(lambda: tenant.query(rows)[0][0], within=20, every=0.005, why="the upload commits")
+    server.kill()
+    writer.close()
+
+
+def assert_kept(tenant: Tenant, person: Person, store_root: Path, acknowledged: list[str]) -> None:
+    """Every acknowledged picture has its row and objects, there is no other, and the counters agree."""
+    rows = tenant.query("SELECT public_id, workspace_id, id, sha256 FROM images WHERE user_id = %s", person.id)
+    assert sorted(row[0] for row in rows) == sorted(acknowledged)
+    for _, workspace, image, digest in rows:
+        assert (store_root / keys.original(workspace, image, digest)).read_bytes() == PICTURE
+        assert (store_root / keys.variant(workspace, image, "thumb", "jpg")).exists()
+    counted = tenant.query(
+        "SELECT storage_used, (SELECT sum(uploads_count) FROM usage_daily u WHERE u.workspace_id = w.id)"
+        " FROM workspaces w WHERE id = %s",
+        rows[0][1],
+    )
+    assert counted == [(len(PICTURE) * len(acknowledged), len(acknowledged))]

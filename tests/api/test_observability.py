@@ -1,0 +1,100 @@
+"""What operators see: logs without secrets, one request id through api and imaging, metrics that add up."""
+
+import json
+import re
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from support import pictures
+from support.api import PASSWORD, PEPPER, PRIVATE_KEY, TOKEN, Tenant, api_environment, names, register
+from support.eventually import eventually
+from support.imaging_server import serve_imaging
+from support.processes import HOST, Process, accepts, free_port
+
+PICTURE = pictures.photo(64, 48)
+
+
+@pytest.fixture
+async def server(tenant: Tenant, store_root: Path, tmp_path: Path) -> Any:
+    """A real api and a real imaging process, with everything logged."""
+    port, ops = free_port(), free_port()
+    with serve_imaging(tenant, tmp_path, STORE_ROOT=str(store_root), LOG_LEVEL="debug") as imaging:
+        environment = api_environment(
+            tenant,
+            store_root,
+            host=HOST,
+            port=port,
+            ops_port=ops,
+            imaging_url=imaging,
+            log_level="debug",
+            jobs_concurrency=1,
+        )
+        argv = [sys.executable, "-c", "from imghost_api.main import run; run()"]
+        process = Process(argv, tmp_path / "api.log", env=environment)
+        try:
+            await eventually(lambda: accepts(port), within=40, why="the api accepts connections")
+            async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as client:
+                client.ops_url = f"http://{HOST}:{ops}"  # type: ignore[attr-defined]
+                yield client
+        finally:
+            process.stop()
+
+
+async def test_logs_hold_no_secret_and_one_request_id(
+    server: httpx.AsyncClient, tmp_path: Path, tenant: Tenant
+) -> None:
+    """After every kind of call, good and bad, the logs of both processes hold none of the secrets; every line is one
+    JSON object; and an upload can be followed by its id through both.
+    """
+    person = await register(server)
+    request_id = f"follow-{secrets.token_hex(6)}"
+    uploaded = await person.upload(PICTURE, **{"X-Request-Id": request_id})
+    assert uploaded.status_code == 201, uploaded.text
+    assert uploaded.headers["x-request-id"] == request_id
+    await server.post("/api/v1/auth/register", json=person.names)
+    await server.post("/api/v1/auth/register", json={**names(), "password": "canary-short"[:5]})
+    await server.post("/api/v1/auth/login", json={"identifier": person.names["email"], "password": PASSWORD})
+    await server.post("/api/v1/auth/login", json={"identifier": PASSWORD, "password": PASSWORD})
+    await server.get("/images", headers={"X-API-Key": person.key["X-API-Key"][:-1] + "x"})
+    await server.get("/images\r\nforged", headers=person.token)
+    await server.get("/api/v1/account", headers={"Authorization": person.token["Authorization"] + "x"})
+    await server.delete(f"/images/{uploaded.json()['image']['id']}", headers=person.key)
+    api_log, imaging_log = ((tmp_path / f"{name}.log").read_text() for name in ("api", "imaging"))
+    for line in (api_log + imaging_log).splitlines():
+        assert isinstance(json.loads(line), dict), line
+    hidden = [PASSWORD, PEPPER, TOKEN, PRIVATE_KEY[30:80], person.answer["token"], person.key["X-API-Key"][3:-4]]
+    for secret in [*hidden, *tenant.passwords.values(), "$argon2id$", "canary"]:
+        assert secret not in api_log + imaging_log, secret[:12]
+    for log in (api_log, imaging_log):
+        assert any(json.loads(line).get("request_id") == request_id for line in log.splitlines())
+
+
+async def test_metrics_tell_what_happened(server: httpx.AsyncClient) -> None:
+    """Uploads by outcome, bytes, refusals and requests by route are on the ops port only, without ids in labels."""
+    person = await register(server)
+    await person.upload(PICTURE)
+    await person.upload(b"no picture")
+    await server.get("/images", headers=person.key)
+    assert (await server.get("/metrics")).status_code == 404
+    async with httpx.AsyncClient(base_url=server.ops_url) as ops:  # type: ignore[attr-defined]
+        text = (await ops.get("/metrics")).text
+    assert 'imghost_uploads_total{outcome="stored"} 1.0' in text
+    assert 'imghost_uploads_total{outcome="unsupported_format"} 1.0' in text
+    assert f"imghost_upload_size_bytes_sum {float(len(PICTURE))}" in text
+    assert re.search(
+        r'http_server_request_duration_seconds_count\{method="GET",route="/images",status="200"\} 1\.0', text
+    )
+    assert person.id not in text
+
+
+async def test_a_refused_large_upload_reaches_a_real_client(server: httpx.AsyncClient) -> None:
+    """Over a real connection, too, a client that sends far too much gets the 413 and its reason."""
+    person = await register(server)
+    answer = await person.upload(b"x" * (60 * 1024 * 1024))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert (await server.get("/images", headers=person.key)).status_code == 200

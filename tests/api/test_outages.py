@@ -1,0 +1,176 @@
+"""When something we depend on is away: a quick 503 that says when to come back, nothing counted, and it heals."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from imghost_api.readiness import Readiness
+from imghost_core.errors import Unavailable
+from support import pictures
+from support.api import Tenant, names, problem, register
+from support.eventually import eventually
+from support.forwarder import Forwarder
+
+PICTURE = pictures.photo(64, 48)
+
+
+def unavailable(answer: httpx.Response) -> None:
+    problem(answer, 503, "unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: str, tenant: Tenant) -> None:
+    """Without the database every route answers 503 fast; when it is back everything works again by itself."""
+    async with Forwarder(tenant.server.port) as way:
+        url = tenant.url("api").replace(f":{tenant.server.port}/", f":{way.port}/")
+        async with open_api(database_url=url, imaging_url=imaging_url, jobs_concurrency=1) as api:
+            person = await register(api)
+            await way.down()
+            began = time.monotonic()
+            unavailable(await api.post("/api/v1/auth/register", json=names()))
+            unavailable(await api.post("/api/v1/auth/login", json={"identifier": "a", "password": "b"}))
+            unavailable(await api.get("/images", headers=person.key))
+            unavailable(await person.upload(PICTURE))
+            assert time.monotonic() - began < 5
+            assert (await api.get("/livez")).status_code == 200
+            await way.up()
+
+            async def works() -> bool:
+                return (await person.upload(PICTURE)).status_code == 201
+
+            await eventually(works, within=10, why="uploads work again")
+            assert (await person.quota())["uploads"]["used"] == 1
+
+
+async def test_the_database_does_not_answer(open_api: Any, tenant: Tenant) -> None:
+    """A database that accepts and then says nothing is given up after the time-out, not waited for."""
+    async with Forwarder(tenant.server.port) as way:
+        way.hold()
+        url = tenant.url("api").replace(f":{tenant.server.port}/", f":{way.port}/")
+        async with open_api(database_url=url, database_timeout_seconds=1) as api:
+            began = time.monotonic()
+            unavailable(await api.post("/api/v1/auth/login", json={"identifier": "a", "password": "b"}))
+            assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize("kind", ["filesystem", "s3"])
+async def test_the_store_is_away(open_api: Any, tenant: Tenant, tmp_path: Path, kind: str) -> None:
+    """Without the store an upload is a 503, nothing is counted, and its Idempotency-Key is free again."""
+    (tmp_path / "broken").write_text("a file where a folder should be")
+    changes: dict[str, Any] = {"store_root": tmp_path / "broken"}
+    if kind == "s3":
+        changes = {
+            "store_kind": "s3",
+            "s3_endpoint": "http://127.0.0.1:9",
+            "s3_bucket": "pictures",
+            "s3_access_key_id": "nobody",
+            "s3_secret_access_key": "canary-secret",
+            "store_timeout_seconds": 1,
+        }
+    async with open_api(**changes) as api:
+        person = await register(api)
+        began = time.monotonic()
+        for _ in range(2):
+            unavailable(await person.upload(PICTURE, **{"Idempotency-Key": "once"}))
+        assert time.monotonic() - began < 8
+        assert (await person.quota())["uploads"]["used"] == 0
+    assert tenant.query("SELECT count(*) FROM images WHERE user_id = %s", person.id) == [(0,)]
+
+
+async def test_imaging_is_away_and_comes_back(open_api: Any, imaging_url: str, store_root: Path) -> None:
+    """Without imaging an upload is a 503 and its original is removed again; it heals by itself."""
+    port = int(imaging_url.rpartition(":")[2])
+    async with Forwarder(port) as way, open_api(imaging_url=f"http://127.0.0.1:{way.port}") as api:
+        person = await register(api)
+        await way.down()
+        before = set(store_root.rglob("*"))
+        unavailable(await person.upload(PICTURE))
+        assert {path for path in set(store_root.rglob("*")) - before if path.is_file()} == set()
+        await way.up()
+        assert (await person.upload(PICTURE)).status_code == 201
+
+
+async def test_imaging_does_not_answer(open_api: Any, imaging_url: str) -> None:
+    """An imaging that accepts and says nothing is given up after the time-out."""
+    async with (
+        Forwarder(int(imaging_url.rpartition(":")[2])) as way,
+        open_api(imaging_url=f"http://127.0.0.1:{way.port}", imaging_timeout_seconds=0.3) as api,
+    ):
+        person = await register(api)
+        way.hold()
+        unavailable(await person.upload(PICTURE))
+
+
+async def test_a_wrong_internal_token_is_our_trouble(open_api: Any, imaging_url: str) -> None:
+    """When imaging does not trust us the caller gets a 503, not a 401 that would blame them."""
+    async with open_api(imaging_url=imaging_url, internal_token="x" * 40) as api:
+        unavailable(await (await register(api)).upload(PICTURE))
+
+
+async def test_a_process_leaves_the_rotation_only_when_trouble_lasts() -> None:
+    """Not ready until the database was seen once; then ready through a short absence, and unready in a long one."""
+    now, away = 0.0, True
+
+    async def check() -> None:
+        if away:
+            raise Unavailable("away")
+
+    ready = Readiness(check, grace=10, clock=lambda: now)
+    with pytest.raises(Unavailable):
+        await ready()
+    away = False
+    await ready()
+    away, now = True, 4.9
+    await ready()
+    now = 15.1
+    with pytest.raises(Unavailable):
+        await ready()
+    away = False
+    await ready()
+
+
+async def test_replicas_do_not_leave_together() -> None:
+    """Ten processes that lose the database at one moment leave the rotation at different ones."""
+    now = 0.0
+    away = False
+
+    async def check() -> None:
+        if away:
+            raise Unavailable("away")
+
+    replicas = [Readiness(check, grace=10, clock=lambda: now) for _ in range(10)]
+    for replica in replicas:
+        await replica()
+    away = True
+    left = {}
+    for now in (tenth / 10 for tenth in range(200)):
+        for number, replica in enumerate(replicas):
+            try:
+                await replica()
+            except Unavailable:
+                left.setdefault(number, now)
+    assert len(left) == 10
+    assert max(left.values()) - min(left.values()) > 1
+
+
+async def test_readiness_tells_of_the_database(open_api: Any, tenant: Tenant) -> None:
+    """/readyz is 503 before the database was seen, 200 after, on both listeners; /livez and /health never mind."""
+    async with Forwarder(tenant.server.port) as way:
+        await way.down()
+        url = tenant.url("api").replace(f":{tenant.server.port}/", f":{way.port}/")
+        async with open_api(database_url=url, readiness_grace_seconds=0.001) as api:
+            transport = httpx.ASGITransport(app=api.ops)
+            async with httpx.AsyncClient(transport=transport, base_url="http://ops.test") as ops:
+                for client in (api, ops):
+                    assert (await client.get("/readyz")).status_code == 503
+                    assert (await client.get("/livez")).status_code == 200
+                    health = (await client.get("/health")).json()
+                    assert (set(health), health["service"]) == ({"status", "service", "time"}, "api")
+                await way.up()
+                for client in (api, ops):
+                    assert (await client.get("/readyz")).json() == {"status": "ok", "checks": {"database": "ok"}}
+                await way.down()
+                assert (await ops.get("/readyz")).status_code == 503

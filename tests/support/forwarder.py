@@ -1,0 +1,70 @@
+"""A TCP forwarder that can cut, refuse or hold what passes through it: a network that fails on demand."""
+
+import asyncio
+import contextlib
+from typing import Self
+
+from support.processes import HOST, free_port
+
+
+class Forwarder:
+    """Forwards connections to a port of this machine. Use it as an async context manager."""
+
+    def __init__(self, target: int) -> None:
+        self._target, self.port = target, free_port()
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self.held = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        await self.up()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.down()
+
+    async def up(self) -> None:
+        """Accept connections, at the same port as before."""
+        self._server = await asyncio.start_server(self._accept, HOST, self.port)
+
+    async def down(self) -> None:
+        """Refuse connections and cut those there are."""
+        self._flowing.set()
+        if self._server:
+            self._server.close()
+        for writer in list(self._open):
+            writer.transport.abort()
+        if self._server:
+            await self._server.wait_closed()
+        self._server = None
+
+    def hold(self) -> None:
+        """Pass nothing on from now; `held` is set when something waits."""
+        self._flowing.clear()
+        self.held.clear()
+
+    def release(self) -> None:
+        """Pass on what waited."""
+        self._flowing.set()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        with contextlib.suppress(OSError):
+            far_reader, far_writer = await asyncio.open_connection(HOST, self._target)
+            self._open.add(far_writer)
+            await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+            self._open.discard(far_writer)
+        self._open.discard(writer)
+        writer.close()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(65536):
+                if not self._flowing.is_set():
+                    self.held.set()
+                    await self._flowing.wait()
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
