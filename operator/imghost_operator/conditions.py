@@ -126,7 +126,7 @@ def _objects(observed: Observed, kind: ConditionType, kinds: frozenset[str], wha
         return Finding(kind, "Unknown", "Waiting", f"nothing of {what} was made yet")
     if missing:
         return Finding(kind, "False", "Applying", f"{len(missing)} of {len(keys)} objects of {what} are still missing")
-    return Finding(kind, "True", "Applied", f"{what} is as asked for" if len(keys) == 1 else f"{what}: all is there")
+    return Finding(kind, "True", "Applied", f"{what}: all as asked for")
 
 
 def _backend(observed: Observed, kind: ConditionType, area: Area, what: str) -> Finding:
@@ -148,9 +148,8 @@ def _schema(observed: Observed) -> Finding:
             return Finding("SchemaReady", "False", "Migrating", "the migration runs; the roll-out waits for it")
         case "failed":
             text = (
-                f"the migration failed, so nothing was rolled out; see kubectl -n {key.namespace if key else ''} logs "
-                f"job/{key.name if key else ''} and mend the cause; it is tried again every few minutes, and at once "
-                "when the Job is deleted"
+                f"the migration failed, so nothing was rolled out; see the logs of {key.name if key else 'its Job'} and "
+                "mend the cause; it is tried again every few minutes, and at once when the Job is deleted"
             )
             return Finding("SchemaReady", "False", "MigrationFailed", text)
         case "done":

@@ -69,7 +69,9 @@ class Kubernetes:
             {"op": "test", "path": "/metadata/finalizers", "value": old},
             {"op": "add", "path": "/metadata/finalizers", "value": finalizers},
         ]
-        self._noted(await self._patch_tenant(tenant, body, JSON_PATCH))
+        stored = await self._patch_tenant(tenant, body, JSON_PATCH)
+        if finalizers or not stored["metadata"].get("deletionTimestamp"):  # else this was the last we see of it
+            self._noted(stored)
 
     async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         owner = {key: tenant["metadata"][key] for key in ("name", "uid")}

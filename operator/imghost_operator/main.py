@@ -186,5 +186,6 @@ async def _until(jobs: list[asyncio.Task[None]], last: Coroutine[Any, Any, objec
         done, _ = await asyncio.wait([*jobs, waiting], return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
     for task in done:
         task.result()

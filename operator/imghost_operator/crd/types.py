@@ -45,11 +45,14 @@ RESERVED_ENV = (
     "VIPS_BLOCK_UNTRUSTED",
     "VIPS_CONCURRENCY",
 )
-_DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_DNS_LABEL = f"^{_LABEL}$"
 LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _URL = r"^https?://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
-_KEY = "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-_RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
+_KEY = f"^({_LABEL}([.]{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
+_MAX_KEY = 127
+_RESERVED_KEY = f"^({_LABEL}([.]{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
+_MAX_KEY = 127
 
 
 def rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:
@@ -104,8 +107,9 @@ OWN_KEYS = rules(
         "keys below kubernetes.io/, k8s.io/ and imghost.dev/ are reserved; use a prefix of your own",
     ),
     (
-        f"self.all(key, key.matches('{_KEY}'))",
-        "keys must look like example.com/name: at most 63 letters, digits, '-', '_', '.' after an optional DNS prefix",
+        f"self.all(key, key.size() <= {_MAX_KEY} && key.matches('{_KEY}'))",
+        f"keys must look like example.com/name: at most {_MAX_KEY} characters, of which at most 63 letters, digits, '-', "
+        "'_', '.' after an optional DNS name",
     ),
 )
 

@@ -1,0 +1,245 @@
+"""The operator as the process that a pod runs, on a real API server, PostgreSQL and MinIO."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from imghost_operator import build, main
+from imghost_operator.platform import Key
+from imghost_operator.provision.database import database_name
+from support.bench import MERGE, TENANTS, Bench, path
+from support.eventually import eventually
+from support.kube import Kube
+from support.minio import Minio
+from support.operators import OperatorProcess, condition, environment, install_crds
+from support.postgres import Postgres
+
+pytestmark = pytest.mark.timeout(180)
+LEASE = Key("Lease", "default", "imghost-operator")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def crds(kube_controllers: Kube) -> None:
+    install_crds(kube_controllers)
+
+
+class Fleet:
+    """Operators of one test, all ended with it."""
+
+    def __init__(self, settings: dict[str, str], folder: Path) -> None:
+        self._settings, self._folder = settings, folder
+        self._started: list[OperatorProcess] = []
+
+    def start(self, identity: str = "one", **settings: str) -> OperatorProcess:
+        self._started.append(OperatorProcess(self._settings | settings, self._folder, identity))
+        return self._started[-1]
+
+    async def ready(self, identity: str = "one") -> OperatorProcess:
+        made = self.start(identity)
+        await eventually(made.is_ready, within=40, why="the operator leads")
+        return made
+
+    def stop(self) -> None:
+        for operator in self._started:
+            operator.stop()
+
+
+@pytest.fixture
+def fleet(kube: Kube, postgres: Postgres, minio: Minio, tmp_path: Path) -> Iterator[Fleet]:
+    made = Fleet(environment(kube, postgres, minio), tmp_path)
+    yield made
+    made.stop()
+    kube.kubectl("delete", "lease", "imghost-operator", "-n", "default", "--ignore-not-found")
+
+
+@pytest.fixture
+async def bench(kube: Kube, postgres: Postgres, minio: Minio, fleet: Fleet) -> AsyncIterator[Bench]:
+    made = Bench(kube, postgres, minio)
+    yield made
+    fleet.stop()
+    await made.close()
+
+
+async def ready(bench: Bench) -> None:
+    """Wait for the tenant, while its pods are played."""
+
+    def is_ready() -> bool:
+        bench.workloads.play()
+        found = condition(bench.tenant(), "Ready")
+        assert found.get("status") == "True", found
+        return True
+
+    await eventually(is_ready, within=40, why="the tenant is ready")
+
+
+async def one_more_pass(bench: Bench, operator: OperatorProcess) -> None:
+    """Make the operator look at the tenant once more, without anything to do."""
+    before = operator.passes()
+    note = {"metadata": {"annotations": {"example.com/note": str(before)}}}
+    assert bench.api.request("PATCH", f"{TENANTS}/{bench.name}", note, MERGE).status == 200
+    await eventually(lambda: operator.passes() > before, why="another pass is over")
+
+
+async def settled(bench: Bench, operator: OperatorProcess) -> None:
+    """Passes until one of them made no call."""
+
+    async def quiet() -> bool:
+        before = operator.calls()
+        await one_more_pass(bench, operator)
+        return operator.calls() == before
+
+    await eventually(quiet, within=20, why="a pass made no call")
+
+
+async def test_from_manifest_to_ready_and_then_silence(bench: Bench, fleet: Fleet) -> None:
+    """A tenant becomes ready; from then on, and after a restart of the operator, looking at it makes no API call."""
+    first = await fleet.ready()
+    bench.create()
+    await ready(bench)
+    await settled(bench, first)
+    assert first.get("/livez")[0] == 200
+    first.stop()
+    second = await fleet.ready()
+    await eventually(lambda: second.passes() >= 1, why="the tenant was looked at")
+    calls = second.calls()
+    assert set(calls) == {f"list {kind}" for kind in build.KINDS}, calls
+    await one_more_pass(bench, second)
+    assert second.calls() == calls
+
+
+async def test_drift_and_edits_are_noticed_by_themselves(bench: Bench, fleet: Fleet) -> None:
+    """A deleted Service comes back and an edited spec is rolled out, because watches tell, not because time passes."""
+    operator = await fleet.ready()
+    bench.create()
+    await ready(bench)
+    await settled(bench, operator)
+    service = Key("Service", bench.namespace, "imaging")
+    bench.delete(service)
+    await eventually(lambda: bench.exists(service), within=5, why="the Service is back")
+    bench.edit(imaging={"replicas": 4})
+    imaging = Key("Deployment", bench.namespace, "imaging")
+    await eventually(lambda: bench.get(imaging)["spec"]["replicas"] == 4, within=5, why="the edit is rolled out")
+    bench.end()
+    await eventually(
+        lambda: bench.api.request("GET", f"{TENANTS}/{bench.name}").status == 404, within=30, why="the tenant is gone"
+    )
+    await eventually(lambda: operator.figure("imghost_operator_tenants") == 0, why="the operator forgot it")
+
+
+async def test_a_kill_in_any_wave_leaves_nothing_undone_or_done_twice(bench: Bench, fleet: Fleet) -> None:
+    """Killed as each wave begins, the operator goes on where it was: one database, one key, one of each object
+    (reliability 15).
+    """
+    bench.create()
+    for step in (_database_exists, *(_kind_exists(kind) for kind in ("NetworkPolicy", "Secret", "Job"))):
+        operator = fleet.start()
+        await eventually(lambda step=step: step(bench), within=40, every=0.005, why="the wave has begun")
+        operator.stop(signal.SIGKILL)
+    bench.workloads.play()
+    operator = fleet.start()
+    await eventually(lambda: _kind_exists("Deployment")(bench), within=40, every=0.005, why="the roll-out has begun")
+    operator.stop(signal.SIGKILL)
+    operator = await fleet.ready()
+    await ready(bench)
+    await settled(bench, operator)
+    status = bench.tenant()["status"]
+    assert status["objects"]["applied"] == status["objects"]["desired"]
+    async with await psycopg.AsyncConnection.connect(bench.postgres.admin_url) as connection:
+        query = "SELECT count(*) FROM pg_roles WHERE rolname LIKE %s"
+        row = await (await connection.execute(query, (f"{database_name(bench.name)}%",))).fetchone()
+    assert row == (3,)
+    users = json.loads(bench.stores["default"]._admin.user_list())
+    assert [name for name in users if bench.name in name] == [status["storage"]["keyId"]]
+    url = bench.secret("database-owner")["DATABASE_URL"]
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute("SELECT 1")
+
+
+def _database_exists(bench: Bench) -> bool:
+    with psycopg.connect(bench.postgres.admin_url) as connection:
+        query = "SELECT 1 FROM pg_database WHERE datname = %s"
+        return connection.execute(query, (database_name(bench.name),)).fetchone() is not None
+
+
+def _kind_exists(kind: str) -> Callable[[Bench], bool]:
+    def check(bench: Bench) -> bool:
+        return bool(bench.api.request("GET", path(Key(kind, bench.namespace, ""))).body.get("items"))
+
+    return check
+
+
+async def test_one_operator_leads_and_the_next_takes_over(bench: Bench, fleet: Fleet) -> None:
+    """A second operator waits without writing, is healthy while it waits, and goes on when the first one ends."""
+    first = await fleet.ready("one")
+    second = fleet.start("two")
+    await eventually(lambda: second.get("/readyz")[0] == 200, within=20, why="the second waits, healthy")
+    assert not second.leads()
+    bench.create()
+    await ready(bench)
+    assert not second.calls()
+    first.stop()
+    assert bench.get(LEASE)["spec"]["holderIdentity"] in {"", "two"}
+    await eventually(second.is_ready, within=10, why="the second leads")
+    bench.edit(api={"replicas": 3})
+    deployment = Key("Deployment", bench.namespace, "api")
+    await eventually(lambda: bench.get(deployment)["spec"]["replicas"] == 3, within=10, why="it does the work")
+
+
+async def test_an_operator_that_lost_its_lease_ends(bench: Bench, fleet: Fleet) -> None:
+    """When somebody else holds the lease, the process ends with one line and a failure, so that it is started anew."""
+    operator = await fleet.ready()
+    bench.patch(LEASE, {"spec": {"holderIdentity": "somebody-else"}})
+    await eventually(lambda: operator.process._child.poll() is not None, within=20, why="the process ended")
+    assert operator.process._child.returncode == 1
+    assert operator.log.read_text().splitlines()[-1].startswith("imghost operator: This operator does not hold")
+
+
+async def test_a_database_outage_is_seen_and_heals(bench: Bench, fleet: Fleet, postgres: Postgres) -> None:
+    """Within seconds of an outage a condition tells; when the server is back the tenant heals by itself."""
+    await fleet.ready()
+    bench.create()
+    await ready(bench)
+    await asyncio.to_thread(postgres.stop)
+    try:
+        await eventually(
+            lambda: condition(bench.tenant(), "DatabaseReady").get("reason") == "BackendDown",
+            within=20,
+            why="the outage is told",
+        )
+    finally:
+        await asyncio.to_thread(postgres.start)
+    await ready(bench)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"IMGHOST_DATABASES__DEFAULT__ADMIN_URL": ""}, "IMGHOST_DATABASES"),
+        ({"IMGHOST_STORES": '{"default": {"kind": "s3", "endpoint": "ftp://x", "bucket": "abc"}}'}, "IMGHOST_STORES"),
+        ({"IMGHOST_WORKERS": "0"}, "IMGHOST_WORKERS"),
+        ({"IMGHOST_KUBECONFIG": "/nowhere"}, "/nowhere is not a usable kubeconfig"),
+    ],
+)
+def test_bad_settings_end_the_start_with_one_line(
+    kube: Kube,
+    postgres: Postgres,
+    minio: Minio,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, str],
+    complaint: str,
+) -> None:
+    """A setting that cannot work is named, in one line without its value, before anything is touched."""
+    for name, value in (environment(kube, postgres, minio) | changes).items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    line = str(ended.value)
+    assert line.startswith("imghost operator: ")
+    assert complaint in line
+    assert "\n" not in line
+    assert minio.secret_key not in line
