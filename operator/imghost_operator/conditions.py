@@ -148,8 +148,8 @@ def _schema(observed: Observed) -> Finding:
             return Finding("SchemaReady", "False", "Migrating", "the migration runs; the roll-out waits for it")
         case "failed":
             text = (
-                f"the migration failed, so nothing was rolled out; see the logs of {key.name if key else 'its Job'} and "
-                "mend the cause; it is tried again every few minutes, and at once when the Job is deleted"
+                f"the migration failed, so nothing was rolled out; see the logs of {key.name if key else 'its Job'} "
+                "and mend the cause; it is tried again every few minutes, and at once when the Job is deleted"
             )
             return Finding("SchemaReady", "False", "MigrationFailed", text)
         case "done":

@@ -51,8 +51,7 @@ LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _URL = r"^https?://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
 _KEY = f"^({_LABEL}([.]{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 _MAX_KEY = 127
-_RESERVED_KEY = f"^({_LABEL}([.]{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
-_MAX_KEY = 127
+_RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
 
 
 def rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:
@@ -108,8 +107,7 @@ OWN_KEYS = rules(
     ),
     (
         f"self.all(key, key.size() <= {_MAX_KEY} && key.matches('{_KEY}'))",
-        f"keys must look like example.com/name: at most {_MAX_KEY} characters, of which at most 63 letters, digits, '-', "
-        "'_', '.' after an optional DNS name",
+        f"keys must look like example.com/name: a DNS name if any, then at most 63 characters, {_MAX_KEY} in all",
     ),
 )
 
