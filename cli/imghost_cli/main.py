@@ -64,13 +64,22 @@ def up(
 
     Edits of the manifest are applied while it runs. Data is kept in .imghost (see --state).
     """
-    from imghost_cli import up as commands
-
+    if sys.platform != "linux":
+        raise CliError(
+            "`imghost up` needs Linux: addresses for each process, and processes that end with their parent."
+        )
     folder, asked = _state(state), _ports(ports)
+    if detach and not serve:
+        from imghost_cli.background import detached
+
+        detached(folder, manifest, ports, timeout)
+        return
+    from imghost_cli import foreground
+
     if serve:
-        commands.serve(folder, manifest, asked)
+        foreground.serve(folder, manifest, asked)
     else:
-        (commands.detached if detach else commands.foreground)(folder, manifest, asked, timeout)
+        foreground.attached(folder, manifest, asked, timeout)
 
 
 @app.command()
@@ -128,10 +137,11 @@ def logs(
         raise CliError(f"No logs of '{source}' in {folder.logs}." if source else f"No logs in {folder.logs} yet.")
     for line in found:
         screen.show(console, line)
-    while follow:
-        for line in follower.new():
-            screen.show(console, line)
-        time.sleep(0.2)
+    with suppress(KeyboardInterrupt):
+        while follow:
+            for line in follower.new():
+                screen.show(console, line)
+            time.sleep(0.2)
 
 
 @app.command()
@@ -243,6 +253,9 @@ def main() -> None:
     except CliError as error:
         typer.echo(f"imghost: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        typer.echo(f"imghost: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
+        sys.exit(1)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("imghost_"):
             raise

@@ -63,7 +63,7 @@ def wait_until_ready(console: Console, read: Callable[[], Report], alive: Callab
     with Progress(console) as progress:
         while not (report := read()).get("ready"):
             if not alive():
-                raise CliError("imghost ended while starting.")
+                raise CliError("It ended while starting.")
             if time.monotonic() > deadline:
                 raise CliError(f"Not ready within {within:.0f} s, still trying: {step(report)} See `imghost logs`.")
             progress.show(step(report))

@@ -1,51 +1,78 @@
 """The command line without anything running."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
 
+from imghost_cli.main import main
 from support.commandline import Imghost
 
 ROOT = Path(__file__).parents[2]
 DEMO = str(ROOT / "manifests/samples/demo.yaml")
 
 
-def test_help_teaches(imghost: Imghost) -> None:
+class Said(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The entry point of the command, called in this process in an empty project."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def call(*args: str) -> Said:
+        monkeypatch.setattr("sys.argv", ["imghost", *args])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return Said(int(ended.value.code or 0), printed.out, printed.err)
+
+    return call
+
+
+def test_help_teaches(run: Run) -> None:
     """`--help` shows what to type first, every command, and how to get completion."""
-    shown = imghost("--help").stdout
+    shown = run("--help").out
     for words in ("imghost up manifests/samples/demo.yaml", "--install-completion", "render", "migrate", "status"):
         assert words in shown
-    assert "--detach" in imghost("up", "--help").stdout
+    assert "--detach" in run("up", "--help").out
 
 
-def test_render_prints_what_the_operator_would_create(imghost: Imghost) -> None:
-    """`render` needs no cluster: the objects of a manifest as YAML, with no secret in them."""
-    objects = list(yaml.safe_load_all(imghost("render", DEMO).stdout))
+def test_render_prints_what_the_operator_would_create(run: Run) -> None:
+    """`render` needs no cluster: the objects of a manifest as YAML."""
+    objects = list(yaml.safe_load_all(run("render", DEMO).out))
     found = {(it["kind"], it["metadata"]["name"]) for it in objects}
     assert {("Namespace", "imghost-demo"), ("Deployment", "api"), ("Deployment", "imaging")} <= found
-    commands = {
-        it["spec"]["template"]["spec"]["containers"][0]["command"][1]
-        for it in objects
-        if it["kind"] in {"Deployment", "Job"}
-    }
+    pods = [it["spec"]["template"]["spec"] for it in objects if it["kind"] in {"Deployment", "Job"}]
+    commands = {pod["containers"][0]["command"][1] for pod in pods}
     assert commands == {"api-server", "imaging-server", "migrate"}
 
 
-def test_crds_prints_the_file_that_is_shipped(imghost: Imghost) -> None:
+def test_crds_prints_the_file_that_is_shipped(run: Run) -> None:
     """`crds` and the file in crds/ are the same text."""
-    shipped = ROOT / "crds/imagehosttenants.imghost.dev.yaml"
-    assert imghost("crds").stdout == shipped.read_text()
+    assert run("crds").out == (ROOT / "crds/imagehosttenants.imghost.dev.yaml").read_text()
 
 
-@pytest.mark.parametrize("command", [["up"], ["up", "--detach"], ["render"]])
-def test_a_manifest_that_breaks_a_rule_is_refused_in_the_clusters_words(imghost: Imghost, command: list[str]) -> None:
+@pytest.mark.parametrize("command", [["up"], ["up", "--detach"], ["render"]], ids=" ".join)
+def test_a_manifest_that_breaks_a_rule_is_refused_in_the_clusters_words(run: Run, command: list[str]) -> None:
     """An invalid manifest ends with exit code 2 and the message kubectl would show, and starts nothing."""
-    path = imghost.manifest(api={"replicas": 1000})
-    done = imghost(command[0], str(path), *command[1:], code=2)
-    assert 'The ImageHostTenant "demo" is invalid: spec.api.replicas: Invalid value: 1000' in done.stderr
-    assert "Traceback" not in done.stderr
-    assert imghost.status()["running"] is False
+    path = Imghost(Path.cwd()).manifest(api={"replicas": 1000})
+    said = run(command[0], str(path), *command[1:])
+    assert said.code == 2
+    assert 'The ImageHostTenant "demo" is invalid: spec.api.replicas: Invalid value: 1000' in said.err
+    assert not Path(".imghost/objects").exists()
 
 
 @pytest.mark.parametrize(
@@ -62,62 +89,69 @@ def test_a_manifest_that_breaks_a_rule_is_refused_in_the_clusters_words(imghost:
         ("!!python/object/apply:os.system ['touch owned']", "is not YAML"),
     ],
 )
-def test_whatever_is_in_the_file_is_one_message(imghost: Imghost, text: str, words: str) -> None:
-    """Nonsense, another kind and hostile YAML are told in one line each, without a traceback, and run nothing."""
-    path = imghost.project / "bad.yaml"
-    path.write_text(text)
-    done = imghost("up", str(path), code=2)
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (imghost.project / "owned").exists()
+def test_whatever_is_in_the_file_is_one_message(run: Run, text: str, words: str) -> None:
+    """Nonsense, another kind and hostile YAML are told in one message, and nothing of it is run."""
+    Path("bad.yaml").write_text(text)
+    said = run("up", "bad.yaml")
+    assert said.code == 2
+    assert said.err.startswith("imghost: bad.yaml ")
+    assert words in said.err
+    assert not Path("owned").exists()
 
 
-def test_a_missing_file_is_named(imghost: Imghost) -> None:
+def test_a_missing_file_is_named(run: Run) -> None:
     """A path that is not there is told with what to do."""
-    assert "nowhere.yaml cannot be read: No such file" in imghost("up", "nowhere.yaml", code=2).stderr
+    said = run("up", "nowhere.yaml")
+    assert said.code == 2
+    assert "nowhere.yaml cannot be read: No such file" in said.err
 
 
 @pytest.mark.parametrize("ports", ["5001", "5001,5002", "5001,5001,5003", "a,b,c", "0,1,2", "1,2,70000", "1,2,3,4"])
-def test_ports_are_checked(imghost: Imghost, ports: str) -> None:
+def test_ports_are_checked(run: Run, ports: str) -> None:
     """`--ports` takes three different ports, and says so."""
-    done = imghost("up", DEMO, "--ports", ports, code=2)
-    assert "three different ports" in done.stderr
+    said = run("up", DEMO, "--ports", ports)
+    assert said.code == 2
+    assert "three different ports" in said.err
 
 
-def test_several_tenants_cannot_share_ports(imghost: Imghost) -> None:
-    """`--ports` names the ports of one tenant."""
-    path = imghost.manifests(one={}, two={})
-    assert "ports of one tenant" in imghost("up", str(path), "--ports", "5001,5002,5003", code=2).stderr
+@pytest.mark.parametrize("args", [["up"], ["fly"], ["status", "--sideways"]], ids=" ".join)
+def test_a_wrong_command_line_is_a_usage_error(run: Run, args: list[str]) -> None:
+    """A missing argument, an unknown command or option ends with exit code 2 and how it is used."""
+    said = run(*args)
+    assert said.code == 2
+    assert "Usage: imghost" in said.err
 
 
-def test_the_same_tenant_twice_is_refused(imghost: Imghost) -> None:
+def test_the_same_tenant_twice_is_refused(run: Run) -> None:
     """Two documents of one name would fight; neither is taken."""
-    path = imghost.manifest()
+    path = Imghost(Path.cwd()).manifest()
     path.write_text(f"{path.read_text()}\n---\n{path.read_text()}")
-    assert 'tenant "demo" is there more than once' in imghost("up", str(path), code=2).stderr
+    said = run("up", str(path))
+    assert said.code == 2
+    assert 'tenant "demo" is there more than once' in said.err
 
 
-def test_nothing_running_is_no_error_to_ask_about(imghost: Imghost) -> None:
+def test_nothing_running_is_no_error_to_ask_about(run: Run) -> None:
     """Without an installation, status says so with exit code 4, down and reset have nothing to do."""
-    assert "Nothing runs" in imghost("status", code=4).stdout
-    assert imghost("status", "--json", code=4).stdout.startswith("{")
-    assert "Nothing runs" in imghost("down").stdout
-    assert "nothing in" in imghost("reset", "--yes").stdout
-    assert "No logs" in imghost("logs", code=1).stderr
+    assert (run("status").code, run("down").code, run("reset", "--yes").code) == (4, 0, 0)
+    said = run("status", "--json")
+    assert json.loads(said.out) == {"running": False, "ready": False, "pid": None, "tenants": []}
+    assert said.code == 4
+    assert "No logs" in run("logs").err
 
 
-def test_reset_removes_no_strangers_folder(imghost: Imghost) -> None:
+def test_reset_removes_no_strangers_folder(run: Run) -> None:
     """A folder that imghost did not make is left alone, whatever is asked."""
-    (imghost.project / "precious").mkdir()
-    (imghost.project / "precious/file").write_text("mine")
-    done = imghost("reset", "--yes", "--state", "precious", code=2)
-    assert "is not a state folder" in done.stderr
-    assert (imghost.project / "precious/file").read_text() == "mine"
+    Path("precious").mkdir()
+    Path("precious/file").write_text("mine")
+    said = run("reset", "--yes", "--state", "precious")
+    assert (said.code, Path("precious/file").read_text()) == (2, "mine")
+    assert "is not a state folder" in said.err
 
 
 @pytest.mark.parametrize("command", ["api-server", "imaging-server", "migrate"])
 def test_a_server_without_settings_says_what_is_missing(imghost: Imghost, command: str) -> None:
-    """A pod's command started by hand ends at once with the missing settings, not with a traceback."""
+    """A pod's command started by hand ends at once with a missing setting, not with a traceback."""
     done = imghost(command, code=1)
     assert "Traceback" not in done.stderr
     assert "required" in done.stderr.lower()

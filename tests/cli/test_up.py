@@ -230,7 +230,7 @@ def test_tenants_are_strangers_to_each_other(demo: Imghost, imghost: Imghost, cl
         other.listen()
         taken = other.getsockname()[1]
         refused = imghost("up", str(imghost.manifest()), "--detach", "--ports", f"{taken},1111,1112", code=1)
-        assert f"Port {taken}, for 'auth', is taken" in refused.stderr
+        assert f"Port {taken}, asked for as 'auth', is taken" in refused.stderr
     imghost("up", str(imghost.manifests(one={}, two={})), "--detach", "--timeout", "80", within=90)
     tenants = [demo.ready(), imghost.ready("one"), imghost.ready("two")]
     ports = [url.rsplit(":", 1)[1] for it in tenants for name, url in it["urls"].items() if name != "docs"]

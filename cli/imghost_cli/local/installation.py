@@ -13,12 +13,15 @@ from imghost_cli import manifests
 from imghost_cli.errors import CliError, Refused
 from imghost_cli.local import demo, report, views
 from imghost_cli.local.addresses import bindable
+from imghost_cli.local.objects import Objects
 from imghost_cli.local.platform import LocalPlatform
 from imghost_cli.local.postgres import EmbeddedPostgres, free_port
 from imghost_cli.local.state import State
 from imghost_core import logs
+from imghost_operator import crd
 from imghost_operator.errors import TenantGone
 from imghost_operator.facts import Release
+from imghost_operator.platform import Object
 from imghost_operator.provision.database import PostgresBackend
 from imghost_operator.provision.storage import FilesystemBackend
 from imghost_operator.reconcile import Reconciler
@@ -31,6 +34,7 @@ _log = logs.get("imghost.local")
 
 async def run(state: State, manifest: Path, ports: dict[str, int], stop: asyncio.Event) -> None:
     """Bring up what `manifest` says and keep it so until `stop`. Raises `CliError`, `Refused` for the manifest."""
+    check(state, manifest)
     state.create()
     with state.lock():
         _log_to(state.logs / "operator.log")
@@ -40,6 +44,12 @@ async def run(state: State, manifest: Path, ports: dict[str, int], stop: asyncio
             await installation.run(stop)
         finally:
             state.write(report.NAME, {})
+
+
+def check(state: State, manifest: Path) -> list[Object]:
+    """The tenants of a manifest, judged against those stored here. Raises `Refused`; makes nothing."""
+    existing = {key.name: stored for key, stored in Objects(state) if key.kind == crd.KIND}
+    return manifests.read(manifest, existing)
 
 
 class Installation:
@@ -103,7 +113,7 @@ class Installation:
         if not bindable("127.0.0.1", port):
             port = free_port()  # connections are told anew: passwords stay, the Secrets' addresses change
         self._postgres = EmbeddedPostgres(folder, port=port, log=self._state.logs / "postgres.log")
-        self._state.write("postgres.json", {"folder": str(folder), "port": self._postgres.port})
+        self._state.remember_postgres(folder, self._postgres.port)
         await self._postgres.start()
         try:
             yield self._postgres

@@ -1,6 +1,5 @@
 """The objects of the local platform: in memory, and one JSON file each so that they outlive a start."""
 
-import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ class Objects:
     def __init__(self, state: State) -> None:
         self._state, self._all = state, dict[Key, Object]()
         for path in sorted((state.root / "objects").rglob("*.json")):
-            stored = json.loads(path.read_text())
+            stored = state.read(str(path.relative_to(state.root)))
             self._all[Key.of(stored)] = stored
 
     def __iter__(self) -> Iterator[tuple[Key, Object]]:

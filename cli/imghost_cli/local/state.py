@@ -57,8 +57,13 @@ class State:
 
     def postgres_folder(self) -> Path:
         """Where the database lies; chosen once, since for root it may have to be elsewhere."""
-        chosen = self.read("postgres.json").get("folder") or str(pginstall.home(self.root / "postgres"))
-        return Path(chosen)
+        chosen = self.read("postgres.json").get("folder")
+        return self.root / chosen if chosen else pginstall.home(self.root / "postgres")
+
+    def remember_postgres(self, folder: Path, port: int) -> None:
+        """Note where the database lies, so that the state folder can be moved, and its port."""
+        inside = folder.relative_to(self.root) if folder.is_relative_to(self.root) else folder
+        self.write("postgres.json", {"folder": str(inside), "port": port})
 
     @contextmanager
     def lock(self) -> Iterator[None]:

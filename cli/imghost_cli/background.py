@@ -1,0 +1,38 @@
+"""`imghost up --detach`: start it in the background and wait until it is ready. Imports little, to be quick."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from imghost_cli import screen
+from imghost_cli.errors import CliError, Refused
+from imghost_cli.local import report
+from imghost_cli.local.state import AlreadyRunning, State
+
+
+def detached(state: State, manifest: Path, ports: str, within: float) -> None:
+    """Run in the background; return when ready, with the same words as in the foreground.
+
+    Raises what the background process ended with, or `CliError` when it is not ready in time; it then goes on trying.
+    """
+    if (holder := state.holder()) is not None:
+        raise AlreadyRunning(f"imghost already runs in {state.root} (process {holder}). See `imghost status`.")
+    state.create()
+    log, console = state.root / "up.log", screen.new_console()
+    argv = [sys.executable, "-m", "imghost_cli", "up", str(manifest), "--state", str(state.root), "--ports", ports]
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            [*argv, "--serve"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        found = screen.wait_until_ready(
+            console, lambda: report.read(state, child.pid), lambda: child.poll() is None, within
+        )
+    except CliError:
+        if child.poll() is None:
+            raise
+        kind = Refused if child.returncode == Refused.exit_code else CliError
+        said = log.read_text(errors="replace").strip().rpartition("imghost: ")[2]
+        raise kind(said or "It ended while starting and did not say why.") from None
+    screen.summary(console, found)
+    console.print("  It runs in the background: `imghost status`, `imghost logs -f`, `imghost down`.\n")

@@ -1,0 +1,65 @@
+"""`imghost up` in the foreground: progress, where everything is, then the logs, until Ctrl-C."""
+
+import asyncio
+import os
+import signal
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from imghost_cli import screen
+from imghost_cli.errors import CliError
+from imghost_cli.follow import Follower
+from imghost_cli.local import installation, report
+from imghost_cli.local.state import State
+
+_LOOK = 0.2
+
+
+def attached(state: State, manifest: Path, ports: dict[str, int], within: float) -> None:
+    """Run here and show it, until Ctrl-C or SIGTERM."""
+    installation.check(state, manifest)
+    console, ended = screen.new_console(), threading.Event()
+    shown = threading.Thread(target=_present, args=(state, console, ended, within), daemon=True)
+    shown.start()
+    try:
+        serve(state, manifest, ports)
+    finally:
+        ended.set()
+        shown.join()
+    console.print("Stopped. Your data stays; `imghost up` goes on with it, `imghost reset` removes it.")
+
+
+def serve(state: State, manifest: Path, ports: dict[str, int]) -> None:
+    """Run here, silently, until SIGINT or SIGTERM; a second one ends everything at once."""
+
+    async def until_stopped() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def ask() -> None:
+            if stop.is_set():
+                os._exit(130)  # the kernel ends the children with us
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ask)
+        await installation.run(state, manifest, ports, stop)
+
+    asyncio.run(until_stopped())
+
+
+def _present(state: State, console: Console, ended: threading.Event, within: float) -> None:
+    follower = Follower(state.logs)
+    follower.skip()
+    try:
+        found = screen.wait_until_ready(
+            console, lambda: report.read(state, os.getpid()), lambda: not ended.is_set(), within
+        )
+        screen.summary(console, found)
+    except CliError as error:
+        if not ended.is_set():
+            console.print(str(error), markup=False)
+    while not ended.wait(_LOOK):
+        for line in follower.new():
+            screen.show(console, line)
