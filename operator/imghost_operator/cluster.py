@@ -1,10 +1,11 @@
 """The only module that talks to the Kubernetes API: dicts in, dicts out, failures as `imghost_operator.errors`.
 
-One HTTP session for everything. Bodies are ASCII-safe JSON, which is also valid for server-side apply's YAML.
+One HTTP session for everything. Bodies are JSON that the YAML reader behind server-side apply takes for the same.
 """
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, NoReturn, Self
@@ -154,8 +155,7 @@ class Cluster:
     async def _write(
         self, verb: str, kind: str, method: str, path: str, body: object, media_type: str, params: Mapping[str, str]
     ) -> Object:
-        data = json.dumps(body, ensure_ascii=True, separators=(",", ":")).encode()
-        request = {"params": params, "headers": {"Content-Type": media_type}, "data": data}
+        request = {"params": params, "headers": {"Content-Type": media_type}, "data": _encoded(body)}
         if kind == "Lease":  # comes before everything else, and is what the fence stands on
             return await self._call(verb, kind, method, path, **request)
         async with self._writes:
@@ -194,6 +194,12 @@ class Cluster:
         self._metrics.api_requests.labels(verb, kind, str(code)).inc()
 
 
+def _encoded(body: object) -> bytes:
+    """JSON in which YAML finds neither line breaks of its own (U+2028 …) nor escapes of half a character."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[\x7f-\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
 async def _body(answer: aiohttp.ClientResponse) -> Object:
     try:
         body = json.loads(await answer.read() or b"{}")
@@ -226,18 +232,19 @@ def _refuse(verb: str, kind: str, answer: aiohttp.ClientResponse, body: Object) 
     what, reason = f"{verb} {kind}", str(body.get("reason") or answer.reason)
     # The server may quote the value it refuses.
     text = "" if kind == "Secret" else str(body.get("message", ""))[:300]
+    causes = (body.get("details") or {}).get("causes") or ()
+    fields = {it.get("field") for it in causes}
     match answer.status:
         case 404:
             raise Missing(f"{what}: there is no such object.")
         case 409:
-            causes = (body.get("details") or {}).get("causes") or ()
             managers = tuple(it["message"] for it in causes if it.get("reason") == "FieldManagerConflict")
             if managers:
                 raise FieldConflict(f"{what}: {len(managers)} fields belong to other managers.", managers)
             raise Changed(f"{what}: the object changed meanwhile ({reason}). {text}")
         case 410:
             raise ListExpired(f"{what}: the version asked for is no longer kept.")
-        case 422 if answer.request_info.headers.get("Content-Type") == JSON_PATCH:
+        case 422 if JSON_PATCH in str(answer.request_info.headers.get("Content-Type")) or "metadata.uid" in fields:
             raise Changed(f"{what}: the object changed meanwhile. {text}")
         case 401 | 408 | 429:
             raise PlatformDown(f"The Kubernetes API asks for patience ({what}: {reason}).")

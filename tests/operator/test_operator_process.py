@@ -199,21 +199,28 @@ async def test_an_operator_that_lost_its_lease_ends(bench: Bench, fleet: Fleet) 
     assert operator.log.read_text().splitlines()[-1].startswith("imghost operator: This operator does not hold")
 
 
-async def test_a_database_outage_is_seen_and_heals(bench: Bench, fleet: Fleet, postgres: Postgres) -> None:
+def test_a_database_outage_is_seen_and_heals(bench: Bench, fleet: Fleet, postgres: Postgres) -> None:
     """Within seconds of an outage a condition tells; when the server is back the tenant heals by itself."""
-    await fleet.ready()
-    bench.create()
-    await ready(bench)
-    await asyncio.to_thread(postgres.stop)
-    try:
+
+    async def make() -> None:
+        await fleet.ready()
+        bench.create()
+        await ready(bench)
+
+    async def outage() -> None:
         await eventually(
             lambda: condition(bench.tenant(), "DatabaseReady").get("reason") == "BackendDown",
             within=20,
             why="the outage is told",
         )
+
+    asyncio.run(make())
+    postgres.stop()
+    try:
+        asyncio.run(outage())
     finally:
-        await asyncio.to_thread(postgres.start)
-    await ready(bench)
+        postgres.start()
+    asyncio.run(ready(bench))
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,20 @@ async def test_a_tenant_that_owns_nothing_goes_at_once(bench: Bench) -> None:
     assert bench.api.request("GET", f"{TENANTS}/{bench.name}").status == 404
 
 
+async def test_a_paused_tenant_is_not_deleted_behind_your_back(bench: Bench) -> None:
+    """Paused means no writes, also when the tenant is being deleted; the status says how to go on."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        bench.edit(paused=True)
+        bench.end()
+        await bench.one_pass()
+        assert condition(bench.tenant(), "Deleting")["reason"] == "Paused"
+        assert bench.exists(Key("Deployment", bench.namespace, "api"))
+        bench.edit(paused=False)
+        await gone(bench)
+
+
 async def test_a_tenant_deleted_in_the_middle_leaves_nothing(bench: Bench) -> None:
     """Deleted while its migration still runs, a tenant goes without orphans in database or store (reliability 27)."""
     bench.create(deletionPolicy="Delete")
