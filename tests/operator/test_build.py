@@ -92,7 +92,7 @@ SPECS = st.fixed_dictionaries(
 GIVEN = st.sampled_from([facts(), facts(store=FILES), facts(database_host="10.0.0.7:5432")])
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
 @given(SPECS, GIVEN)
 def test_no_spec_reaches_beyond_its_tenant(spec: dict[str, Any], given_facts: Facts) -> None:
     """Whatever strings a spec holds: expected kinds, own namespace, expected images and accounts, valid YAML."""
