@@ -45,7 +45,8 @@ async def test_work_that_takes_too_long_is_stopped(tenant: Tenant, storage: Stor
         answer = await imaging.ingest(request)
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
         assert len(await imaging.stored_keys(request["image"])) == 1
-        assert (await imaging.ingest(await imaging.put(pictures.gif()))).status_code == 200
+        assert await imaging.metric("imghost_imaging_slots_busy") == 0
+        assert (await imaging.ingest(await imaging.put(pictures.polyglot_zip()))).status_code == 422
 
 
 async def test_a_broken_filesystem_store_heals(imaging: Imaging, storage: StoreSettings) -> None:

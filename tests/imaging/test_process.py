@@ -1,10 +1,12 @@
 """The process: settings, assembly, health, metrics, and its end."""
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 
 from imghost_core.objects import open_store
 from imghost_core.settings import StoreSettings
+from imghost_imaging.catalog import Catalog
 from imghost_imaging.settings import ImagingSettings
 from support import pictures
 from support.eventually import eventually
@@ -68,8 +71,10 @@ def test_bad_settings_are_one_line(tmp_path: Path) -> None:
     assert "canary" not in done.stderr
 
 
-async def test_the_real_process_serves_and_ends(tenant: Tenant, tmp_path: Path) -> None:
-    """From the environment alone: both listeners answer, a view is written before SIGTERM ends it with 0."""
+@pytest.fixture
+async def process(tenant: Tenant, tmp_path: Path) -> AsyncIterator[tuple[subprocess.Popen[str], Imaging]]:
+    """The real process, ready, started from its environment alone; it must write no warning or error."""
+    storage = StoreSettings(store_kind="filesystem", store_root=tmp_path / "store")
     ports = [_free_port(), _free_port()]
     environment = os.environ | {
         "HOST": "127.0.0.1",
@@ -78,33 +83,71 @@ async def test_the_real_process_serves_and_ends(tenant: Tenant, tmp_path: Path) 
         "INTERNAL_TOKEN": TOKEN,
         "DATABASE_URL": tenant.imaging_url,
         "STORE_KIND": "filesystem",
-        "STORE_ROOT": str(tmp_path / "store"),
+        "STORE_ROOT": str(storage.store_root),
         "LOG_LEVEL": "warning",
     }
-    process = subprocess.Popen(RUN, env=environment, stderr=subprocess.PIPE, text=True)
-    store = open_store(StoreSettings(store_kind="filesystem", store_root=tmp_path / "store"))
+    started = subprocess.Popen(RUN, env=environment, stderr=subprocess.PIPE, text=True)
+    store = open_store(storage)
     try:
         async with (
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[0]}", trust_env=False) as public,
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[1]}", trust_env=False) as ops,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[1]}", trust_env=False, timeout=30) as ops,
         ):
 
             async def ready() -> bool:
                 return (await ops.get("/readyz")).status_code == 200
 
-            await eventually(ready, within=20, why="the process is ready", ignoring=(httpx.HTTPError,))
-            stored = await Imaging(tenant, store, public, ops).upload(pictures.photo())
-            assert (await public.get(f"/i/{stored.public_id}")).content == stored.body
-        process.send_signal(signal.SIGTERM)
-        await eventually(lambda: process.poll() is not None, within=20, why="SIGTERM ends the process")
-        assert process.returncode == 0
+            await eventually(ready, within=30, why="the process is ready", ignoring=(httpx.HTTPError,))
+            yield started, Imaging(tenant, store, public, ops)
     finally:
-        process.kill()
-        _, errors = process.communicate()
+        started.kill()
+        _, errors = started.communicate()
         await store.close()
     assert errors == ""
+
+
+async def test_the_real_process_serves_and_ends(process: tuple[subprocess.Popen[str], Imaging]) -> None:
+    """Both listeners answer; SIGTERM ends it with 0, and the last view is written before."""
+    running, imaging = process
+    stored = await imaging.upload(pictures.photo())
+    assert (await imaging.public.get(f"/i/{stored.public_id}")).content == stored.body
+    running.send_signal(signal.SIGTERM)
+    await eventually(lambda: running.poll() is not None, within=30, why="SIGTERM ends the process")
+    assert running.returncode == 0
     query = "SELECT variant FROM view_events WHERE image_id = %(id)s"
-    assert tenant.execute(query, {"id": stored.image}) == [("original",)]
+    assert imaging.tenant.execute(query, {"id": stored.image}) == [("original",)]
+
+
+async def test_an_upload_in_flight_outlives_sigterm(process: tuple[subprocess.Popen[str], Imaging]) -> None:
+    """What is being ingested when the pod is told to stop is finished, stored and answered."""
+    running, imaging = process
+    request = await imaging.put(pictures.webp(60, 400, 400))
+    upload = asyncio.create_task(imaging.ingest(request))
+
+    async def at_work() -> bool:
+        return await imaging.metric("imghost_imaging_slots_busy") == 1
+
+    await eventually(at_work, why="the upload is being worked on", every=0.005)
+    running.send_signal(signal.SIGTERM)
+    answer = await upload
+    assert answer.status_code == 200, answer.text
+    assert len(await imaging.stored_keys(request["image"])) == 6
+    await eventually(lambda: running.poll() is not None, within=30, why="SIGTERM ends the process")
+    assert running.returncode == 0
+
+
+async def test_a_failure_nobody_expected_is_told_safely(imaging: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of ours is a 500 problem document with the request id and no text of the failure, and is counted."""
+
+    async def defect(*_: object) -> None:
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr(Catalog, "find", defect)
+    answer = await imaging.public.get(f"/i/{'a' * 12}", headers={"X-Request-Id": "known-to-the-caller"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer.headers["x-request-id"] == "known-to-the-caller" == answer.json()["request_id"]
+    assert "canary" not in answer.text
+    assert await imaging.metric('imghost_http_errors_total{code="internal_error"}') == 1
 
 
 async def test_health_is_on_both_sides(imaging: Imaging) -> None:

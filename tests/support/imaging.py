@@ -1,5 +1,6 @@
 """The imaging service as a test wants it: the real apps in this process, on a real database and a real store."""
 
+import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
+from starlette.types import ASGIApp, Message
 
 from imghost_core import ids, keys
 from imghost_core.ingest import INGEST_PATH, Ingested
@@ -141,7 +143,7 @@ async def running(tenant: Tenant, storage: StoreSettings, **changes: Any) -> Asy
     database = DatabaseSettings(database_url=SecretStr(tenant.imaging_url), database_timeout_seconds=2)
     public, ops = create_apps(settings, database, storage)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(public.router.lifespan_context(public))
+        await stack.enter_async_context(_lifespan(public))
         clients = [
             await stack.enter_async_context(
                 httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://imaging")
@@ -151,3 +153,19 @@ async def running(tenant: Tenant, storage: StoreSettings, **changes: Any) -> Asy
         store = open_store(storage)
         stack.push_async_callback(store.close)
         yield Imaging(tenant, store, *clients)
+
+
+@asynccontextmanager
+async def _lifespan(app: ASGIApp) -> AsyncIterator[None]:
+    """Start and end an app by the ASGI lifespan protocol, as a server does."""
+    to_app: asyncio.Queue[Message] = asyncio.Queue()
+    from_app: asyncio.Queue[Message] = asyncio.Queue()
+    scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+    running = asyncio.ensure_future(app(scope, to_app.get, from_app.put))
+    await to_app.put({"type": "lifespan.startup"})
+    assert (await from_app.get())["type"] == "lifespan.startup.complete"
+    try:
+        yield
+    finally:
+        await to_app.put({"type": "lifespan.shutdown"})
+        await running

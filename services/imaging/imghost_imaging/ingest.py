@@ -26,6 +26,7 @@ class Ingest:
     ) -> None:
         self._store, self._slots, self._renderer, self._metrics = store, slots, renderer, metrics
         self._max_bytes = max_bytes
+        self._running: set[asyncio.Task[Ingested]] = set()
 
     async def __call__(self, request: IngestRequest) -> Ingested:
         """Judge the original of `request`; when this returns, every size is durable.
@@ -34,8 +35,11 @@ class Ingest:
         all slots are taken, or the stored bytes are not the announced ones.
         """
         started, outcome = time.perf_counter(), "ok"
+        work = asyncio.create_task(self._ingest(request))
+        self._running.add(work)
+        work.add_done_callback(self._running.discard)
         try:
-            return await self._ingest(request)
+            return await work
         except ImghostError as error:
             outcome = error.code
             if error.status < 500:  # noqa: PLR2004 - beyond are our own troubles, not the picture's
@@ -43,6 +47,11 @@ class Ingest:
             raise
         finally:
             self._metrics.ingest.labels(outcome).observe(time.perf_counter() - started)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for what is being ingested, at most `seconds`: the store must outlive it."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
 
     async def _ingest(self, request: IngestRequest) -> Ingested:
         key = keys.original(request.workspace, request.image, request.sha256)

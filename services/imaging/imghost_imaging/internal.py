@@ -23,7 +23,7 @@ def routes(token: SecretStr, registry: CollectorRegistry) -> list[Route]:
         _check_token(request, token)
         resources: Resources | None = getattr(request.app.state, "resources", None)
         if resources is None:
-            raise Unavailable("The imaging service is still starting. Try again shortly.", retry_after=1)
+            raise Unavailable("The imaging service is starting or stopping. Try again shortly.", retry_after=1)
         done = await resources.ingest(_parse(await _body(request)))
         return Response(done.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from imghost_core import logs, metrics, tracing
 from imghost_core.errors import Unavailable
@@ -24,9 +24,7 @@ from imghost_imaging.resources import Resources, open_resources
 from imghost_imaging.settings import ImagingSettings
 
 
-def create_apps(
-    settings: ImagingSettings, database: DatabaseSettings, store: StoreSettings
-) -> tuple[Starlette, Starlette]:
+def create_apps(settings: ImagingSettings, database: DatabaseSettings, store: StoreSettings) -> tuple[ASGIApp, ASGIApp]:
     """The public and the ops app of one process; the public one's lifespan opens what both of them use.
 
     Raises `EngineUnfit` when this libvips must not serve.
@@ -40,17 +38,21 @@ def create_apps(
         async with open_resources(settings, database, store, measured) as resources:
             app.state.resources = resources
             yield
+            del app.state.resources  # the ops side still listens while we end: it takes nothing new from here on
 
-    envelope = [Middleware(RequestEnvelope, metrics=http, quiet=health.QUIET)]
-    public, ops = Starlette(middleware=envelope, lifespan=lifespan), Starlette(middleware=envelope)
+    public, ops = Starlette(lifespan=lifespan), Starlette()
     ops.state = public.state
     probes = _probes(public)
     public.router.routes = [*probes, *routes.routes()]
     ops.router.routes = [*probes, *internal.routes(settings.internal_token, registry)]
-    for app in (public, ops):
-        app.router.redirect_slashes = False  # it would build a URL from the request's Host header
-        add_handlers(app)
-    return public, ops
+    return _finish(public, http), _finish(ops, http)
+
+
+def _finish(app: Starlette, http: HttpMetrics) -> ASGIApp:
+    """Problem documents inside, the envelope outside everything, so that no failure escapes it."""
+    app.router.redirect_slashes = False  # it would build a URL from the request's Host header
+    add_handlers(app)
+    return RequestEnvelope(app, http, quiet=health.QUIET)
 
 
 def run() -> None:
@@ -74,7 +76,7 @@ def _probes(public: Starlette) -> list[Route]:
     def resources() -> Resources:
         opened: Resources | None = getattr(public.state, "resources", None)
         if opened is None:
-            raise Unavailable("Still starting.")
+            raise Unavailable("Still starting, or already stopping.")
         return opened
 
     async def database() -> None:

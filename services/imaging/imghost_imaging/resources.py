@@ -42,16 +42,18 @@ async def open_resources(
     renderer = Renderer(settings.formats, limits, metrics, seconds=settings.render_seconds)
     catalog = Catalog(connections)
     views = ViewBuffer(catalog.add_views, metrics)
+    ingest = Ingest(store, slots, renderer, metrics, max_bytes=settings.max_input_bytes)
     writing = asyncio.create_task(views.run())
     try:
         yield Resources(
             catalog,
             store,
             Delivery(store, slots, renderer, metrics),
-            Ingest(store, slots, renderer, metrics, max_bytes=settings.max_input_bytes),
+            ingest,
             views,
         )
     finally:
+        await ingest.drain(settings.shutdown_grace_seconds)
         views.stop()
         await writing
         slots.close()
