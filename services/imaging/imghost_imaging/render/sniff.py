@@ -42,6 +42,7 @@ def stranger(data: bytes) -> str | None:
 _MARKUP = re.compile(
     rb"<(?:(?:html|svg|body|iframe)[\s>/][\t\n\r\x20-\x7e]{8}|script[\s>/]|\?php\s|!doctype html)", re.IGNORECASE
 )
+_WINDOW, _LONGEST_MARKUP = 256 * 1024, 32
 _ARCHIVE_STUB = b"__HALT_COMPILER();"  # what makes any file a PHAR archive
 _HEADER_COMMENT: dict[Format, int] = {"gif": 6, "jpeg": 4, "webp": 4}  # the first bytes a script can choose
 _COMMENT_END = re.compile(rb"\*/[\t\n\r\x20-\x7e]{8}")
@@ -56,7 +57,7 @@ def hidden(data: bytes, kind: Format) -> str | None:
     """
     if b"%PDF-" in data[:1024]:  # where readers look for it (ISO 32000-1, annex H, note 13)
         return "a PDF"
-    if _MARKUP.search(data):
+    if _has_markup(data):
         return "a web page or a script"
     if _ARCHIVE_STUB in data:
         return "a PHP archive"
@@ -65,6 +66,12 @@ def hidden(data: bytes, kind: Format) -> str | None:
     if _has_archive(data):
         return "a ZIP archive"
     return None
+
+
+def _has_markup(data: bytes) -> bool:
+    """Look window by window: one search through 25 MiB of `<` would keep the interpreter's lock for a second."""
+    starts = range(0, len(data), _WINDOW)
+    return any(_MARKUP.search(data, start, start + _WINDOW + _LONGEST_MARKUP) for start in starts)
 
 
 def _is_script(data: bytes, kind: Format) -> bool:
