@@ -45,7 +45,7 @@ def credentials(cluster: Audited, tmp_path: Path) -> Credentials:
     return Credentials(cluster, tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def install(remote: Helm) -> Iterator[Install]:
     """Installs or upgrades the release `imghost`, without waiting for pods, as there are no nodes."""
 

@@ -1,15 +1,22 @@
 """The chart on a real Kubernetes API."""
 
+import asyncio
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 import yaml
 
+from imghost_operator import health
+from imghost_operator.metrics import Metrics
 from support.audited import Audited
 from support.chart import CHART, INSTALL, NAMESPACE, Helm, Object, one, parse
+from support.processes import HOST, free_port
 
 VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
 CRD = "imagehosttenants.imghost.dev"
@@ -68,11 +75,11 @@ def test_pods_are_restricted(cluster: Audited, helm: Helm) -> None:
     assert len(started) == 3
     for pod in started:
         pod["spec"]["serviceAccountName"] = "default"  # the others are not there yet, and it makes no difference here
-        cluster.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(pod))
-        assert pod["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
-        pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
-        with pytest.raises(AssertionError, match='violates PodSecurity "restricted'):
-            cluster.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(pod))
+        assert cluster.api.create(pod, "dryRun=All").status == HTTPStatus.CREATED
+        security = pod["spec"]["containers"][0]["securityContext"]
+        assert security["readOnlyRootFilesystem"] is True
+        security["allowPrivilegeEscalation"] = True
+        assert 'violates PodSecurity "restricted' in cluster.api.create(pod, "dryRun=All").body["message"]
 
 
 def test_only_the_operator_gets_a_token_for_long(helm: Helm) -> None:
@@ -136,7 +143,35 @@ def test_service_monitor_is_made_where_its_kind_is(cluster: Audited, install: In
         install()
         assert one(parse(remote.run("get", "manifest", "imghost")), "ServiceMonitor", "imghost-operator")
     finally:
+        install("--set=serviceMonitor.enabled=false")  # Helm cannot let go of an object whose kind is gone
         cluster.kubectl("delete", "crd", "servicemonitors.monitoring.coreos.com")
+
+
+async def test_helm_test_asks_the_operator(helm: Helm) -> None:
+    """The pod of `helm test` passes on an operator's own probes and metrics, and fails when one of them does."""
+    (pod,) = [obj for obj in helm.objects() if obj["kind"] == "Pod"]
+    *command, _ = pod["spec"]["containers"][0]["command"]
+    problem: list[str] = []
+    port = free_port()
+    ready = {"caches": lambda: problem[0] if problem else None}
+    server = await health.serve(HOST, port, Metrics(), {}, ready)
+    try:
+        assert await _ends(command, port) == 0
+        problem.append("not synced yet")
+        assert await _ends(command, port) == 1
+    finally:
+        await server.cleanup()
+
+
+async def _ends(command: list[str], port: int) -> int:
+    interpreter, *script = command
+    assert interpreter == "python3"
+    address = f"http://{HOST}:{port}"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *script, address, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    await child.communicate()
+    return int(child.returncode or 0)
 
 
 def test_notes_tell_the_next_steps(remote: Helm, install: Install) -> None:

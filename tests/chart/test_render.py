@@ -141,7 +141,7 @@ def test_operator_understands_its_environment(helm: Helm, tmp_path: Path, monkey
     assert [str(it) for it in read.databases["default"].networks] == ["10.20.0.0/16"]
     store = read.stores["default"]
     assert store.kind == "s3"
-    assert (store.endpoint, store.bucket, store.region) == ("https://s3.example.com", "pictures", "eu-central-1")
+    assert (store.endpoint, store.bucket, store.region) == ("https://s3.example.com", "pictures", "us-east-1")
     assert store.secret_key_file == tmp_path / "stores/default/secret-key"
     assert read.api_image.startswith("registry.example.com/imghost/imghost-api:")
     assert (read.host, read.namespace, read.ops_port, read.workers) == ("10.0.0.1", "imghost-system", 9090, 20)

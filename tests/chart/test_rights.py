@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +91,10 @@ def test_listed_namespaces_are_all_the_operator_gets(cluster: Audited, helm: Hel
 
 
 @pytest.fixture(scope="module")
-def release(remote: Helm, minio: Minio) -> Iterator[None]:
+def release(install: Callable[..., None], minio: Minio) -> None:
     """The chart, installed once for all that follows, with the MinIO of the tests as its store."""
     (store,) = yaml.safe_load((CHART / "values.yaml").read_text())["stores"]
-    stores = json.dumps([{**store, "endpoint": minio.endpoint}])
-    remote.run("install", "imghost", CHART, f"--set-json=stores={stores}")
-    yield
-    remote.run("uninstall", "imghost", "--no-hooks")
+    install(f"--set-json=stores={json.dumps([{**store, 'endpoint': minio.endpoint}])}")
 
 
 def can(cluster: Audited, user: str, verb: str, kind: str, namespace: str) -> bool:

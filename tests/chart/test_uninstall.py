@@ -33,8 +33,9 @@ def tenant(cluster: Audited, install: Install) -> Iterator[Tenant]:
 
     yield make
     for name in made:
-        cluster.kubectl("patch", "iht", name, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
-        cluster.kubectl("delete", "iht", name, "--ignore-not-found")
+        if cluster.find("imghost.dev/v1", "imagehosttenants", "", name):
+            cluster.kubectl("patch", "iht", name, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+            cluster.kubectl("delete", "iht", name, "--ignore-not-found")
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def uninstall(remote: Helm) -> Iterator[Uninstall]:
     for child in started:
         child.kill()
         child.communicate()
+    remote.run("uninstall", "imghost", "--no-hooks", "--ignore-not-found")
 
 
 class Hook:
@@ -62,11 +64,11 @@ class Hook:
 
     async def run(self, patience: float = 20) -> "subprocess.Popen[str]":
         """Wait for the Job and start its command, with the script and the rights that its pod would find."""
-        await eventually(self._job, within=30, why="Helm made no Job", ignoring=(AssertionError,))
-        spec = self._job()["spec"]["template"]["spec"]
+        job = await eventually(self._job, within=30, why="Helm made no Job")
+        spec = job["spec"]["template"]["spec"]
         (container,) = spec["containers"]
         (mount,) = container["volumeMounts"]
-        config = self._get("configmap", spec["volumes"][0]["configMap"]["name"])
+        config = self._cluster.get("v1", "configmaps", NAMESPACE, spec["volumes"][0]["configMap"]["name"])
         for name, text in config["data"].items():
             (self._folder / name).write_text(text)
         interpreter, script = container["command"]
@@ -90,12 +92,10 @@ class Hook:
         """End what this holds."""
         self._workloads.close()
 
-    def _job(self) -> Object:
-        return self._get("job", HOOK)
-
-    def _get(self, kind: str, name: str) -> Object:
-        text = self._cluster.kubectl("get", kind, name, f"--namespace={NAMESPACE}", "--output=json")
-        return dict(json.loads(text))
+    def _job(self) -> Object | None:
+        """The Job, once it is there and not that of an earlier try."""
+        job = self._cluster.find("batch/v1", "jobs", NAMESPACE, HOOK)
+        return job if job and not job.get("status", {}).get("conditions") else None
 
 
 @pytest.fixture
@@ -109,7 +109,13 @@ def hook(cluster: Audited, credentials: Credentials, tmp_path: Path) -> Iterator
 
 def finalizers(cluster: Audited, name: str) -> list[str]:
     """Those of a tenant."""
-    return list(json.loads(cluster.kubectl("get", "iht", name, "--output=json"))["metadata"].get("finalizers", []))
+    tenant = cluster.get("imghost.dev/v1", "imagehosttenants", "", name)
+    return list(tenant["metadata"].get("finalizers", []))
+
+
+def replicas(cluster: Audited) -> int:
+    """How many pods of the operator are asked for."""
+    return int(cluster.get("apps/v1", "deployments", NAMESPACE, "imghost-operator")["spec"]["replicas"])
 
 
 def result(child: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -146,8 +152,7 @@ async def test_operator_ends_before_finalizers_go(
     pod = cluster.make_pod(NAMESPACE, "imghost-operator")
     helm = uninstall()
     running = await hook.run()
-    get = ("get", "deployment", "imghost-operator", f"--namespace={NAMESPACE}", "--output=jsonpath={.spec.replicas}")
-    await eventually(lambda: cluster.kubectl(*get) == "0", why="the operator is not scaled down")
+    await eventually(lambda: replicas(cluster) == 0, why="the operator is not scaled down")
     assert finalizers(cluster, "held") == ["example.com/other", FINALIZER]
     assert running.poll() is None
     cluster.kubectl("delete", "pod", pod, f"--namespace={NAMESPACE}", "--now")
@@ -156,25 +161,27 @@ async def test_operator_ends_before_finalizers_go(
     assert finalizers(cluster, "held") == ["example.com/other"]
 
 
-async def test_uninstalling_is_refused_while_there_are_tenants(
-    cluster: Audited, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
+async def test_uninstalling_can_be_refused_while_there_are_tenants(
+    remote: Helm, cluster: Audited, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
 ) -> None:
-    """With uninstall.tenants=Refuse nothing changes, the operator still runs, and the reason names the tenants."""
+    """With uninstall.tenants=Refuse nothing changes, the reason names the tenants, and its advice can be followed."""
     install("--set=uninstall.tenants=Refuse")
     tenant("kept")
     helm = uninstall()
     output = hook.end(await hook.run())
-    assert "there are tenants: kept. Delete them first" in output
+    assert "there are tenants: kept. Delete them and uninstall again" in output
     assert result(helm)[0] != 0
     assert finalizers(cluster, "kept") == ["example.com/other", FINALIZER]
-    replicas = "--output=jsonpath={.spec.replicas}"
-    assert cluster.kubectl("get", "deployment", "imghost-operator", f"--namespace={NAMESPACE}", replicas) == "2"
+    assert replicas(cluster) == 2
+    (last,) = json.loads(remote.run("history", "imghost", "--max=1", "--output=json"))
+    remote.run("rollback", "imghost", str(last["revision"]))
+    install("--set=uninstall.tenants=Release")
 
 
 async def test_uninstalling_waits_for_tenants_that_are_being_deleted(
     cluster: Audited, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
 ) -> None:
-    """Data that was to be deleted would stay if the operator went first, so a deletion under way is not cut off."""
+    """A deletion under way is not cut off, for its data would stay; when it is done, uninstalling goes through."""
     install()
     tenant("leaving")
     cluster.kubectl("delete", "iht", "leaving", "--wait=false")
@@ -183,6 +190,10 @@ async def test_uninstalling_waits_for_tenants_that_are_being_deleted(
     assert "these tenants are being deleted: leaving" in output
     assert result(helm)[0] != 0
     assert finalizers(cluster, "leaving") == ["example.com/other", FINALIZER]
+    cluster.kubectl("patch", "iht", "leaving", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+    helm = uninstall()
+    assert "released 0 tenants" in hook.end(await hook.run())
+    assert result(helm)[0] == 0
 
 
 async def test_uninstalling_works_without_the_crd(

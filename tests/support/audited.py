@@ -116,7 +116,7 @@ class Credentials:
     def folder(self, account: str) -> Path:
         """A folder with `token` and `ca.crt`."""
         folder = self._folder / account
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         token = self._cluster.kubectl("create", "token", account, f"--namespace={NAMESPACE}")
         (folder / "token").write_text(token)
         (folder / "ca.crt").write_text(self._cluster.ca.read_text())

@@ -77,8 +77,8 @@ def uninstall(api: Api, options: argparse.Namespace) -> None:
     tenants = [it["metadata"]["name"] for it in api.items(TENANTS)]
     if tenants and options.tenants == "Refuse":
         raise Refused(
-            f"there are tenants: {names(tenants)}. Delete them first, or to keep them running without an operator "
-            "set uninstall.tenants=Release by `helm upgrade`."
+            f"there are tenants: {names(tenants)}. Delete them and uninstall again. To keep the release instead, "
+            "`helm rollback` it to its last revision in `helm history`."
         )
     stop(api, options)
     if left := wait(held, options.patience):

@@ -102,7 +102,7 @@ priorityClassName: {{ . }}
 {{- range .Values.stores -}}
 {{- if hasKey $found .name }}{{ fail (printf "stores: the name %s is there twice" .name) }}{{ end -}}
 {{- $folder := printf "/etc/imghost/stores/%s" .name -}}
-{{- $store := dict "kind" "s3" "endpoint" .endpoint "bucket" .bucket "region" .region -}}
+{{- $store := dict "kind" "s3" "endpoint" .endpoint "bucket" .bucket "region" (.region | default "us-east-1") -}}
 {{- $_ := set $store "access_key_file" (printf "%s/access-key" $folder) -}}
 {{- $_ := set $store "secret_key_file" (printf "%s/secret-key" $folder) -}}
 {{- with .publicEndpoint }}{{ $_ := set $store "public_endpoint" . }}{{ end -}}
