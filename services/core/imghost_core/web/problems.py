@@ -12,6 +12,11 @@ from imghost_core import logs
 from imghost_core.errors import ImghostError
 from imghost_core.problems import MEDIA_TYPE, problem, problem_headers
 
+_ADVICE = {
+    404: "There is nothing at this path. Check its spelling.",
+    405: "This path does not take this method. The Allow header names those it takes.",
+}
+
 
 def problem_response(error: ImghostError, path: str) -> Response:
     """`error` as the answer to a request for `path`."""
@@ -44,7 +49,7 @@ def add_handlers(app: Starlette) -> None:
 def _from_framework(error: HTTPException) -> ImghostError:
     phrase = HTTPStatus(error.status_code).phrase
     ours = ImghostError(
-        f"{phrase}. See /docs for the paths and methods there are.",
+        _ADVICE.get(error.status_code, f"{phrase}. Check the request."),
         code=phrase.lower().replace(" ", "_"),
         headers=error.headers,
     )

@@ -38,15 +38,16 @@ async def _serve(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> Non
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        if front.should_exit:
-            front.force_exit = True
-        front.should_exit = True
+        front.force_exit = back.force_exit = back.should_exit
+        back.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     sockets = [_bind(settings.host, settings.port), _bind(settings.host, settings.ops_port)]
     _log.info("listening", host=settings.host, port=settings.port, ops_port=settings.ops_port)
     behind = asyncio.create_task(back.serve([sockets[1]]))
+    # The front goes last: its lifespan closes what the requests of both still use.
+    behind.add_done_callback(lambda _task: setattr(front, "should_exit", True))
     try:
         await front.serve([sockets[0]])
     finally:
