@@ -22,6 +22,7 @@ class Guard:
 
     def __init__(self) -> None:
         self.enabled = False
+        self.allowed: set[str] = set()  # addresses of a node that the tests started, in its own network namespace
         self._refused: list[str] = []
         sys.addaudithook(self._hook)
 
@@ -39,8 +40,11 @@ class Guard:
             self._check_name(arguments[0])
 
     def _check_address(self, sock: socket.socket, address: Any) -> None:
-        if sock.family in {socket.AF_INET, socket.AF_INET6} and not _is_loopback(address[0]):
+        if sock.family in {socket.AF_INET, socket.AF_INET6} and not self._may_reach(address[0]):
             self._refuse(f"a connection to {address[0]} port {address[1]}")
+
+    def _may_reach(self, host: str) -> bool:
+        return _is_loopback(host) or host in self.allowed
 
     def _check_name(self, host: str | bytes | None) -> None:
         name = host.decode() if isinstance(host, bytes) else host

@@ -13,16 +13,16 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-# The packages that each image is for, and one that must not have come along.
+# The modules that each image is for, and packages that must not have come along.
 MAINS = {
     "operator": ["imghost_operator.main"],
     "api": ["imghost_api.main", "imghost_api.db.migrate"],
     "imaging": ["imghost_imaging.main"],
 }
 FOREIGN = {
-    "operator": ["kubernetes", "pyvips", "fastapi"],
-    "api": ["kopf", "pyvips"],
-    "imaging": ["kopf", "fastapi", "alembic"],
+    "operator": ["kubernetes", "pyvips", "fastapi", "imghost_api", "imghost_imaging"],
+    "api": ["kopf", "pyvips", "imghost_operator", "imghost_imaging"],
+    "imaging": ["kopf", "fastapi", "alembic", "imghost_operator", "imghost_api"],
 }
 TOOLS = ("gcc", "cc", "g++", "make", "pip", "pip3", "git", "curl")
 

@@ -62,6 +62,6 @@ def manifest(path: Path, images: Mapping[str, str]) -> list[Object]:
     objects = [document for document in yaml.safe_load_all(path.read_text()) if document]
     for item in objects:
         pod = item.get("spec", {}).get("template", {}).get("spec", {})
-        for container in pod.get("containers", []):
+        for container in [*pod.get("initContainers", []), *pod.get("containers", [])]:
             container["image"] = images[container["image"]]
     return objects

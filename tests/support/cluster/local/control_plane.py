@@ -48,6 +48,7 @@ def _apiserver(layout: Layout, pki: Pki, node: IPv4Address) -> list[str]:
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--anonymous-auth=false",
+        "--allow-privileged",  # as everywhere: Pod Security decides
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={pki.service_accounts}",
         f"--service-account-signing-key-file={pki.service_accounts}",

@@ -28,6 +28,7 @@ def main() -> None:
     """Wait until the cable is laid and we are described, then run the programs until somebody ends us."""
     if not sys.stdin.readline():  # who started us is gone before it was done
         sys.exit("no word that the network is ready")
+    os.chdir("/")
     node = json.loads(Path(sys.argv[1]).read_text())
     log = Path(node["log"])
     mount_private_folders(Path(node["lib"]), log)

@@ -4,11 +4,11 @@ All that its programs do to interfaces, firewall rules, mounts and processes hap
 ends nothing is left but the state folder and empty control groups.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address
@@ -57,29 +57,17 @@ def start(layout: Layout, kubernetes: Programs, pause: str) -> Running:
     cgroups.create(layout.cgroup)
     description = layout.state / "node.json"
     waiting, word = os.pipe()  # the first process starts the others when it has our word; without, it ends
-    with (layout.log / "init.log").open("ab") as init_log:
-        holder = subprocess.Popen(
-            ["unshare", *NAMESPACES, sys.executable, "-I", init.__file__, str(description)],
-            stdin=waiting,
-            stdout=init_log,
-            stderr=init_log,
-            cwd="/",
-            env=ENVIRONMENT,
-            start_new_session=True,
-        )
-    os.close(waiting)
     try:
-        wait_until(lambda: _has_own_network(holder.pid), within=10, why=lambda: "no network namespace")
-        _, address = network.connect(holder.pid, layout.interface)
+        pid = _hold_namespaces(description, waiting, layout.log / "init.log")
+        wait_until(lambda: _has_own_network(pid), within=10, why=lambda: "no network namespace")
+        _, address = network.connect(pid, layout.interface)
+        running = Running(pid, _start_time(pid), str(address))
+        _record(layout).write_text(json.dumps(asdict(running)))
         programs = _programs(layout, kubernetes, address, pause)
         description.write_text(json.dumps({"programs": programs, **_folders(layout)}, indent=1))
-        running = Running(holder.pid, _start_time(holder.pid), str(address))
-        _record(layout).write_text(json.dumps(asdict(running)))
         os.write(word, b"go\n")
-    except BaseException:
-        holder.kill()
-        raise
     finally:
+        os.close(waiting)
         os.close(word)
     return running
 
@@ -90,10 +78,29 @@ def remove(layout: Layout) -> None:
     if running:
         os.kill(running.pid, signal.SIGKILL)  # its child is told by the kernel, and takes all others with it
         wait_until(lambda: not running.is_alive(), within=10, why=lambda: f"process {running.pid} does not end")
+        with contextlib.suppress(ChildProcessError):  # it is ours to collect only if we started it
+            os.waitpid(running.pid, 0)
     network.remove(layout.interface)
     cgroups.remove(layout.cgroup)
     if layout.state.exists():
         shutil.rmtree(layout.state)
+
+
+def _hold_namespaces(description: Path, waiting: int, log: Path) -> int:
+    """Start the process that holds the namespaces and has init as its child; it stays when we end."""
+    argv = ["unshare", *NAMESPACES, sys.executable, "-I", init.__file__, str(description)]
+    with log.open("ab") as output:
+        return os.posix_spawnp(
+            argv[0],
+            argv,
+            ENVIRONMENT,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, waiting, 0),
+                (os.POSIX_SPAWN_DUP2, output.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, output.fileno(), 2),
+            ],
+            setsid=True,
+        )
 
 
 def _programs(layout: Layout, kubernetes: Programs, address: IPv4Address, pause: str) -> dict[str, list[str]]:

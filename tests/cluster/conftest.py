@@ -1,0 +1,45 @@
+"""A node of their own for the tests of the node itself, beside whichever one `make cluster` runs."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.cluster.kubectl import Kubectl
+from support.cluster.local.layout import Layout
+from support.cluster.local.provider import Local
+from support.cluster.provider import Times
+from support.images import Image
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs a node, which takes longer than `make test` should."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.node)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """A running node, removed after the last test."""
+    provider = Local(Layout(secrets.token_hex(3), tmp_path_factory.mktemp("node") / "state"))
+    try:
+        provider.up(Times())
+        yield provider
+    finally:
+        provider.down()
+
+
+@pytest.fixture(scope="session")
+def kubectl(node: Local) -> Kubectl:
+    """An administrator of that node."""
+    return Kubectl(node.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def image(node: Local) -> Image:
+    """An image with a shell and Python, on the node."""
+    image = node.images(Times()).by_name("postgres")
+    node.load([image])
+    return image
