@@ -13,7 +13,20 @@ from imghost_operator.build.network import METRICS_LABEL
 from imghost_operator.lease import LEASE
 from imghost_operator.passes import FINALIZER
 from imghost_operator.settings import OperatorSettings
-from support.chart import CHART, CRD, INSTALL, ROOT, Helm, HelmFailed, Object, generated, one, parse
+from support.chart import (
+    CHART,
+    CRD,
+    INSTALL,
+    KUBERNETES,
+    NAMESPACE,
+    ROOT,
+    Helm,
+    HelmFailed,
+    Object,
+    generated,
+    one,
+    parse,
+)
 
 VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
 MONITORING = "--api-versions=monitoring.coreos.com/v1/ServiceMonitor"
@@ -225,6 +238,14 @@ def test_pods_of_one_kind_are_found_by_one_selector(helm: Helm) -> None:
     for selector in selectors:
         assert selector.items() <= labels.items()
         assert not selector.items() <= hook.items()
+
+
+def test_package_is_the_same_chart(helm: Helm, tmp_path: Path) -> None:
+    """What `helm package` makes has everything that the folder has: a linked file, for one, would be missing."""
+    helm.run("package", CHART, f"--destination={tmp_path}")
+    (package,) = tmp_path.iterdir()
+    flags = (f"--namespace={NAMESPACE}", f"--kube-version={KUBERNETES}")
+    assert parse(helm.run("template", "imghost", package, *flags)) == helm.objects()
 
 
 def test_long_release_names_fit(helm: Helm) -> None:
