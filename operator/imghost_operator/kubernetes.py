@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
@@ -45,16 +46,16 @@ class Kubernetes:
         live = live or await self._unseen(desired)
         if live is None or diff.changed(desired, live):
             live = await self._apply(desired, live)
+            _log.info("applied", kind=live["kind"], object=live["metadata"]["name"], tenant=_owner(desired)["name"])
         if pointers := diff.foreign(desired, live):
             live = await self._remove_items(live, pointers)
         self._cache.put(live)
         return live
 
     async def delete(self, live: Object) -> None:
-        try:
+        _log.info("deleting", kind=live["kind"], object=live["metadata"]["name"])
+        with suppress(Missing):
             await self._cluster.delete(live)
-        except Missing:
-            return
 
     async def write_status(self, tenant: Object, status: Mapping[str, Any]) -> None:
         # A merge patch removes what is null in it: what the new status no longer has goes away.

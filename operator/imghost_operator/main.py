@@ -1,6 +1,7 @@
 """The operator as a process: settings, the election, then caches, workers, probes of backends, and Kopf."""
 
 import asyncio
+import logging
 import random
 import signal
 import sys
@@ -47,6 +48,7 @@ def run() -> None:
     except ImghostError as error:
         sys.exit(f"imghost operator: {error.detail}")
     logs.configure("operator", level=settings.log_level, console=settings.log_format == "console")
+    logging.getLogger("kopf").setLevel(logging.WARNING)  # it tells of each event that it hands on
     try:
         asyncio.run(Operator(settings, connection).run())
     except ImghostError as error:

@@ -55,7 +55,6 @@ class Reconciler:
         """One pass; `tenant` is the custom resource with defaults. Raises `PlatformDown`, `Changed`, `TenantGone`."""
         now = self._observe(tenant)
         if status.is_paused(tenant):
-            now.deletion = ("Paused", "nothing is deleted until spec.paused is false")
             return await self._report(now)
         if now.deleting_since:
             return await self._deletion.step(now, self._report)

@@ -5,6 +5,7 @@ import json
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from support.operators import OperatorProcess, condition, environment, install_c
 from support.postgres import Postgres
 
 pytestmark = pytest.mark.timeout(180)
+SECRETS = ("database-owner", "database-api", "database-imaging", "storage", "api-signing", "internal")
 LEASE = Key("Lease", "default", "imghost-operator")
 
 
@@ -110,6 +112,12 @@ async def test_from_manifest_to_ready_and_then_silence(bench: Bench, fleet: Flee
     assert set(calls) == {f"list {kind}" for kind in build.KINDS}, calls
     await one_more_pass(bench, second)
     assert second.calls() == calls
+    values = {value for name in SECRETS for value in bench.secret(name).values() if len(value) >= 30}
+    values |= {urlsplit(value).password or value for value in values}
+    assert len(values) >= 8
+    logged = first.log.read_text()
+    assert "applied" in logged
+    assert not [value for value in values | {bench.minio.secret_key} if value in logged]
 
 
 async def test_drift_and_edits_are_noticed_by_themselves(bench: Bench, fleet: Fleet) -> None:

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from imghost_operator import build
-from imghost_operator.errors import BackendDown
+from imghost_operator.errors import BackendDown, TenantGone
 from imghost_operator.platform import Key, Object
-from imghost_operator.provision.database import PostgresBackend
+from imghost_operator.provision.database import PostgresBackend, database_name
 from imghost_operator.reconcile import FINALIZER
 from support.bench import Bench, path
 from support.eventually import eventually
@@ -48,6 +48,7 @@ async def test_everything_is_made_and_belongs_to_the_tenant(bench: Bench) -> Non
         owner = bench.get(key)["metadata"]["ownerReferences"][0]
         assert (owner["kind"], owner["uid"]) == ("ImageHostTenant", tenant["metadata"]["uid"]), key
     assert FINALIZER in tenant["metadata"]["finalizers"]
+    assert "Serving" in bench.events()
     assert tenant["status"]["observedGeneration"] == tenant["metadata"]["generation"]
     assert {it["observedGeneration"] for it in tenant["status"]["conditions"]} == {tenant["metadata"]["generation"]}
     assert tenant["status"]["database"]["name"] == f"iht_{bench.name}"
@@ -215,8 +216,7 @@ async def test_an_object_of_somebody_else_is_not_taken_over(bench: Bench) -> Non
         assert "delete it" in found["message"]
         assert outcome.requeue_after is not None
         assert bench.get(Key("Namespace", "", bench.namespace)) == before
-        bench.delete(Key("Namespace", "", bench.namespace))
-        await bench.ready()
+        assert {key.kind for key in bench.cache.children(bench.name)} == set()
 
 
 async def test_labels_alone_do_not_make_an_object_ours(bench: Bench) -> None:
@@ -346,6 +346,70 @@ async def test_a_backend_nobody_knows_is_told(bench: Bench) -> None:
         assert "it has default" in found["message"]
         assert not bench.exists(Key("Namespace", "", bench.namespace))
         assert not bench.tenant()["metadata"].get("finalizers")
+
+
+async def test_a_spec_from_another_version_is_told_not_guessed(bench: Bench) -> None:
+    """A stored spec that this operator cannot read makes nothing and is named, without its value."""
+    bench.create()
+    tenant = bench.tenant()
+    async with bench.running():
+        await bench.reconciler.reconcile({**tenant, "spec": {"api": {"replicas": "canary"}}})
+    found = condition(bench.tenant(), "Ready")
+    assert (found["status"], found["reason"]) == ("False", "InvalidSpec")
+    assert found["message"].startswith("spec.api.replicas: ")
+    assert "canary" not in json.dumps(bench.tenant()["status"])
+
+
+async def test_a_tenant_that_is_gone_leaves_nothing_behind(bench: Bench) -> None:
+    """Work on a tenant whose deletion was missed ends before anything is made for it."""
+    bench.create()
+    stale = bench.tenant()
+    bench.end()
+    async with bench.running():
+        with pytest.raises(TenantGone):
+            await bench.reconciler.reconcile(stale)
+        known = {**stale, "metadata": {**stale["metadata"], "finalizers": [FINALIZER]}}
+        with pytest.raises(TenantGone):
+            await bench.reconciler.reconcile(known)
+    assert not bench.exists(Key("Namespace", "", bench.namespace))
+    async with await psycopg.AsyncConnection.connect(bench.postgres.admin_url) as connection:
+        query = "SELECT count(*) FROM pg_database WHERE datname = %s"
+        row = await (await connection.execute(query, (database_name(bench.name),))).fetchone()
+    assert row == (0,)
+
+
+ALMOST_EVERYTHING = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: almost}
+rules:
+  - {apiGroups: ["", apps, batch, policy, events.k8s.io, imghost.dev], resources: ["*"], verbs: ["*"]}
+  - {apiGroups: [networking.k8s.io], resources: ["*"], verbs: [get, list, watch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: almost}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: almost}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: almost}]
+"""
+
+
+async def test_a_missing_right_is_told_and_the_rest_goes_on(bench: Bench, kube: Kube) -> None:
+    """What the API refuses becomes a condition with the server's reason; all other objects are made."""
+    kube.kubectl("apply", "-f", "-", input=ALMOST_EVERYTHING)
+    bench.create()
+    async with bench.running(kube.login("almost")):
+        await bench.until(
+            lambda: condition(bench.tenant(), "NetworkReady").get("reason") == "PlatformRefused", why="it is told"
+        )
+        tenant = bench.tenant()
+        assert "networkpolicies" in condition(tenant, "NetworkReady")["message"]
+        assert condition(tenant, "Ready")["status"] == "False"
+        assert {condition(tenant, kind)["status"] for kind in ("NamespaceReady", "SecretsReady")} == {"True"}
+        before = bench.calls()
+        await bench.one_pass()
+        refused = {key: count - before.get(key, 0) for key, count in bench.calls().items() if key[1] != "NetworkPolicy"}
+        assert not any(refused.values())
 
 
 async def test_secrets_show_up_nowhere_else(bench: Bench) -> None:

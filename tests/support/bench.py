@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from imghost_operator import kubeconfig
@@ -47,9 +48,9 @@ class Bench:
         self.woken: set[str] = set()
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Bench"]:
-        """With a fresh cache that follows the cluster, as after a start of the operator."""
-        async with Cluster(kubeconfig.load(self.kube.kubeconfig), self.metrics) as cluster:
+    async def running(self, login: Path | None = None) -> AsyncIterator["Bench"]:
+        """With a fresh cache that follows the cluster, as after a start of the operator; as administrator, or other."""
+        async with Cluster(kubeconfig.load(login or self.kube.kubeconfig), self.metrics) as cluster:
             self.cluster = cluster
             self.cache = Cache(cluster, self.woken.add, self.metrics)
             following = asyncio.create_task(self.cache.run())

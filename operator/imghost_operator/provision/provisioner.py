@@ -21,6 +21,7 @@ Part = Literal["database", "storage"]
 PARTS: tuple[Part, ...] = ("database", "storage")
 VERIFY_SECONDS = 900.0
 RETRY_REFUSED_SECONDS = 60.0
+LOOK_DURING_OUTAGE_SECONDS = 30.0
 _G = TypeVar("_G", bound=Guard[Any])
 
 
@@ -153,8 +154,11 @@ class Provisioner:
         return problem, not (fresh and problem)
 
     def _due_in(self, tenant: str, *guards: Guard[Any]) -> float:
-        """Seconds until the next look: when the breaker of a dead backend lets through, or the verification is due."""
-        looks = [guard.retry_in + 1 for guard in guards if guard.problem]
+        """Seconds until the next look: when the verification is due, or some time into an outage.
+
+        The guard tells at once when a backend returns; looking before that finds the same.
+        """
+        looks = [LOOK_DURING_OUTAGE_SECONDS for guard in guards if guard.problem]
         dues = [self._verified[tenant, part].due - self.clock() for part in PARTS]
         return max(1.0, min([*looks, *dues]))
 
