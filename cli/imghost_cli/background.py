@@ -1,5 +1,6 @@
 """`imghost up --detach`: start it in the background and wait until it is ready. Imports little, to be quick."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ def detached(state: State, manifest: Path, ports: str, within: float) -> None:
     state.create()
     log, console = state.root / "up.log", screen.new_console()
     argv = [sys.executable, "-m", "imghost_cli", "up", str(manifest), "--state", str(state.root), "--ports", ports]
-    with log.open("wb") as output:
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:  # noqa: PTH123 - mode
         child = subprocess.Popen(
             [*argv, "--serve"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )

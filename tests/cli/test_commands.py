@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from imghost_cli.local.state import State
 from imghost_cli.main import main
 from support.commandline import Imghost
 
@@ -138,6 +139,16 @@ def test_nothing_running_is_no_error_to_ask_about(run: Run) -> None:
     assert json.loads(said.out) == {"running": False, "ready": False, "pid": None, "tenants": []}
     assert said.code == 4
     assert "No logs" in run("logs").err
+
+
+def test_reset_asks_first(imghost: Imghost) -> None:
+    """Without `--yes`, reset removes nothing before somebody has agreed."""
+    state = State(imghost.project / ".imghost")
+    state.create()
+    for answer, code, left in (("n\n", 1, True), ("", 1, True), ("y\n", 0, False)):
+        done = imghost("reset", code=code, typed=answer)
+        assert "Remove everything in" in done.stdout
+        assert state.root.exists() == left
 
 
 def test_reset_removes_no_strangers_folder(run: Run) -> None:

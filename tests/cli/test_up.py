@@ -251,8 +251,11 @@ def test_tenants_are_strangers_to_each_other(demo: Imghost, imghost: Imghost, cl
 
 
 async def test_in_the_foreground_until_ctrl_c(imghost: Imghost, client: httpx.Client) -> None:
-    """In the foreground: progress, where everything is, readable logs; Ctrl-C ends all of it with exit code 0."""
-    path = imghost.manifest()
+    """In the foreground: progress, where everything is, readable logs; Ctrl-C ends all of it with exit code 0.
+
+    A tenant whose limits do not take our photograph is ready without one, and says why.
+    """
+    path = imghost.manifest(imaging={"limits": {"formats": ["png"]}})
     log = imghost.project / "screen.txt"
     with log.open("wb") as out:
         up = subprocess.Popen(imghost.argv("up", str(path)), cwd=imghost.project, stdout=out, stderr=out)
@@ -268,7 +271,13 @@ async def test_in_the_foreground_until_ctrl_c(imghost: Imghost, client: httpx.Cl
         up.kill()
         up.wait()
     shown = log.read_text()
-    for words in ("Creating a PostgreSQL database", tenant["key"], "curl -H 'X-API-Key: ", "Your data stays"):
+    for words in (
+        "Creating a PostgreSQL database",
+        tenant["key"],
+        "curl -H 'X-API-Key: ",
+        "none: 415",
+        "Your data stays",
+    ):
         assert words in shown
     assert "Traceback" not in shown
     assert not [it for it in children if it.is_running() and it.status() != psutil.STATUS_ZOMBIE]

@@ -16,12 +16,15 @@ class Imghost:
     def __init__(self, project: Path) -> None:
         self.project = project
 
-    def __call__(self, *args: str, code: int = 0, within: float = 60) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *args: str, code: int = 0, within: float = 60, typed: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Run a subcommand to its end and check its exit code."""
         done = subprocess.run(
             self.argv(*args),
             cwd=self.project,
             env=_environment(),
+            input=typed,
             capture_output=True,
             text=True,
             timeout=within,

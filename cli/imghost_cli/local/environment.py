@@ -51,14 +51,15 @@ def expanded(text: str, values: Mapping[str, str]) -> str:
 
 
 def _value_from(given: Object, lookup: Lookup, fields: Mapping[str, str]) -> str:
-    if field := given.get("fieldRef"):
-        return fields[field["fieldPath"]]
+    path = given.get("fieldRef", {}).get("fieldPath")
+    if path in fields:
+        return fields[path]
     for kind, reference in _references(given):
         try:
             return _data(kind, reference, lookup)[reference["key"]]
         except KeyError:
             raise MissingReference(f"{kind} {reference['name']} has no key {reference['key']}") from None
-    raise MissingReference(f"nothing here provides {', '.join(given)}")
+    raise MissingReference(f"nothing here provides {path or ', '.join(given)}")
 
 
 def _references(source: Object) -> list[tuple[str, dict[str, Any]]]:

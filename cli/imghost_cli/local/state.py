@@ -23,12 +23,13 @@ class State:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self.logs, self.pods, self.store = self.root / "logs", self.root / "pods", self.root / "store"
+        self._private = (self.logs, self.pods, self.store, self.root / "objects", self.root / "credentials")
 
     def create(self) -> None:
         """Make the folder (0700; 0711 for root, whose PostgreSQL runs as somebody else) and keep git away from it."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root.chmod(0o700 if pginstall.account() is None else 0o711)
-        for folder in (self.logs, self.pods, self.store):
+        for folder in self._private:
             folder.mkdir(mode=0o700, exist_ok=True)
         self.write_text(".gitignore", "*\n")
 

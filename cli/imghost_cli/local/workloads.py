@@ -6,9 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from imghost_cli.errors import CliError
 from imghost_cli.local.objects import Objects, now
 from imghost_cli.local.pods import Ground, Pod
+from imghost_core import logs
 from imghost_operator.platform import Key, Object
+
+_log = logs.get("imghost.local")
 
 
 class Deployment:
@@ -74,7 +78,11 @@ class Deployment:
     def _begin(self, template: Object) -> None:
         names = {pod.name for pod in self._tasks}
         name = next(name for number in range(10_000) if (name := f"{self.key.name}-{number}") not in names)
-        pod = Pod(name, self.key.namespace, template, self._ground, self._wake.set)
+        try:
+            pod = Pod(name, self.key.namespace, template, self._ground, self._wake.set)
+        except CliError as error:  # no address is left; another look follows
+            _log.error("a process could not be started", pod=name, detail=str(error))
+            return
         self.pods.append(pod)
         self._tasks[pod] = asyncio.create_task(pod.keep_running())
 

@@ -56,6 +56,11 @@ def test_references_between_variables() -> None:
             {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "api", "key": "NO"}}}]},
             "ConfigMap api has no key NO",
         ),
+        (
+            {"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.podIPs"}}}]},
+            "nothing here provides status.podIPs",
+        ),
+        ({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "cpu"}}}]}, "resourceFieldRef"),
     ],
 )
 def test_a_missing_reference_is_named(container: Object, words: str) -> None:
