@@ -109,6 +109,10 @@ class Installation:
         remembered = self._state.read("postgres.json")
         folder = self._state.postgres_folder()
         self._phase = "Starting PostgreSQL" if folder.exists() else "Creating a PostgreSQL database"
+        if not folder.is_relative_to(self._state.root):
+            self._phase += (
+                f" in {folder}, for it does not run as root and others cannot enter {self._state.root.parent}"
+            )
         port = remembered.get("port", 0)
         if not bindable("127.0.0.1", port):
             port = free_port()  # connections are told anew: passwords stay, the Secrets' addresses change
