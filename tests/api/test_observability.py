@@ -61,7 +61,7 @@ async def test_logs_hold_no_secret_and_one_request_id(
     await server.post("/api/v1/auth/login", json={"identifier": person.names["email"], "password": PASSWORD})
     await server.post("/api/v1/auth/login", json={"identifier": PASSWORD, "password": PASSWORD})
     await server.get("/images", headers={"X-API-Key": person.key["X-API-Key"][:-1] + "x"})
-    await server.get("/images\r\nforged", headers=person.token)
+    await server.get("/images%0D%0Aforged", headers=person.token)
     await server.get("/api/v1/account", headers={"Authorization": person.token["Authorization"] + "x"})
     await server.delete(f"/images/{uploaded.json()['image']['id']}", headers=person.key)
     api_log, imaging_log = ((tmp_path / f"{name}.log").read_text() for name in ("api", "imaging"))

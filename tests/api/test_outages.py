@@ -45,6 +45,18 @@ async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: s
             assert (await person.quota())["uploads"]["used"] == 1
 
 
+async def test_a_process_stops_while_the_database_is_away(open_api: Any, tenant: Tenant) -> None:
+    """Stopping does not wait for a database that is gone, although background jobs were running on it."""
+    async with Forwarder(tenant.server.port) as way:
+        url = tenant.url("api").replace(f":{tenant.server.port}/", f":{way.port}/")
+        async with open_api(database_url=url, jobs_concurrency=1) as api:
+            await register(api)
+            await way.down()
+            unavailable(await api.post("/api/v1/auth/register", json=names()))
+            began = time.monotonic()
+        assert time.monotonic() - began < 12
+
+
 async def test_the_database_does_not_answer(open_api: Any, tenant: Tenant) -> None:
     """A database that accepts and then says nothing is given up after the time-out, not waited for."""
     async with Forwarder(tenant.server.port) as way:

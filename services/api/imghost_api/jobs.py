@@ -1,8 +1,8 @@
 """The only door to the job queue: jobs are rows in our own database, enqueued in the transaction that needs them."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from procrastinate import App, PsycopgConnector, RetryStrategy
@@ -15,6 +15,8 @@ from imghost_core import logs
 Job = Callable[..., Awaitable[object]]
 _ATTEMPTS: Final = 10
 _RESTART_SECONDS: Final = 5.0
+_STOP_SECONDS: Final = 3.0
+_CANCELS: Final = 3
 _STALLED_SECONDS: Final = 60.0
 _log = logs.get("imghost.jobs")
 
@@ -25,6 +27,7 @@ class Jobs:
     def __init__(self, settings: ApiSettings, metrics: ApiMetrics) -> None:
         self._concurrency = settings.jobs_concurrency
         self._metrics = metrics
+        self._stopping = False
         self._app = App(connector=_connector(settings))
         self.every("* * * * *", "retry_stalled", self._retry_stalled)
 
@@ -49,23 +52,34 @@ class Jobs:
         task = self._app.configure_task(name, queue="default", connection=raw.driver_connection)
         await task.defer_async(**arguments)
 
-    async def work(self) -> None:
-        """Run jobs until cancelled; starts over when the database was away."""
-        if self._concurrency == 0:
-            return
-        logging.getLogger("procrastinate").setLevel(logging.WARNING)
-        while True:
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run jobs in the background until left; then those under way get some seconds to end."""
+        worker = asyncio.create_task(self._work())
+        try:
+            yield
+        finally:
+            self._stopping = True
+            for _ in range(_CANCELS):  # the library takes the first as a wish, and the next seriously
+                worker.cancel()
+                if (await asyncio.wait({worker}, timeout=_STOP_SECONDS))[0]:
+                    break
+
+    async def _work(self) -> None:
+        """Start over whenever the database was away."""
+        while self._concurrency and not self._stopping:
             try:
                 async with self._app.open_async():
                     await self._app.run_worker_async(
                         concurrency=self._concurrency,
                         install_signal_handlers=False,
                         delete_jobs="successful",
-                        shutdown_graceful_timeout=_RESTART_SECONDS,
+                        shutdown_graceful_timeout=_STOP_SECONDS,
                     )
             except Exception as error:  # noqa: BLE001 - whatever ended the worker, jobs must go on
                 _log.warning("the job worker starts over", reason=type(error).__name__)
-            await asyncio.sleep(_RESTART_SECONDS)
+            if not self._stopping:
+                await asyncio.sleep(_RESTART_SECONDS)
 
     def _counted(self, name: str, job: Job) -> Job:
         async def run(**arguments: Any) -> None:

@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -51,7 +51,7 @@ def run() -> None:
     except ValueError as error:
         sys.exit(f"imghost api-server: bad settings: JWT_PRIVATE_KEY: {error}")
     logs.configure(SERVICE, level=settings.log_level, console=settings.log_format == "console")
-    for chatty in ("httpx", "procrastinate", "alembic"):
+    for chatty in ("httpx", "urllib3", "procrastinate", "psycopg.pool", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         asyncio.run(schema_is_current(settings))
@@ -92,13 +92,8 @@ def create_apps(settings: ApiSettings) -> tuple[FastAPI, Starlette]:
         async with opened(settings, own) as resources:
             app.state.resources = resources
             upkeep.register(resources)
-            worker = asyncio.create_task(resources.jobs.work())
-            try:
+            async with resources.jobs.running():
                 yield
-            finally:
-                worker.cancel()
-                with suppress(asyncio.CancelledError):
-                    await worker
 
     public = FastAPI(
         title="imghost",
