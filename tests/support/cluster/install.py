@@ -25,7 +25,10 @@ BACKENDS = "imghost-backends"
 POSTGRES_HOST = f"postgres.{BACKENDS}.svc"
 MINIO_ENDPOINT = f"http://minio.{BACKENDS}.svc:9000"
 STORE_USER = "administrator"
-PORTS = {"auth": 30001, "upload": 30002, "view": 30003}  # of the node, see door.yaml
+GATEWAY = "imghost-gateway"
+DEMO_PORTS = 30001  # of the node: the first of three, one for each of SERVICES
+# What a tenant serves → its Service and the port there.
+SERVICES = {"auth": ("api", 5001), "upload": ("api", 5002), "view": ("imaging", 5003)}
 TENANT_READY_SECONDS = 90
 
 
@@ -55,7 +58,7 @@ class Installation:
     def backends(self) -> None:
         """PostgreSQL and MinIO, and the operator's Secrets for them."""
         with self._times.phase("PostgreSQL and MinIO ready"):
-            objects = manifest(HERE / "backends.yaml", {name: image.tag for name, image in self._built.items()})
+            objects = manifest(HERE / "backends.yaml", self._tags())
             namespace, *others = objects
             self.kubectl.apply([namespace, {**namespace, "metadata": {"name": NAMESPACE}}])
             self.kubectl.apply([*self._secrets(), *others])
@@ -70,17 +73,40 @@ class Installation:
                 self._rolled_out(f"deployment/{name}", NAMESPACE)
 
     def demo(self) -> None:
-        """The sample tenant, with the node's ports as its public addresses."""
+        """The sample tenant, open to the gateway, with the node's ports as its public addresses."""
+        tenant = yaml.safe_load(DEMO.read_text())
+        name = tenant["metadata"]["name"]
         with self._times.phase("demo tenant Ready"):
-            tenant = yaml.safe_load(DEMO.read_text())
-            tenant["spec"]["urls"] = self.urls() | {"cdn": self.urls()["view"]}
-            self.kubectl.apply([tenant])
-            self.wait_for_tenant(tenant["metadata"]["name"])
-            self.kubectl.apply(manifest(HERE / "door.yaml", {}))
+            self.kubectl.apply([opened(tenant, self.urls())])
+            self.gateway(name, DEMO_PORTS)
+            self.wait_for_tenant(name)
+        with self._times.phase("gateway ready"):
+            self._rolled_out(f"deployment/{name}", GATEWAY)
 
-    def urls(self) -> dict[str, str]:
-        """Where the demo tenant's services are reached from this machine: auth, upload, view."""
-        return {name: f"http://{self._provider.address}:{port}" for name, port in PORTS.items()}
+    def urls(self, first_port: int = DEMO_PORTS) -> dict[str, str]:
+        """Where a tenant's services are reached from this machine through its gateway: auth, upload, view."""
+        return {name: f"http://{self._provider.address}:{first_port + i}" for i, name in enumerate(SERVICES)}
+
+    def gateway(self, tenant: str, first_port: int) -> None:
+        """A way from the node's ports, `first_port` and the next two, to the tenant's services."""
+        hosts = {name: f"{service}.imghost-{tenant}.svc:{port}" for name, (service, port) in SERVICES.items()}
+        routes = [f"{port}={hosts[name]}" for name, (_, port) in SERVICES.items()]
+        ports = [
+            {"name": name, "port": port, "nodePort": first_port + i}
+            for i, (name, (_, port)) in enumerate(SERVICES.items())
+        ]
+        config, service, deployment = objects = manifest(HERE / "gateway.yaml", self._tags())
+        for item in objects:
+            item["metadata"]["name"] = tenant
+        config["data"] = {"gateway.py": (HERE / "gateway.py").read_text()}
+        service["spec"] |= {"selector": {"tenant": tenant}, "ports": ports}
+        deployment["spec"]["selector"] = {"matchLabels": {"tenant": tenant}}
+        template = deployment["spec"]["template"]
+        template["metadata"] = {"labels": {"tenant": tenant}}
+        template["spec"]["containers"][0]["args"] = routes
+        template["spec"]["volumes"][0]["configMap"]["name"] = tenant
+        self.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": GATEWAY}}])
+        self.kubectl.apply(objects)
 
     def values(self) -> dict[str, Any]:
         """The chart's values for these images and backends."""
@@ -126,6 +152,9 @@ class Installation:
             said = [f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in conditions]
             raise ClusterError(f"tenant {name} is not Ready after {within} s; it says:\n" + "\n".join(said)) from None
 
+    def _tags(self) -> dict[str, str]:
+        return {name: image.tag for name, image in self._built.items()}
+
     def _secrets(self) -> list[Object]:
         """One password for both servers, made once: whoever may read the namespace's Secret administers them."""
         password = self._password() or secrets.token_urlsafe(24)
@@ -155,6 +184,12 @@ class Installation:
         except ClusterError as error:
             pods = self.kubectl("get", "pods", f"--namespace={namespace}", "--output=wide")
             raise ClusterError(f"{error}\n{pods}") from None
+
+
+def opened(tenant: Object, urls: Mapping[str, str]) -> Object:
+    """The tenant with these public addresses, its network open to the gateway."""
+    network = {"ingressFrom": [GATEWAY]}
+    return {**tenant, "spec": {**tenant["spec"], "urls": {**urls, "cdn": urls["view"]}, "network": network}}
 
 
 def _secret(name: str, namespace: str, data: Mapping[str, str]) -> Object:

@@ -1,0 +1,50 @@
+"""What stands between the node's ports and tenants: passes connections on, byte by byte.
+
+In front of a real cluster stands a gateway or ingress controller; a tenant names its namespace in
+`spec.network.ingressFrom`. This one runs in a pod by `python3 gateway.py PORT=HOST:PORT ...`, with nothing but Python.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from functools import partial
+
+CHUNK = 1 << 16
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what comes until its end, no faster than it is taken."""
+    with contextlib.suppress(OSError):
+        while data := await reader.read(CHUNK):
+            writer.write(data)
+            await writer.drain()
+    with contextlib.suppress(OSError, RuntimeError):
+        writer.write_eof()
+
+
+async def serve(host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Join one connection with a new one to the target; a target that is not there closes it."""
+    try:
+        to_target = await asyncio.open_connection(host, port)
+    except OSError as error:
+        sys.stderr.write(f"{host}:{port}: {error}\n")
+    else:
+        await asyncio.gather(copy(reader, to_target[1]), copy(to_target[0], writer))
+        to_target[1].close()
+    writer.close()
+
+
+async def main() -> None:
+    """Listen for every route until SIGTERM."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    for route in sys.argv[1:]:
+        port, _, target = route.partition("=")
+        host, _, target_port = target.rpartition(":")
+        await asyncio.start_server(partial(serve, host, int(target_port)), "0.0.0.0", int(port))
+    await ended.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
