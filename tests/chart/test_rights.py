@@ -5,6 +5,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ class Life:
         workloads = Workloads(self._cluster, self._namespace)
         try:
             self._cluster.kubectl("apply", "-f", str(ROOT / "manifests" / "samples" / "production.yaml"))
-            await eventually(lambda: self._is_ready(workloads), within=60, why="the tenant is not ready")
+            await eventually(partial(self._check_ready, workloads), within=60, why="the tenant is not ready")
             strays = self._plant_strays()
             await eventually(lambda: not self._present(strays), within=30, why="what nobody asked for stays")
             self._cluster.kubectl("delete", "iht", TENANT, "--wait=false")
@@ -203,9 +204,10 @@ class Life:
             workloads.close()
             operator.stop()
 
-    def _is_ready(self, workloads: Workloads) -> bool:
+    def _check_ready(self, workloads: Workloads) -> None:
         workloads.play()
-        return condition(self._tenant() or {}, "Ready").get("status") == "True"
+        ready = condition(self._tenant() or {}, "Ready")
+        assert ready.get("status") == "True", ready
 
     def _tenant(self) -> Object | None:
         return self._cluster.find("imghost.dev/v1", "imagehosttenants", "", TENANT)
