@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 
+from imghost_core.errors import ImghostError
 from imghost_operator import build, diff, status
 from imghost_operator.build.services import PORTS
 from imghost_operator.conditions import Observed, migration_state
@@ -125,14 +126,17 @@ class Reconciler:
         """Wave by wave, all of a wave at once; what has to wait is left as it is."""
         for wave in build.WAVES:
             ready = [obj for obj in now.desired if obj["kind"] in wave and not now.has_to_wait(obj)]
-            await asyncio.gather(*(self._apply_one(now, obj) for obj in ready))
+            results = await asyncio.gather(*(self._apply_one(now, obj) for obj in ready))
+            # In the order of the objects, not of the answers: the status must not differ from pass to pass.
+            now.problems |= {Key.of(obj): problem for obj, problem in zip(ready, results, strict=True) if problem}
             for problem in now.problems.values():
                 if isinstance(problem, PlatformDown | Changed):
                     raise problem
             if not now.namespace_is_usable:
                 return
 
-    async def _apply_one(self, now: Pass, obj: Object) -> None:
+    async def _apply_one(self, now: Pass, obj: Object) -> ImghostError | None:
+        """Returns what went wrong."""
         key = Key.of(obj)
         live = now.live.get(key)
         try:
@@ -141,7 +145,8 @@ class Reconciler:
             if live is None or diff.changed(obj, live) or diff.foreign(obj, live):
                 now.live[key] = await self._platform.apply(obj, live)
         except (NotOurs, PlatformRefused, PlatformDown, Changed) as error:
-            now.problems[key] = error
+            return error
+        return None
 
     async def _prune(self, now: Pass) -> None:
         """Delete objects of ours that are no longer desired: of the kinds we make, with our label and our owner."""

@@ -15,6 +15,7 @@ from imghost_core.settings import StoreSettings
 from imghost_operator.errors import BackendDown, BackendRefused
 from imghost_operator.facts import Store
 from imghost_operator.provision.storage import FilesystemBackend, MinioBackend
+from support.eventually import eventually
 from support.minio import Minio
 
 BUCKET = "pictures"
@@ -22,8 +23,15 @@ SECRET = secrets.token_urlsafe(30)
 
 
 @pytest.fixture
-def backend(minio: Minio) -> MinioBackend:
-    return MinioBackend(minio.endpoint, BUCKET, minio.access_key, minio.secret_key)
+async def backend(minio: Minio) -> MinioBackend:
+    made = MinioBackend(minio.endpoint, BUCKET, minio.access_key, minio.secret_key)
+
+    async def answers() -> bool:
+        await made.check()
+        return True
+
+    await eventually(answers, why="MinIO has started", ignoring=(BackendDown,))  # it listens before it serves
+    return made
 
 
 @pytest.fixture
