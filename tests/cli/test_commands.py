@@ -73,7 +73,8 @@ def test_a_manifest_that_breaks_a_rule_is_refused_in_the_clusters_words(run: Run
     said = run(command[0], str(path), *command[1:])
     assert said.code == 2
     assert 'The ImageHostTenant "demo" is invalid: spec.api.replicas: Invalid value: 1000' in said.err
-    assert not Path(".imghost/objects").exists()
+    assert not list(Path(".imghost").glob("objects/*"))
+    assert not Path(".imghost/postgres").exists()
 
 
 @pytest.mark.parametrize(
