@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Callable
 
+from imghost_cli.errors import CliError
 from support.builders import BuildFailed
 from support.cluster import providers
 from support.cluster.install import NAMESPACE, Installation
 from support.cluster.provider import ClusterError, Provider, Times
+from support.debian import PackagesMissing
 from support.programs import ProgramMissing
 
 
@@ -34,12 +36,14 @@ def demo(provider: Provider, _: list[str]) -> None:
     provider.up(times)
     installation = Installation(provider, times)
     installation.everything()
+    known = installation.first_picture()
     tell(f"{times.total():6.1f} s  in all\n")
-    urls = installation.urls()
+    urls, key = installation.urls(), known["key"]
     tell(f"""The demo tenant serves:
+  picture            {known["image"]["view_url"]}
+  thumbnail          {known["image"]["thumbnail"]}
   API documentation  {urls["auth"]}/docs
-  uploads            {urls["upload"]}/upload
-  pictures           {urls["view"]}/i/<id>
+  upload one         curl -H 'X-API-Key: {key}' -F 'file=@photo.jpg' {urls["upload"]}/upload
 The cluster:
   export KUBECONFIG={provider.kubeconfig}
   kubectl get imagehosttenants
@@ -105,7 +109,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         COMMANDS[options.command](providers.find(options.provider), options.names)
-    except (BuildFailed, ClusterError, ProgramMissing) as error:
+    except (BuildFailed, CliError, ClusterError, PackagesMissing, ProgramMissing) as error:
         sys.exit(f"error: {error}")
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from support import builders
 from support.cluster.kubectl import Kubectl
+from support.cluster.local.layout import of_this_checkout
 from support.cluster.provider import ClusterError, Times
 from support.images import Image, Images
 
@@ -22,6 +23,8 @@ class Existing:
     """
 
     def __init__(self) -> None:
+        layout = of_this_checkout()
+        self.state = layout.state.with_name(f"{layout.id}-existing")
         self._kubeconfig = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
 
     @property

@@ -1,5 +1,6 @@
 """imghost in a cluster: PostgreSQL, MinIO, the operator from the chart, the demo tenant."""
 
+import asyncio
 import base64
 import json
 import secrets
@@ -11,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from imghost_cli.local import demo
+from imghost_cli.local.state import State
 from support import programs
 from support.cluster.kubectl import Kubectl, Object, manifest
 from support.cluster.provider import ClusterError, Provider, Times
@@ -76,12 +79,19 @@ class Installation:
         """The sample tenant, open to the gateway, with the node's ports as its public addresses."""
         tenant = yaml.safe_load(DEMO.read_text())
         name = tenant["metadata"]["name"]
-        with self._times.phase("demo tenant Ready"):
+        with self._times.phase("demo tenant Ready, from its manifest on"):
             self.kubectl.apply([opened(tenant, self.urls())])
             self.gateway(name, DEMO_PORTS)
             self.wait_for_tenant(name)
         with self._times.phase("gateway ready"):
             self._rolled_out(f"deployment/{name}", GATEWAY)
+
+    def first_picture(self) -> dict[str, Any]:
+        """A user with a key and a photograph in the demo tenant, as `imghost up` makes them; see its `demo.ensure`."""
+        state = State(self._provider.state / "demo")
+        state.create()
+        with self._times.phase("first picture uploaded"):
+            return asyncio.run(demo.ensure(state, "demo", self.urls()))
 
     def urls(self, first_port: int = DEMO_PORTS) -> dict[str, str]:
         """Where a tenant's services are reached from this machine through its gateway: auth, upload, view."""

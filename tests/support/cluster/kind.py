@@ -18,11 +18,11 @@ class Kind:
     def __init__(self) -> None:
         layout = of_this_checkout()
         self._name = layout.cgroup
-        self._state = layout.state.with_name(f"{layout.id}-kind")
+        self.state = layout.state.with_name(f"{layout.id}-kind")
 
     @property
     def kubeconfig(self) -> Path:
-        return self._state / "kubeconfig"
+        return self.state / "kubeconfig"
 
     @property
     def address(self) -> str:
@@ -35,14 +35,14 @@ class Kind:
                 raise ClusterError(f"the provider kind needs `{program}` on PATH; or use --provider local")
         if self.is_up():
             return
-        self._state.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(parents=True, exist_ok=True)
         with times.phase("kind cluster ready"):
             _run("kind", "create", "cluster", f"--name={self._name}", f"--kubeconfig={self.kubeconfig}", "--wait=120s")
 
     def down(self) -> None:
         if shutil.which("kind"):
             _run("kind", "delete", "cluster", f"--name={self._name}", f"--kubeconfig={self.kubeconfig}")
-        shutil.rmtree(self._state, ignore_errors=True)
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def is_up(self) -> bool:
         return self._name in _run("kind", "get", "clusters").split()

@@ -24,6 +24,10 @@ class Provider(Protocol):
         """Of an administrator; the file is there while the cluster runs."""
 
     @property
+    def state(self) -> Path:
+        """A folder for what belongs to the cluster; `down` removes it."""
+
+    @property
     def address(self) -> str:
         """Where this machine reaches the cluster's node ports."""
 

@@ -29,6 +29,10 @@ class Local:
         return self.layout.pki / "admin.kubeconfig"
 
     @property
+    def state(self) -> Path:
+        return self.layout.state
+
+    @property
     def address(self) -> str:
         return self._running().address
 
