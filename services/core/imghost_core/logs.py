@@ -9,6 +9,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+_CHATTY = ("uvicorn", "pyvips")  # what they say below a warning, we say better or not at all
 _SECRET_WORDS = ("password", "secret", "token", "authorization", "api_key", "cookie", "database_url")
 
 
@@ -34,7 +35,8 @@ def configure(service: str, *, level: str, console: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*final, renderer]))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    logging.getLogger("uvicorn.access").disabled = True
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
