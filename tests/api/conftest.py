@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from fastapi import FastAPI
 from structlog.processors import JSONRenderer
 
 from imghost_api.main import create_apps
@@ -55,10 +56,11 @@ def open_api(tenant: Tenant, store_root: Path) -> OpenApi:
     @asynccontextmanager
     async def opened(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
         public, ops = create_apps(api_settings(tenant, store_root, **changes))
-        async with public.router.lifespan_context(public):
+        assert isinstance(public.app, FastAPI)
+        async with public.app.router.lifespan_context(public.app):
             transport = httpx.ASGITransport(app=public)
             async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-                client.public, client.ops = public, ops  # type: ignore[attr-defined]
+                client.public, client.ops = public.app, ops  # type: ignore[attr-defined]
                 yield client
 
     return opened

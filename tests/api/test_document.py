@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +80,21 @@ async def test_every_route_that_asks_for_a_credential_refuses_without(
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), path
 
 
-async def test_the_docs_page_is_served(api: httpx.AsyncClient) -> None:
-    """/docs is a page on the document."""
+async def test_the_docs_page_needs_no_other_host(api: httpx.AsyncClient) -> None:
+    """/docs shows the document with scripts and styles that we serve ourselves."""
     answer = await api.get("/docs")
     assert answer.status_code == 200
     assert "/openapi.json" in answer.text
+    parts = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    assert {part.rpartition(".")[2] for part in parts} >= {"js", "css"}
+    assert [(await api.get(part)).status_code for part in parts if part.startswith("/")] == [200] * len(parts)
+
+
+async def test_no_redirect_follows_the_host_of_a_request(api: httpx.AsyncClient) -> None:
+    """A path with a slash too many is unknown, not a redirect to whatever host the request named."""
+    answer = await api.get("/images/", headers={"Host": "evil.test"})
+    assert answer.status_code == 404
+    assert "evil.test" not in answer.text + str(answer.headers)
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/upload", 405)])

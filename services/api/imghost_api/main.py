@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -82,7 +83,7 @@ async def schema_is_current(settings: ApiSettings, *, within: float = _START_SEC
         await database.close()
 
 
-def create_apps(settings: ApiSettings) -> tuple[FastAPI, Starlette]:
+def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope]:
     """The public app, whose lifespan opens what both use, and the ops app."""
     registry = metrics.new_registry()
     http, own = metrics.HttpMetrics(registry), ApiMetrics(registry)
@@ -95,7 +96,7 @@ def create_apps(settings: ApiSettings) -> tuple[FastAPI, Starlette]:
             async with resources.jobs.running():
                 yield
 
-    public = FastAPI(
+    public = FastAPIOffline(  # the documentation's scripts come from us: no other host is asked for them
         title="imghost",
         version=__version__,
         description="Image hosting: accounts, API keys, uploads, your pictures and your quota.",
@@ -103,6 +104,8 @@ def create_apps(settings: ApiSettings) -> tuple[FastAPI, Starlette]:
         openapi_url="/openapi.json",
         docs_url="/docs",
         redoc_url=None,
+        static_url="/docs-assets",
+        redirect_slashes=False,  # a redirect would name the host that the request named
     )
     probes = health.routes(SERVICE, {"database": _database_ready(public, settings)})
     for router in (auth.router, account.router, keys.router, images.router):
@@ -111,18 +114,16 @@ def create_apps(settings: ApiSettings) -> tuple[FastAPI, Starlette]:
     public.openapi = lambda: openapi.document(public)  # type: ignore[method-assign]
     http_errors.add_handlers(public)
     _allow_frontend(public, settings)
-    public.add_middleware(RequestEnvelope, metrics=http, quiet=health.QUIET)
-    return public, _ops(registry, http, probes)
+    ops = _ops(registry, probes)
+    return RequestEnvelope(public, http, quiet=health.QUIET), RequestEnvelope(ops, http, quiet=health.QUIET)
 
 
-def _ops(registry: CollectorRegistry, http: metrics.HttpMetrics, probes: list[Route]) -> Starlette:
+def _ops(registry: CollectorRegistry, probes: list[Route]) -> Starlette:
     async def scrape(_request: Request) -> Response:
         body, kind = metrics.render(registry)
         return Response(body, media_type=kind)
 
-    ops = Starlette(routes=[*probes, Route("/metrics", scrape)])
-    ops.add_middleware(RequestEnvelope, metrics=http, quiet=health.QUIET)
-    return ops
+    return Starlette(routes=[*probes, Route("/metrics", scrape)])
 
 
 def _database_ready(public: FastAPI, settings: ApiSettings) -> Readiness:

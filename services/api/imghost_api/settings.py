@@ -23,7 +23,9 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
     """How the api serves, whom it trusts and how much it accepts."""
 
     imaging_url: BaseUrl = Field(description="Base URL of imaging's ops listener")
-    imaging_timeout_seconds: PositiveFloat = Field(30.0, description="For judging one upload and making its variants")
+    imaging_timeout_seconds: PositiveFloat = Field(
+        45.0, description="For judging one upload and making its variants, its wait for a slot included"
+    )
     internal_token: Secret = Field(description="Shared with imaging, for its internal calls")
 
     jwt_private_key: SecretStr | None = Field(None, description="Ed25519 private key in PEM; signs access tokens")

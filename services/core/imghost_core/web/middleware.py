@@ -19,15 +19,18 @@ _tracer = trace.get_tracer("imghost.http")
 
 
 class RequestEnvelope:
-    """Wraps an app. `quiet` paths (probes, metrics) are neither logged nor traced."""
+    """Wraps a whole app, outside of the framework's own error answers, so that these are accounted for too.
+
+    `quiet` paths (probes, metrics) are neither logged nor traced. `app` is what is wrapped.
+    """
 
     def __init__(self, app: ASGIApp, metrics: HttpMetrics, *, quiet: frozenset[str] = frozenset()) -> None:
-        self._app, self._metrics, self._quiet = app, metrics, quiet
+        self.app, self._metrics, self._quiet = app, metrics, quiet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request and account for it; a failure nobody expected is logged once, here."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         given = Headers(scope=scope)
         request_id = given.get("x-request-id", "")
@@ -49,7 +52,7 @@ class RequestEnvelope:
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         try:
-            await self._app(scope, receive, answer)
+            await self.app(scope, receive, answer)
         except Exception:
             _log.exception("request failed", method=scope["method"], path=scope["path"])
             if not answer.complete:  # only breaking the connection tells the client that the rest is missing
