@@ -22,6 +22,7 @@ class Build:
     context: Path
     arguments: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Path] = field(default_factory=dict)
+    cached: bool = True  # steps that were done before are not done again
     created: int = 0  # seconds since 1970, of the image and of every file in it: same content, same layers
 
 
@@ -37,6 +38,9 @@ class Builder(Protocol):
 
     def save(self, tag: str, archive: Path) -> None:
         """Write the image as `docker save` does."""
+
+    def remove(self, tag: str) -> None:
+        """Forget the image, if it is there."""
 
     def push(self, tag: str) -> None:
         """Send the image to the registry that its name begins with."""
@@ -63,7 +67,8 @@ class Buildah:
     name = "buildah"
 
     def build(self, build: Build) -> None:
-        options = ["--isolation=chroot", "--network=host", "--pull-never", "--layers", "--format=docker"]
+        options = ["--isolation=chroot", "--network=host", "--pull-never", "--format=docker", "--layers"]
+        options += [] if build.cached else ["--no-cache"]
         _run("buildah", "build", *options, f"--timestamp={build.created}", *_inputs(build), str(build.context))
 
     def has(self, tag: str) -> bool:
@@ -74,6 +79,9 @@ class Buildah:
 
     def save(self, tag: str, archive: Path) -> None:
         _run("buildah", "push", "--quiet", tag, f"docker-archive:{archive}:{tag}")
+
+    def remove(self, tag: str) -> None:
+        _succeeds("buildah", "rmi", tag)
 
     def push(self, tag: str) -> None:
         _run("buildah", "push", "--quiet", tag)
@@ -100,8 +108,9 @@ class Docker:
     name = "docker"
 
     def build(self, build: Build) -> None:
-        epoch = ["--build-arg", f"SOURCE_DATE_EPOCH={build.created}"]
-        _run("docker", "build", "--network=host", *epoch, *_inputs(build), str(build.context))
+        options = ["--network=host", f"--build-arg=SOURCE_DATE_EPOCH={build.created}"]
+        options += [] if build.cached else ["--no-cache"]
+        _run("docker", "build", *options, *_inputs(build), str(build.context))
 
     def has(self, tag: str) -> bool:
         return _succeeds("docker", "image", "inspect", tag)
@@ -111,6 +120,9 @@ class Docker:
 
     def save(self, tag: str, archive: Path) -> None:
         _run("docker", "save", f"--output={archive}", tag)
+
+    def remove(self, tag: str) -> None:
+        _succeeds("docker", "image", "rm", tag)
 
     def push(self, tag: str) -> None:
         _run("docker", "push", "--quiet", tag)

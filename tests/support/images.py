@@ -117,10 +117,14 @@ class Images:
 
     def deployable(self, name: str) -> Image:
         """One of DEPLOYABLES."""
+        return self._built(self.recipe(name))
+
+    def recipe(self, name: str) -> Recipe:
+        """What one of DEPLOYABLES is made from."""
         folder = DEPLOYABLES[name]
         sources = _sources(folder, f"requirements/{name}.txt", *COMMON)
         bases = {"BASE_IMAGE": self.base(), "BUILD_IMAGE": self.build_base()}
-        return self._built(Recipe(name, CHECKOUT / folder / "Dockerfile", CHECKOUT, sources, bases))
+        return Recipe(name, CHECKOUT / folder / "Dockerfile", CHECKOUT, sources, bases)
 
     def base(self) -> str:
         """The tag of the image below ours: BASE_IMAGE if set, the public one if it can be had, else one from Debian."""
@@ -172,20 +176,32 @@ class Images:
                 complete = Path(scratch) / archive.name
                 self.builder.save(tag, complete)
                 complete.rename(archive)
-            _prune(archive.parent, recipe.name)
+            self._forget_old(recipe.name)
         archive.touch()
         return Image(recipe.name, tag, archive)
+
+    def _forget_old(self, name: str) -> None:
+        """Remove the images of this name that were not used for longest."""
+        archives = (cache() / "images").glob(f"{name}-" + "[0-9a-f]" * 12 + ".tar")
+        for old in sorted(archives, key=lambda path: path.stat().st_mtime, reverse=True)[ARCHIVES_KEPT:]:
+            old.unlink(missing_ok=True)
+            self.builder.remove(f"{self.repository}/{name}:{old.stem.removeprefix(f'{name}-')}")
 
     def _kept(self, recipe: Recipe) -> str:
         """The tag of an image in the builder's own store, built unless it is there already."""
         tag = f"{self.repository}/{recipe.name}:{recipe.digest()}"
         if not self.builder.has(tag):
             self._say(f"building the image {recipe.name} with {self.builder.name}")
-            with tempfile.TemporaryDirectory(prefix="imghost-build-") as folder:
-                secrets = _pip_settings(Path(folder))
-                build = Build(tag, recipe.dockerfile, recipe.context, recipe.arguments, secrets, _created())
-                self.builder.build(build)
+            self.build(recipe, tag)
         return tag
+
+    def build(self, recipe: Recipe, tag: str, *, cached: bool = True) -> None:
+        """Build an image under a tag, in any case; with `cached`, only the steps that were never done before."""
+        with tempfile.TemporaryDirectory(prefix="imghost-build-") as folder:
+            secrets = _pip_settings(Path(folder))
+            self.builder.build(
+                Build(tag, recipe.dockerfile, recipe.context, recipe.arguments, secrets, cached, _created())
+            )
 
 
 def _created() -> int:
@@ -230,13 +246,6 @@ def _debootstrap(rootfs: Path) -> None:
         pack = ["tar", "--create", "--sort=name", "--mtime=@0", "--numeric-owner", f"--file={packed}", *left_over]
         subprocess.run([*pack, f"--directory={system}", "."], check=True)
         packed.rename(rootfs)
-
-
-def _prune(folder: Path, name: str) -> None:
-    """Forget the archives of an image that were not used for longest."""
-    archives = folder.glob(f"{name}-" + "[0-9a-f]" * 12 + ".tar")
-    for old in sorted(archives, key=lambda path: path.stat().st_mtime, reverse=True)[ARCHIVES_KEPT:]:
-        old.unlink(missing_ok=True)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from support.builders import Docker
+from support.cluster.kubectl import ADDONS, Kubectl, manifest
 from support.cluster.local.layout import of_this_checkout
 from support.cluster.provider import ClusterError, Times
 from support.images import Image, Images
@@ -38,6 +39,8 @@ class Kind:
         self.state.mkdir(parents=True, exist_ok=True)
         with times.phase("kind cluster ready"):
             _run("kind", "create", "cluster", f"--name={self._name}", f"--kubeconfig={self.kubeconfig}", "--wait=120s")
+        with times.phase("metrics-server installed"):
+            self._install_metrics_server(self.images(times).metrics_server())
 
     def down(self) -> None:
         if shutil.which("kind"):
@@ -53,6 +56,14 @@ class Kind:
     def load(self, images: Sequence[Image]) -> None:
         for image in images:
             _run("kind", "load", "image-archive", str(image.archive), f"--name={self._name}")
+
+    def _install_metrics_server(self, image: Image) -> None:
+        self.load([image])
+        objects = manifest(ADDONS / "metrics-server.yaml", {image.name: image.tag})
+        (deployment,) = [item for item in objects if item["kind"] == "Deployment"]
+        container = deployment["spec"]["template"]["spec"]["containers"][0]
+        container["args"].append("--kubelet-insecure-tls")  # kind's kubelets sign their certificates themselves
+        Kubectl(self.kubeconfig).apply(objects)
 
 
 def _run(*argv: str) -> str:

@@ -12,6 +12,8 @@ import yaml
 from support import programs
 from support.cluster.provider import ClusterError
 
+ADDONS = Path(__file__).parent / "addons"
+
 Object = dict[str, Any]
 
 
@@ -19,13 +21,13 @@ class Kubectl:
     """Runs kubectl as the user of one kubeconfig, against its current context."""
 
     def __init__(self, kubeconfig: Path, program: Path | None = None) -> None:
-        self._base = [str(program or _program()), f"--kubeconfig={kubeconfig}"]
+        self.command = [str(program or _program()), f"--kubeconfig={kubeconfig}"]
 
     def __call__(self, *arguments: str, stdin: str | None = None, within: float = 120) -> str:
         """What it prints; raises ClusterError with its complaint."""
         try:
             done = subprocess.run(
-                [*self._base, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=within
+                [*self.command, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=within
             )
         except subprocess.TimeoutExpired:
             raise ClusterError(f"kubectl {' '.join(arguments)}: no answer within {within:.0f} s") from None

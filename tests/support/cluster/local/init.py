@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-RESTART_AFTER_SECONDS = 0.5
+HIDDEN = ("/run", "/var/log", "/var/lib")  # of the machine; the node has its own there
+RESTART_AFTER_SECONDS = 0.2
 # What the kubelet would write there, for the whole machine; it leaves alone what has the wanted value already.
 KERNEL_SETTINGS = {
     "vm/overcommit_memory": "1",
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 def mount_private_folders(lib: Path, log: Path) -> None:
-    """Programs use their usual paths, and the machine sees nothing of it. What is below /var/lib is hidden last."""
+    """Programs use their usual paths, see HIDDEN, and the machine sees nothing of it."""
     mount("-t", "tmpfs", "-o", "mode=755", "imghost", "/run")
     mount("--bind", str(log), "/var/log")
     mount("--bind", str(lib), "/var/lib")

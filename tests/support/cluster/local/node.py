@@ -59,7 +59,7 @@ def start(layout: Layout, kubernetes: Programs, pause: str) -> Running:
     waiting, word = os.pipe()  # the first process starts the others when it has our word; without, it ends
     try:
         pid = _hold_namespaces(description, waiting, layout.log / "init.log")
-        wait_until(lambda: _has_own_network(pid), within=10, why=lambda: "no network namespace")
+        wait_until(lambda: _has_own_network(pid, layout), within=10, why=lambda: "no network namespace")
         _, address = network.connect(pid, layout.interface)
         running = Running(pid, _start_time(pid), str(address))
         _record(layout).write_text(json.dumps(asdict(running)))
@@ -125,11 +125,11 @@ def _record(layout: Layout) -> Path:
     return layout.state / "running.json"
 
 
-def _has_own_network(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
-    except FileNotFoundError:
-        raise ClusterError("the node's first process ended at once; see init.log in its state folder") from None
+def _has_own_network(pid: int, layout: Layout) -> bool:
+    if not _start_time(pid):
+        said = (layout.log / "init.log").read_text().strip()
+        raise ClusterError(f"the node's first process ended at once; it needs a root that may make namespaces: {said}")
+    return Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
 
 
 def _start_time(pid: int) -> str:

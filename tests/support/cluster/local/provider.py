@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support import builders, debian, programs
-from support.cluster.kubectl import Kubectl, manifest
+from support.cluster.kubectl import ADDONS, Kubectl, manifest
 from support.cluster.local import node
+from support.cluster.local.init import HIDDEN
 from support.cluster.local.layout import NODE_NAME, Layout, of_this_checkout
 from support.cluster.provider import ClusterError, Times, wait_until
 from support.images import Image, Images
 
-ADDONS = Path(__file__).parents[1] / "addons"
 NEEDS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
 
 
@@ -39,6 +39,10 @@ class Local:
     def up(self, times: Times) -> None:
         if os.geteuid() != 0:
             raise ClusterError("the local node needs root: use sudo, or --provider kind or existing")
+        if any(self.layout.state.is_relative_to(folder) for folder in HIDDEN):
+            raise ClusterError(
+                f"{self.layout.state} is a folder that the node does not see; set XDG_CACHE_HOME elsewhere"
+            )
         with self._alone():
             if not self.is_up():
                 self._start(times)

@@ -1,0 +1,84 @@
+"""The container images: fit to run, the same each time, with nothing of the machine that built them."""
+
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import builders
+from support.images import BUDGETS, DEPLOYABLES, MEGABYTE, REPOSITORY, Image, Images
+
+BUILDER = builders.find()
+IMAGES = Images(BUILDER)
+
+
+@pytest.fixture(scope="module", params=DEPLOYABLES)
+def image(request: pytest.FixtureRequest) -> Image:
+    """Each image of the product."""
+    return IMAGES.deployable(request.param)
+
+
+def _layers(archive: Path) -> Iterator[tarfile.TarFile]:
+    """The layers of an archive that `docker save` or its like wrote, lowest first."""
+    with tarfile.open(archive) as outer:
+        (manifest,) = json.load(outer.extractfile("manifest.json"))  # type: ignore[arg-type] - it is a file
+        for name in manifest["Layers"]:
+            content = outer.extractfile(name)
+            assert content is not None
+            with tarfile.open(fileobj=content) as layer:
+                yield layer
+
+
+def _config(archive: Path) -> dict[str, object]:
+    with tarfile.open(archive) as outer:
+        (manifest,) = json.load(outer.extractfile("manifest.json"))  # type: ignore[arg-type] - it is a file
+        found: dict[str, object] = json.load(outer.extractfile(manifest["Config"]))  # type: ignore[arg-type] - it is one
+        return found
+
+
+def test_an_image_runs_what_it_is_for(image: Image) -> None:
+    """Inside: an ordinary user, the process and its libraries importable, bytecode ready, codecs in order; no compiler,
+    no installer, nothing of the other deployables.
+    """
+    assert "user 65532" in IMAGES.smoke(image)
+
+
+def test_an_image_keeps_its_weight(image: Image) -> None:
+    """What an image has above its base stays within its budget."""
+    assert IMAGES.size_above_base(image) <= BUDGETS[image.name] * MEGABYTE
+
+
+def test_an_image_lists_what_is_in_it(image: Image) -> None:
+    """The label leads to a CycloneDX list of Python and Debian packages, with imghost itself among them."""
+    labels = _config(image.archive)["config"]["Labels"]  # type: ignore[index] - a nested document
+    where = labels["dev.imghost.sbom"].removeprefix("/")
+    (text,) = [
+        member.read()
+        for layer in _layers(image.archive)
+        if where in layer.getnames() and (member := layer.extractfile(where))
+    ]
+    bill = json.loads(text)
+    listed = {component["name"] for component in bill["components"]}
+    assert {"imghost", "pydantic", "libc6"} <= listed
+    assert bill["bomFormat"] == "CycloneDX"
+
+
+def test_an_image_holds_no_secret_of_its_build(image: Image) -> None:
+    """Pip's settings and certificates were seen by one step of the build; no layer has them, nor the sources."""
+    suspicious = {"etc/pip.conf", "etc/pip-ca.pem", "root/.cache", "src", "build"}
+    names = {name.removeprefix("./") for layer in _layers(image.archive) for name in layer.getnames()}
+    assert names & suspicious == set()
+    assert not [name for name in names if name.endswith((".whl", "/pip.conf"))]
+
+
+@pytest.mark.timeout(600)
+def test_the_same_sources_make_the_same_image(tmp_path: Path) -> None:
+    """Built again from nothing the layers are the same to the last bit, so that anyone can check what we ship."""
+    before = IMAGES.deployable("operator")
+    tag, again = f"{REPOSITORY}/operator:again", tmp_path / "again.tar"
+    IMAGES.build(IMAGES.recipe("operator"), tag, cached=False)
+    BUILDER.save(tag, again)
+    BUILDER.remove(tag)
+    assert _config(again)["rootfs"] == _config(before.archive)["rootfs"]
