@@ -41,7 +41,7 @@ async def test_last_name_may_be_left_out(api: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize("by", ["email", "username"])
 @pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/auth/login"])
 async def test_sign_in_by_either_name(api: httpx.AsyncClient, by: str, path: str) -> None:
-    """The right password signs in by e-mail and by user name, in any case, under both paths (000-R2, X6)."""
+    """The right password signs in by e-mail and by user name, in any case, under both paths (000-R2; X6)."""
     person = await register(api)
     answer = await api.post(path, json={"identifier": person.names[by].upper(), "password": PASSWORD})
     assert answer.status_code == 200, answer.text

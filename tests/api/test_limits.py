@@ -142,7 +142,7 @@ async def test_a_keys_hourly_limit_is_exact(api: httpx.AsyncClient) -> None:
 
 
 async def test_the_plans_hourly_limit_binds_all_keys_together(api: httpx.AsyncClient, tenant: Tenant) -> None:
-    """More keys do not make more requests: the plan's limit counts them all, and tokens too (000-L1, X3)."""
+    """More keys do not make more requests: the plan's limit counts them all, and tokens too (000-L1; X3)."""
     person = await register(api)
     custom_plan(tenant, person, requests_per_hour=10)
     second = {"X-API-Key": (await new_key(person, rate_limit_per_hour=10))["key"]}

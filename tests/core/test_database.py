@@ -1,11 +1,11 @@
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from support.postgres import Postgres
 
 from imghost_core.database import create_engine, unavailable_when_down
 from imghost_core.errors import Unavailable
 from imghost_core.settings import DatabaseSettings
+from support.postgres import Postgres
 
 
 def settings(url: str) -> DatabaseSettings:

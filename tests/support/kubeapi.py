@@ -41,7 +41,12 @@ class KubeApi:
     def request(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Answer:
         """Send one request."""
         data = None if body is None else json.dumps(body)
-        self._connection.request(method, path, data, {"Content-Type": kind, "Accept": "application/json"})
+        headers = {"Content-Type": kind, "Accept": "application/json"}
+        try:
+            self._connection.request(method, path, data, headers)
+        except (OSError, http.client.HTTPException):  # the server was restarted since: nothing of this was taken in
+            self._connection.close()
+            self._connection.request(method, path, data, headers)
         with self._connection.getresponse() as reply:
             warnings = tuple(reply.headers.get_all("Warning", ()))
             return Answer(reply.status, json.loads(reply.read()), warnings)
