@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+JOBS ?= 2
 MANIFEST ?= manifests/samples/demo.yaml
 CRD := crds/imagehosttenants.imghost.dev.yaml
 
@@ -30,7 +31,7 @@ down status logs reset:
 .PHONY: test
 test: $(VENV)/.dev ## Run every test, on real parts (ARGS="-k upload": only some)
 	@$(BIN)/python tests/support/programs.py
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## Check style, types, architecture and generated files

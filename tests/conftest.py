@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -41,10 +41,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build missing programs before the first test, where no test's time limit runs and progress is seen."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    say = session.config.pluginmanager.getplugin("terminalreporter").write_line
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")  # one of several processes has none
+    say = reporter.write_line if reporter else print
     for fixture, find in PROGRAMS.items():
         if fixture in wanted and not session.config.option.collectonly:
             find(say)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several test processes tells the first which real parts it used."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["parts"] = session.config.stash[PARTS]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear it from one of several test processes."""
+    node.config.stash[PARTS].extend(getattr(node, "workeroutput", {}).get("parts", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
