@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from support.cluster.existing import ALLOWED, REGISTRY, Existing
 from support.cluster.kubectl import Kubectl
 from support.cluster.local.provider import Local
 from support.cluster.provider import ClusterError, Times
@@ -67,10 +68,28 @@ def test_starting_a_running_node_changes_nothing(node: Local, kubectl: Kubectl) 
     assert kubectl.get("namespace", "kube-system")["metadata"]["uid"] == before
 
 
-def test_pods_reach_services_by_name(kubectl: Kubectl, web: str) -> None:
+def test_an_existing_cluster_is_used_when_it_is_allowed(node: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that others made is taken as it is, once its context is named; images need a registry of its own."""
+    monkeypatch.setenv("KUBECONFIG", str(node.kubeconfig))
+    monkeypatch.setenv(ALLOWED, "imghost-local")
+    monkeypatch.delenv(REGISTRY, raising=False)
+    existing = Existing()
+    existing.up(Times())
+    assert existing.address == node.address
+    with pytest.raises(ClusterError, match=REGISTRY):
+        existing.images(Times())
+
+
+async def test_pods_reach_services_by_name(kubectl: Kubectl, web: str) -> None:
     """Name server, service addresses and the bridge work together, also back to the pod that asks."""
     ask = f"import urllib.request; print(urllib.request.urlopen('{web}', timeout=5).read().decode())"
-    assert kubectl("exec", "web", "--namespace=web", "--", "python3", "-c", ask).strip()
+
+    def answer() -> str:
+        return kubectl("exec", "web", "--namespace=web", "--", "python3", "-c", ask).strip()
+
+    assert await eventually(
+        answer, within=20, every=0.5, ignoring=(ClusterError,), why="the pod cannot ask the Service"
+    )
 
 
 async def test_this_machine_reaches_node_ports(node: Local, web: str, network: Guard) -> None:
