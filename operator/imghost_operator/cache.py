@@ -108,9 +108,10 @@ class Cache:
             return
         if before not in {None, tenant}:
             self._drop(key)
-        obj["metadata"].pop("managedFields", None)
+        obj = _lean(obj)
+        is_news = _meaning(obj) != _meaning(self._by_tenant[tenant].get(key))
         self._by_tenant[tenant][key], self._tenant_of[key] = obj, tenant
-        if wake:
+        if wake and is_news:
             self._changed(tenant)
 
     def _drop(self, key: Key) -> None:
@@ -125,6 +126,20 @@ class Cache:
 
     def _hear(self, kind: str) -> None:
         self._heard[kind] = time.monotonic()
+
+
+def _lean(obj: Object) -> Object:
+    """The object without what nobody here reads; an autoscaler's measurements would be news four times a minute."""
+    obj["metadata"].pop("managedFields", None)
+    if obj["kind"] == "HorizontalPodAutoscaler":
+        obj.get("status", {}).pop("currentMetrics", None)
+    return obj
+
+
+def _meaning(obj: Object | None) -> Object:
+    if obj is None:
+        return {}
+    return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}}
 
 
 def _version(obj: Object) -> int:

@@ -111,11 +111,11 @@ class Cluster:
             self._count("watch", kind, type(error).__name__)
             raise PlatformDown(f"The watch of {kind} broke ({type(error).__name__}); it is opened again.") from error
 
-    async def apply(self, obj: Object, *, force: bool) -> Object:
+    async def apply(self, obj: Object, *, force: bool, manager: str = MANAGER) -> Object:
         """Server-side apply; raises `FieldConflict` without `force`. With `metadata.uid`, only onto that object."""
         metadata = obj["metadata"]
         path = RESOURCES[obj["kind"]].path(metadata.get("namespace", ""), metadata["name"])
-        params = {"fieldManager": MANAGER, "force": str(force).lower()}
+        params = {"fieldManager": manager, "force": str(force).lower()}
         return await self._write("apply", obj["kind"], "PATCH", path, obj, APPLY, params)
 
     async def create(self, obj: Object) -> Object:

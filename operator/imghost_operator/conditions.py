@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from imghost_core.errors import ImghostError
+from imghost_operator.autoscaling import pods_asked
 from imghost_operator.build.meta import namespace_of
 from imghost_operator.crd import ConditionType, Spec
 from imghost_operator.facts import Facts
@@ -49,7 +50,14 @@ _AREAS: tuple[tuple[ConditionType, frozenset[str], str], ...] = (
     ("SecretsReady", frozenset({"Secret", "ConfigMap"}), "secrets and settings"),
     ("NetworkReady", frozenset({"NetworkPolicy", "Service"}), "network policies and services"),
 )
-_STATEMENTS = {"NetworkPolicy", "ResourceQuota", "LimitRange", "PodDisruptionBudget", "Namespace"}
+_STATEMENTS = {
+    "HorizontalPodAutoscaler",
+    "LimitRange",
+    "Namespace",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "ResourceQuota",
+}
 """Kinds that only mean something where the platform enforces them; of the namespace that is Pod Security."""
 
 _SUMMED_UP: tuple[ConditionType, ...] = (
@@ -82,6 +90,7 @@ def judge(tenant: Mapping[str, Any], observed: Observed) -> list[Finding]:
         _paused(tenant),
         _deleting(observed, is_deleting=is_deleting),
         _enforced(observed),
+        _autoscaled(observed),
     ]
 
 
@@ -156,14 +165,14 @@ def _schema(observed: Observed) -> Finding:
             return Finding("SchemaReady", "True", "Migrated", "the database has the schema of this release")
 
 
-def _workloads(observed: Observed, servers: Iterable[Object | None]) -> Finding:
+def _workloads(observed: Observed, servers: Sequence[Object | None]) -> Finding:
     """True as long as each service has a pod that answers, even while others are missing."""
     kind: ConditionType = "WorkloadsAvailable"
-    if problem := _problem_of(observed, {"Deployment", "PodDisruptionBudget"}):
+    if problem := _problem_of(observed, {"Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler"}):
         return Finding(kind, "False", reason_of(problem), problem.detail)
     if observed.spec is None or not any(servers):
         return Finding(kind, "Unknown", "Waiting", "nothing was rolled out yet")
-    asked = {"api": observed.spec.api.replicas, "imaging": observed.spec.imaging.replicas}
+    asked = dict(zip(("api", "imaging"), _asked(observed.spec, servers), strict=True))
     if idle := [name for name, replicas in asked.items() if replicas == 0]:
         return Finding(kind, "False", "ScaledToZero", f"{' and '.join(idle)}: no pod is asked for; raise replicas")
     counts = {name: workload(it, asked[name]) for name, it in zip(asked, servers, strict=True)}
@@ -172,6 +181,11 @@ def _workloads(observed: Observed, servers: Iterable[Object | None]) -> Finding:
         return Finding(kind, serves, *refusal)
     text = ", ".join(f"{name}: {count['ready']} of {count['desired']} pods ready" for name, count in counts.items())
     return Finding(kind, serves, "PodsReady" if serves == "True" else "WaitingForPods", text)
+
+
+def _asked(spec: Spec, servers: Sequence[Object | None]) -> list[int]:
+    """How many pods each service should have."""
+    return [pods_asked(it, live) for it, live in zip((spec.api, spec.imaging), servers, strict=True)]
 
 
 def _refusals(servers: Iterable[Object | None]) -> Iterator[tuple[str, str]]:
@@ -211,7 +225,7 @@ def _progressing(parts: Sequence[Finding], observed: Observed, servers: Sequence
         return Finding(kind, "True", "Retrying", problem.detail)
     if waiting := next((it for it in parts if it.status != "True" and it.reason != "ScaledToZero"), None):
         return Finding(kind, "True", waiting.reason, waiting.message)
-    asked = [observed.spec.api.replicas, observed.spec.imaging.replicas] if observed.spec else []
+    asked = _asked(observed.spec, servers) if observed.spec else []
     for server, desired in zip(servers, asked, strict=False):
         count = workload(server, desired)
         if server and {count["current"], count["ready"], count["updated"]} != {desired}:
@@ -244,6 +258,25 @@ def _enforced(observed: Observed) -> Finding:
     if loose:
         return Finding("Enforced", "False", "NotEnforcedHere", f"recorded, but not enforced here: {', '.join(loose)}")
     return Finding("Enforced", "True", "Enforced", "policies and quotas are the platform's to enforce")
+
+
+def _autoscaled(observed: Observed) -> Finding:
+    """Whether autoscalers can do their work; one without metrics leaves the number of pods as it is."""
+    kind: ConditionType = "Autoscaled"
+    keys = [Key.of(obj) for obj in observed.desired if obj["kind"] == "HorizontalPodAutoscaler"]
+    if not keys:
+        return Finding(kind, "False", "NotAskedFor", "the numbers of pods are those of spec.api and spec.imaging")
+    if "HorizontalPodAutoscaler" not in observed.enforces:
+        return Finding(kind, "False", "NotEnforcedHere", "recorded, but not enforced here: minReplicas pods each")
+    said = {key.name: observed.live.get(key, {}).get("status", {}).get("conditions", ()) for key in keys}
+    for name, conditions in said.items():
+        for it in conditions:
+            if it["type"] in {"AbleToScale", "ScalingActive"} and it["status"] == "False":
+                text = f"{name} keeps its number of pods: {it.get('message', '')}"
+                return Finding(kind, "False", it.get("reason") or "NotActive", text)
+    if waiting := [name for name, conditions in said.items() if not conditions]:
+        return Finding(kind, "Unknown", "Waiting", f"no autoscaler has looked at {' and '.join(waiting)} yet")
+    return Finding(kind, "True", "Autoscaled", f"the load decides how many pods there are of {' and '.join(said)}")
 
 
 def _problem_of(observed: Observed, kinds: Iterable[str]) -> ImghostError | None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from imghost_core import logs
 from imghost_core.errors import ImghostError
-from imghost_operator import build, crd, diff
+from imghost_operator import autoscaling, build, crd, diff
 from imghost_operator.cache import Cache
 from imghost_operator.cluster import JSON_PATCH, MERGE_PATCH, Cluster
 from imghost_operator.errors import FieldConflict, Missing, TenantGone
@@ -89,12 +89,23 @@ class Kubernetes:
         return found
 
     async def _apply(self, desired: Object, live: Object | None) -> Object:
+        """Apply, and see to it that the number of pods passes between us and an autoscaler without a jump."""
+        if autoscaling.is_handed_over(desired):
+            live = live or await self._cluster.apply(autoscaling.started(desired), force=False)
+            if not autoscaling.is_handed_over(live):
+                await self._cluster.apply(autoscaling.held(desired, live), force=True, manager=autoscaling.HOLDER)
+        elif live is not None and autoscaling.is_handed_over(live):
+            await self._settle(desired, live, force=True)  # what we take from the autoscaler is no clash
+            return await self._cluster.apply(autoscaling.released(live), force=True, manager=autoscaling.HOLDER)
+        return await self._settle(desired, live)
+
+    async def _settle(self, desired: Object, live: Object | None, *, force: bool = False) -> Object:
         """Apply politely first, so that a clash with another manager is seen; then take the fields back."""
         obj = desired
         if live is not None:  # only onto the object that was looked at
             obj = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}
         try:
-            return await self._cluster.apply(obj, force=False)
+            return await self._cluster.apply(obj, force=force)
         except FieldConflict as conflict:
             key = Key.of(desired)
             self._metrics.field_conflicts.labels(key.kind).inc()

@@ -24,6 +24,7 @@ RESOURCES = {
     "ConfigMap": Resource("v1", "configmaps"),
     "Deployment": Resource("apps/v1", "deployments"),
     "Event": Resource("events.k8s.io/v1", "events"),
+    "HorizontalPodAutoscaler": Resource("autoscaling/v2", "horizontalpodautoscalers"),
     "Job": Resource("batch/v1", "jobs"),
     "Lease": Resource("coordination.k8s.io/v1", "leases"),
     "LimitRange": Resource("v1", "limitranges"),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from imghost_operator import build, diff
+from imghost_operator.autoscaling import pods_asked
 from imghost_operator.build.meta import Owner
 from imghost_operator.conditions import Finding, Observed, is_paused, judge, reason_of, workload
 from imghost_operator.crd.status import MAX_MESSAGE
@@ -64,7 +65,8 @@ def _places(tenant: Mapping[str, Any], observed: Observed, old: Object) -> Objec
     }
     if observed.spec:
         for name, asked in (("api", observed.spec.api), ("imaging", observed.spec.imaging)):
-            places[name] = workload(observed.live.get(Key("Deployment", owner.namespace, name)), asked.replicas)
+            live = observed.live.get(Key("Deployment", owner.namespace, name))
+            places[name] = workload(live, pods_asked(asked, live))
     if observed.facts:
         places |= _facts(observed)
     return places

@@ -47,6 +47,11 @@ IMAGES = st.from_regex(r"[a-z0-9][a-z0-9./:@-]{0,40}", fullmatch=True)
 MEMORY = st.sampled_from(["512Mi", "1Gi", "1.5Gi", 10**9, "2G"])
 
 
+AUTOSCALING = st.fixed_dictionaries(
+    {"minReplicas": st.integers(1, 5), "maxReplicas": st.integers(5, 200)}, optional={"enabled": st.booleans()}
+)
+
+
 def workload(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     limits = st.fixed_dictionaries({}, optional={"memory": MEMORY, "cpu": st.sampled_from([1, "1500m", "2"])})
     return st.fixed_dictionaries(
@@ -54,6 +59,7 @@ def workload(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
         optional={
             "replicas": st.integers(0, 200),
             "env": ENV,
+            "autoscaling": AUTOSCALING,
             "image": IMAGES,
             "resources": st.fixed_dictionaries({}, optional={"limits": limits}),
             **more,
@@ -214,6 +220,27 @@ def test_budgets_only_where_a_pod_can_be_spared() -> None:
     """A budget over a single pod could only block a drain."""
     made = objects(api={"replicas": 1}, imaging={"replicas": 2})
     assert {key.name for key in made if key.kind == "PodDisruptionBudget"} == {"imaging"}
+
+
+def test_an_autoscaler_says_how_many_pods_there_are() -> None:
+    """With autoscaling on, the Deployment names no number, an autoscaler does, and a budget guards what it may make."""
+    made = objects(api={"replicas": 0, "autoscaling": {"minReplicas": 1, "maxReplicas": 9, "targetCPUPercent": 55}})
+    deployment = only(made, "Deployment", "api")
+    assert "replicas" not in deployment["spec"]
+    assert deployment["metadata"]["annotations"]["imghost.dev/autoscaled-from"] == "1"
+    scaler = only(made, "HorizontalPodAutoscaler", "api")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (1, 9)
+    assert scaler["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 55}
+    assert scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 300
+    assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"}
+    assert only(made, "PodDisruptionBudget", "api")
+    assert only(made, "Deployment", "imaging")["spec"]["replicas"] == 2
+
+
+def test_autoscaling_that_is_off_changes_nothing() -> None:
+    """Numbers kept for later make no autoscaler, and the Deployment's replicas count."""
+    off = objects(api={"autoscaling": {"enabled": False, "minReplicas": 3, "maxReplicas": 9}})
+    assert off == objects()
 
 
 def test_variables_of_the_tenant_come_after_ours() -> None:

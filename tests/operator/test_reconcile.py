@@ -23,6 +23,8 @@ from support.minio import Minio
 from support.operators import condition, install_crds
 from support.postgres import Postgres
 
+AUTOSCALED = {"autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def crds(kube_controllers: Kube) -> None:
@@ -38,7 +40,7 @@ async def bench(kube: Kube, postgres: Postgres, minio: Minio) -> AsyncIterator[B
 
 async def test_everything_is_made_and_belongs_to_the_tenant(bench: Bench) -> None:
     """A new tenant gets all its objects, owned by it, then conditions and addresses in its status."""
-    bench.create()
+    bench.create(imaging=AUTOSCALED)
     async with bench.running():
         tenant = await bench.ready()
         await bench.calm()
@@ -57,7 +59,7 @@ async def test_everything_is_made_and_belongs_to_the_tenant(bench: Bench) -> Non
 
 async def test_a_pass_with_nothing_to_do_makes_no_call(bench: Bench) -> None:
     """The second pass makes no API call, and neither does the first one after a restart."""
-    bench.create()
+    bench.create(imaging=AUTOSCALED)
     async with bench.running():
         await bench.ready()
         await bench.calm()
@@ -84,13 +86,14 @@ EDITS: dict[str, dict[str, Any]] = {
     "Job": {"metadata": {"labels": {"imghost.dev/tenant": "somebody-else"}}},
     "Deployment": {"spec": {"replicas": 7, "template": {"spec": {"automountServiceAccountToken": True}}}},
     "PodDisruptionBudget": {"spec": {"maxUnavailable": "100%", "minAvailable": None}},
+    "HorizontalPodAutoscaler": {"spec": {"maxReplicas": 150}},
 }
 
 
 async def test_an_edit_of_any_object_is_put_right(bench: Bench) -> None:
     """Whatever of ours somebody edits, kind by kind, the next pass sets back (reliability 26)."""
     assert EDITS.keys() == build.KINDS
-    bench.create()
+    bench.create(imaging=AUTOSCALED)
     async with bench.running():
         await bench.ready()
         await bench.calm()
@@ -383,7 +386,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: almost}
 rules:
-  - {apiGroups: ["", apps, batch, policy, events.k8s.io, imghost.dev], resources: ["*"], verbs: ["*"]}
+  - {apiGroups: ["", apps, autoscaling, batch, policy, events.k8s.io, imghost.dev], resources: ["*"], verbs: ["*"]}
   - {apiGroups: [networking.k8s.io], resources: ["*"], verbs: [get, list, watch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1

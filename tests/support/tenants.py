@@ -9,7 +9,9 @@ from imghost_operator.facts import Database, Facts, Release, Role, Signing, Stor
 from imghost_operator.platform import Key, Object
 
 UID = "7d3f0f1e-2f0a-4c8a-9a53-3c8f6c2d9b10"
-ENFORCED = frozenset({"Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange", "PodDisruptionBudget"})
+ENFORCED = frozenset(
+    {"HorizontalPodAutoscaler", "LimitRange", "Namespace", "NetworkPolicy", "PodDisruptionBudget", "ResourceQuota"}
+)
 
 S3 = Store(
     backend="default",

@@ -135,6 +135,10 @@ class LocalPlatform:
             self._running[key] = Deployment(key, self.objects, self._ground, self._child_changed)
         elif running is None and key.kind == "Job":
             self._running[key] = Job(key, self.objects, self._ground, self._child_changed)
+        elif key.kind == "HorizontalPodAutoscaler":
+            scaled = self._running.get(key._replace(kind="Deployment"))
+            if isinstance(scaled, Deployment):
+                scaled.poke()
         elif key.kind == "Service":
             spec = (self.objects.get(key) or {})["spec"]
             for port in spec["ports"]:

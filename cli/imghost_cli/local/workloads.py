@@ -44,6 +44,13 @@ class Deployment:
         await asyncio.gather(*self._endings)
 
     @property
+    def _spec(self) -> Object:
+        """Its spec; a number of pods that is left to an autoscaler is the fewest that this one may choose."""
+        spec: Object = self._manifest["spec"]
+        scaler = self._objects.get(Key("HorizontalPodAutoscaler", self.key.namespace, self.key.name))
+        return {"replicas": scaler["spec"]["minReplicas"] if scaler else 1, **spec}
+
+    @property
     def _manifest(self) -> Object:
         found = self._objects.get(self.key)
         assert found is not None  # noqa: S101 - a removed Deployment is closed first
@@ -60,7 +67,7 @@ class Deployment:
                 continue
 
     def _step(self) -> None:
-        spec = self._manifest["spec"]
+        spec = self._spec
         want, template = spec["replicas"], spec["template"]
         current = [pod for pod in self.pods if pod.template == template]
         old = sorted((pod for pod in self.pods if pod.template != template), key=lambda pod: pod.ready)
@@ -110,7 +117,7 @@ class Deployment:
             self._changed(self.key)
 
     def _status(self, manifest: Object) -> dict[str, Any]:
-        spec = manifest["spec"]
+        spec = self._spec
         want, (_, missing) = spec["replicas"], allowance(spec)
         ready = sum(pod.ready for pod in self.pods)
         updated = [pod for pod in self.pods if pod.template == spec["template"]]

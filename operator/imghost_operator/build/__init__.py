@@ -1,6 +1,7 @@
 """Pure: what a tenant consists of. No clock, no chance, no network: the same arguments make the same objects."""
 
 from imghost_operator.build.accounts import accounts
+from imghost_operator.build.autoscalers import autoscalers
 from imghost_operator.build.availability import budgets
 from imghost_operator.build.config import configs, public_urls
 from imghost_operator.build.meta import MANAGED, TENANT_LABEL, Owner, namespace_of, stamped
@@ -33,7 +34,7 @@ WAVES: tuple[frozenset[str], ...] = (
     frozenset({"Secret", "ConfigMap", "Service"}),
     frozenset({"Job"}),
     frozenset({"Deployment"}),
-    frozenset({"PodDisruptionBudget"}),
+    frozenset({"PodDisruptionBudget", "HorizontalPodAutoscaler"}),
 )
 """Kinds in the order they are applied; those of one wave at once. What follows the Job waits until it has succeeded."""
 
@@ -58,6 +59,7 @@ def desired(name: str, uid: str, spec: Spec, facts: Facts) -> list[Object]:
         api(owner, spec, api_config, facts),
         imaging(owner, spec, imaging_config, facts),
         *budgets(owner, spec),
+        *autoscalers(owner, spec),
     ]
     return sorted(map(stamped, objects), key=lambda it: (wave_of(it), Key.of(it)))
 

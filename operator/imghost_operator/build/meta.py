@@ -15,6 +15,8 @@ TENANT_LABEL = "imghost.dev/tenant"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 APPLIED_ANNOTATION = "imghost.dev/applied"
 CHECKSUM_ANNOTATION = "imghost.dev/config-checksum"
+START_ANNOTATION = "imghost.dev/autoscaled-from"
+"""On a Deployment whose number of pods is its autoscaler's: how many it starts with."""
 MANAGED = {"app.kubernetes.io/managed-by": MANAGER}
 """The label that every object of ours has, and the operator's caches select."""
 

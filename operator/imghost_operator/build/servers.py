@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from imghost_operator import quantity
 from imghost_operator.build.config import DRAIN_SECONDS, PARALLEL_UPLOADS
-from imghost_operator.build.meta import Owner
+from imghost_operator.build.meta import START_ANNOTATION, Owner
 from imghost_operator.build.pods import pod, server_container, template_metadata
 from imghost_operator.crd.spec import Spec, Workload
 from imghost_operator.facts import Facts
@@ -49,12 +49,16 @@ def _deployment(
             for key in _SPREAD_OVER
         ],
     }
+    scaler = workload.autoscaler
     body = {
-        "replicas": workload.replicas,
+        **({} if scaler else {"replicas": workload.replicas}),
         "revisionHistoryLimit": 3,
         "progressDeadlineSeconds": 300,
         "selector": selector,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
         "template": template,
     }
-    return owner.own("apps/v1", "Deployment", component, {"spec": body}, component=component)
+    made = owner.own("apps/v1", "Deployment", component, {"spec": body}, component=component)
+    if scaler:
+        made["metadata"]["annotations"] = {START_ANNOTATION: str(scaler.min_replicas)}
+    return made

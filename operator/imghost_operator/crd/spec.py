@@ -102,10 +102,44 @@ class _ImagingResources(Resources):
     )
 
 
+class Autoscaling(Part):
+    """As many pods as the load asks for."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.minReplicas <= self.maxReplicas",
+                "minReplicas must not be above maxReplicas; lower the one or raise the other",
+            )
+        )
+    )
+
+    enabled: bool = Field(default=True, description="False keeps the numbers here without using them.")
+    min_replicas: int = Field(2, ge=1, le=200, description="Fewest pods.", json_schema_extra={"format": "int32"})
+    max_replicas: int = Field(ge=1, le=200, description="Most pods.", json_schema_extra={"format": "int32"})
+    target_cpu_percent: int = Field(
+        70,
+        alias="targetCPUPercent",
+        ge=1,
+        le=1_000,
+        description="CPU that pods should use on average, in percent of what is set aside for them.",
+        json_schema_extra={"format": "int32"},
+    )
+
+
 class Workload(Part):
     """One scaled service."""
 
-    replicas: int = Field(2, ge=0, le=200, description="Number of pods.", json_schema_extra={"format": "int32"})
+    replicas: int = Field(
+        2,
+        ge=0,
+        le=200,
+        description="Number of pods; ignored while autoscaling is on.",
+        json_schema_extra={"format": "int32"},
+    )
+    autoscaling: Autoscaling | None = Field(
+        None, description="As many pods as the load asks for; needs the cluster's metrics server."
+    )
     resources: Resources = Field(description="CPU and memory of each pod.")
     image: str | None = Field(
         None,
@@ -120,6 +154,16 @@ class Workload(Part):
         description="Environment variables beside those the operator sets.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
+
+    @property
+    def autoscaler(self) -> Autoscaling | None:
+        """The autoscaling that is on."""
+        return self.autoscaling if self.autoscaling and self.autoscaling.enabled else None
+
+    @property
+    def most_replicas(self) -> int:
+        """The most pods that the service may have."""
+        return self.autoscaler.max_replicas if self.autoscaler else self.replicas
 
 
 class Api(Workload):

@@ -20,6 +20,7 @@ ConditionType = Literal[
     "Paused",
     "Deleting",
     "Enforced",
+    "Autoscaled",
 ]
 MAX_MESSAGE = 512
 

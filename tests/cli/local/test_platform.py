@@ -190,6 +190,20 @@ async def test_scaling_spreads_and_ends(world: World) -> None:
         await world.ask()
 
 
+async def test_an_autoscaled_deployment_has_the_fewest_pods(world: World) -> None:
+    """No autoscaler works here: a Deployment that leaves the number to one has as many pods as it may choose at least,
+    in whatever order the two arrive, and one pod without any.
+    """
+    left_open = deployment()
+    del left_open["spec"]["replicas"]
+    for obj in (CONFIG, SERVICE, left_open):
+        await world.apply(obj)
+    await eventually(lambda: world.is_ready(1), 10)
+    for fewest in (3, 2):
+        await world.apply({"kind": "HorizontalPodAutoscaler", "metadata": meta("web"), "spec": {"minReplicas": fewest}})
+        await eventually(lambda fewest=fewest: world.is_ready(fewest), 10)
+
+
 async def test_a_roll_out_never_fails_a_request(world: World) -> None:
     """While the template changes every request is answered, first by the old processes, in the end by the new ones."""
     await world.serve(replicas=2)

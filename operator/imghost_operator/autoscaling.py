@@ -1,0 +1,50 @@
+"""Who says how many pods a Deployment has: we, or its HorizontalPodAutoscaler. Pure.
+
+A Deployment whose pods are the autoscaler's has no `replicas` from us, and an annotation that says how many it starts
+with. A field that its only manager stops sending goes back to its default, one pod. So another manager of ours holds
+the number first, until the autoscaler writes its own ("Transferring ownership" in Kubernetes' text on server-side
+apply).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from imghost_operator.build.meta import START_ANNOTATION
+from imghost_operator.crd.spec import Workload
+from imghost_operator.platform import Object
+
+HOLDER = "imghost-operator-handover"
+"""The field manager that holds `replicas` between us and the autoscaler."""
+
+
+def is_handed_over(deployment: Mapping[str, Any]) -> bool:
+    """Whether the number of pods is the autoscaler's."""
+    return START_ANNOTATION in (deployment["metadata"].get("annotations") or {})
+
+
+def started(desired: Object) -> Object:
+    """A new Deployment as it begins: ours still, with the fewest pods that the autoscaler may choose."""
+    annotations = dict(desired["metadata"]["annotations"])
+    replicas = int(annotations.pop(START_ANNOTATION))
+    metadata = {**desired["metadata"], "annotations": annotations}
+    return {**desired, "metadata": metadata, "spec": {**desired["spec"], "replicas": replicas}}
+
+
+def held(desired: Object, live: Object) -> Object:
+    """What the holder applies before we let go: as many pods as there are, and no fewer than to start with."""
+    start = int(desired["metadata"]["annotations"][START_ANNOTATION])
+    return {**released(live), "spec": {"replicas": max(live["spec"]["replicas"], start)}}
+
+
+def released(live: Object) -> Object:
+    """What the holder applies after we have taken the number back: nothing at all."""
+    metadata = {key: live["metadata"][key] for key in ("name", "namespace", "uid")}
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}
+
+
+def pods_asked(workload: Workload, live: Mapping[str, Any] | None) -> int:
+    """How many pods there should be now: what the spec says or, of an autoscaled Deployment, its autoscaler."""
+    if workload.autoscaler is None:
+        return workload.replicas
+    fewest = workload.autoscaler.min_replicas
+    return int(live["spec"].get("replicas", fewest)) if live else fewest
