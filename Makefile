@@ -77,6 +77,10 @@ cluster: $(VENV)/.dev ## Start a real Kubernetes with PostgreSQL, MinIO, the ope
 cluster-down: $(VENV)/.dev ## Remove every trace of that cluster
 	@PYTHONPATH=tests $(BIN)/python -m support.cluster down $(ARGS)
 
+.PHONY: e2e
+e2e: $(VENV)/.dev ## Run the end-to-end scenarios in that cluster, or in one for them alone (ARGS="-k drift": only some)
+	@PYTHONPATH=tests $(BIN)/python -m support.e2e $(ARGS)
+
 # Everything comes from hash-pinned files, the project itself from this folder. A stamp says which file was installed.
 $(VENV)/.cli $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
 	@echo "Installing the Python packages of $< into $(VENV) (once, about a minute)"

@@ -1,0 +1,122 @@
+"""The cluster that the scenarios run in, fresh tenants for each, and the table of what was measured."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.cluster import providers
+from support.cluster.install import Installation
+from support.cluster.kubectl import Kubectl
+from support.cluster.provider import Provider, Times
+from support.e2e.backends import Backends
+from support.e2e.crash import Crash
+from support.e2e.figures import Figures
+from support.e2e.objects import Objects, connect
+from support.e2e.tenants import Tenants
+from support.network import Guard
+
+FIGURES = pytest.StashKey[Figures]()
+SCENARIO_SECONDS = 300
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One table for the whole run."""
+    config.stash[FIGURES] = Figures()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs a cluster, and more time than a test of `make test` may take."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.node)
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(SCENARIO_SECONDS))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell what was measured."""
+    terminalreporter.write_sep("-", "measured")
+    for line in config.stash[FIGURES].lines():
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Figures:
+    """Where scenarios leave what they measured."""
+    return pytestconfig.stash[FIGURES]
+
+
+@pytest.fixture(scope="session")
+def provider() -> Provider:
+    """The cluster of this checkout, which must run; `make e2e` sees to that."""
+    provider = providers.find(os.environ.get("IMGHOST_CLUSTER", "local"))
+    assert provider.is_up(), "no cluster runs; `make e2e` starts one for the scenarios"
+    return provider
+
+
+@pytest.fixture(scope="session")
+def installation(provider: Provider) -> Installation:
+    """What is installed there, with the images of this checkout."""
+    installation = Installation(provider, Times(lambda _: None))
+    installation.load_images()
+    return installation
+
+
+@pytest.fixture(scope="session")
+def kubectl(provider: Provider) -> Kubectl:
+    """An administrator's kubectl."""
+    return Kubectl(provider.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def objects(kubectl: Kubectl, figures: Figures) -> Iterator[Objects]:
+    """The cluster's objects, for an administrator. At the end no tenant of ours is left."""
+    with connect(kubectl) as objects:
+        yield objects
+
+
+@pytest.fixture(scope="session")
+def backends(provider: Provider, objects: Objects) -> Iterator[Backends]:
+    """PostgreSQL and MinIO of the cluster."""
+    backends = Backends(objects, provider.address)
+    backends.open()
+    yield backends
+    backends.close()
+
+
+@pytest.fixture
+async def crash(kubectl: Kubectl, objects: Objects, tools_image: str) -> AsyncIterator[Crash]:
+    """The hand that kills processes."""
+    crash = Crash(kubectl, objects, tools_image)
+    await crash.start()
+    yield crash
+    crash.stop()
+
+
+@pytest.fixture(scope="session")
+def tools_image(provider: Provider, installation: Installation) -> str:
+    """An image of the cluster with a shell and Python."""
+    return provider.images(Times(lambda _: None)).by_name("postgres").tag
+
+
+@pytest.fixture
+async def http(provider: Provider, network: Guard) -> AsyncIterator[httpx.AsyncClient]:
+    """Connections to tenants, through the ports of the node."""
+    network.allowed.add(provider.address)
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+async def tenants(
+    objects: Objects, installation: Installation, http: httpx.AsyncClient, figures: Figures
+) -> AsyncIterator[Tenants]:
+    """Makes tenants; they end with the scenario."""
+    tenants = Tenants(objects, installation, http, figures)
+    try:
+        yield tenants
+    finally:
+        tenants.close()

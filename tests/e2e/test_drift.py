@@ -1,0 +1,58 @@
+"""What somebody changes by hand is put right at once."""
+
+from collections.abc import Callable
+from time import monotonic
+
+from support.e2e.figures import Figures
+from support.e2e.objects import Objects
+from support.e2e.tenants import Tenant, Tenants
+from support.eventually import eventually
+
+ROUNDS = 5
+REPAIRED_WITHIN = 30
+
+
+async def test_children_changed_by_hand_are_repaired(tenants: Tenants, objects: Objects, figures: Figures) -> None:
+    """A deleted Deployment, an edited Service and NetworkPolicy are as before, and the tenant serves again."""
+    tenant = await tenants.ready()
+    for _ in range(ROUNDS):
+        await _repaired(figures, "Deployment", lambda: _delete_deployment(tenant, objects))
+        await _repaired(figures, "Service", lambda: _edit_service(tenant, objects))
+        await _repaired(figures, "NetworkPolicy", lambda: _open_network(tenant, objects))
+    await tenant.settled()
+    account = await tenant.client.register()
+    assert account.key
+
+
+async def _repaired(figures: Figures, kind: str, damage: Callable[[], Callable[[], bool]]) -> None:
+    is_repaired = damage()
+    began = monotonic()
+    await eventually(is_repaired, within=REPAIRED_WITHIN, every=0.01, why=f"the {kind} is repaired")
+    figures.add(f"drift repaired: {kind}", monotonic() - began)
+
+
+def _delete_deployment(tenant: Tenant, objects: Objects) -> Callable[[], bool]:
+    before = tenant.get("Deployment", "imaging")
+    objects.delete("Deployment", "imaging", tenant.namespace)
+
+    def is_back() -> bool:
+        found = objects.find("Deployment", "imaging", tenant.namespace)
+        return bool(
+            found
+            and found["metadata"]["uid"] != before["metadata"]["uid"]
+            and found["spec"]["template"] == before["spec"]["template"]
+        )
+
+    return is_back
+
+
+def _edit_service(tenant: Tenant, objects: Objects) -> Callable[[], bool]:
+    before = tenant.get("Service", "api")["spec"]
+    objects.patch("Service", "api", {"spec": {"selector": {"app": "somebody-elses"}}}, tenant.namespace)
+    return lambda: bool(tenant.get("Service", "api")["spec"] == before)
+
+
+def _open_network(tenant: Tenant, objects: Objects) -> Callable[[], bool]:
+    before = tenant.get("NetworkPolicy", "default-deny")["spec"]
+    objects.patch("NetworkPolicy", "default-deny", {"spec": {"ingress": [{}]}}, tenant.namespace)
+    return lambda: bool(tenant.get("NetworkPolicy", "default-deny")["spec"] == before)

@@ -1,0 +1,56 @@
+"""From a manifest to a picture in the browser, on a real cluster."""
+
+from importlib.resources import files
+
+import httpx
+
+from support import likeness
+from support.e2e.figures import Figures
+from support.e2e.tenants import Tenants
+
+PHOTOGRAPH = files("imghost_cli").joinpath("samples", "hubble.jpg").read_bytes()
+SIZES = {"thumb": 200, "small": 400, "medium": 800, "large": 1200}
+
+
+async def test_a_sample_becomes_a_picture(tenants: Tenants, figures: Figures) -> None:
+    """The sample tenant gets ready, a user gets a key and uploads a photograph, everybody sees it in all sizes."""
+    tenant = await tenants.ready(sample="demo")
+    client = tenant.client
+    account = await client.register()
+    key = await client.new_key(account)
+    assert key.startswith("ih_")
+    assert key != account.key
+
+    with figures.timed("first upload of a tenant"):
+        image = await client.uploaded(account, PHOTOGRAPH)
+    width, height = image["metadata"]["width"], image["metadata"]["height"]
+    assert image["metadata"]["size"] == len(PHOTOGRAPH)
+    assert image["view_url"].startswith(tenant.urls["view"])
+
+    original = await client.view(image["view_url"])
+    assert original.content == PHOTOGRAPH
+    _is_safe(original)
+    assert original.headers["content-type"] == "image/jpeg"
+    assert original.headers["etag"]
+    thumb = await client.view(image["thumbnail"])
+    assert thumb.content == (await client.view(f"{image['view_url']}?size=thumb")).content
+    for size, longest in SIZES.items():
+        answer = await client.view(f"{image['view_url']}?size={size}")
+        _is_safe(answer)
+        shape = likeness.pixels(answer.content).shape
+        assert max(shape[:2]) == min(longest, max(width, height))
+        assert abs(shape[1] / shape[0] - width / height) < 0.02
+    unchanged = await client.http.get(image["url"], headers={"If-None-Match": original.headers["etag"]})
+    assert unchanged.status_code == httpx.codes.NOT_MODIFIED
+    assert client.again == 0
+
+
+def _is_safe(answer: httpx.Response) -> None:
+    assert answer.status_code == httpx.codes.OK, answer.text
+    expected = {
+        "cache-control": "public, max-age=3600, immutable",
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "default-src 'none'; sandbox",
+        "content-length": str(len(answer.content)),
+    }
+    assert {name: answer.headers.get(name) for name in expected} == expected

@@ -1,0 +1,108 @@
+"""A small client of a tenant's API, as careful as a good program: what failed is sent once more, and no more often."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+JSON = dict[str, Any]
+TRY_AGAIN = {httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT}
+PAUSE = 2.0
+LONGEST_PAUSE = 10.0
+
+
+@dataclass(frozen=True)
+class Account:
+    """A registered user: what they sign in with, their token, their first key."""
+
+    email: str
+    password: str
+    token: str
+    key: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Who we are, for uploads and the library."""
+        return {"X-API-Key": self.key}
+
+
+class Client:
+    """Calls one tenant at its public addresses `urls` (auth, upload, view). `again` counts what was sent twice."""
+
+    def __init__(self, http: httpx.AsyncClient, urls: Mapping[str, str]) -> None:
+        self.http, self.urls = http, urls
+        self.again = 0
+
+    async def send(self, method: str, url: str, **how: Any) -> httpx.Response:
+        """The answer to a request, or to its one repetition after a pause, the one the server asked for if it did.
+
+        Repeated is what got no answer, or one that says "later". Raises httpx.TransportError when the repetition got
+        none either.
+        """
+        try:
+            answer = await self.http.request(method, url, **how)
+        except httpx.TransportError:
+            pause = PAUSE
+        else:
+            if answer.status_code not in TRY_AGAIN:
+                return answer
+            pause = min(float(answer.headers.get("Retry-After", PAUSE)), LONGEST_PAUSE)
+        self.again += 1
+        await asyncio.sleep(pause)
+        return await self.http.request(method, url, **how)
+
+    async def register(self) -> Account:
+        """A new user, who gets a token and a key."""
+        unique = secrets.token_hex(5)
+        names = {"first_name": "Ada", "last_name": "Lovelace", "username": f"ada_{unique}"}
+        login = {"email": f"ada-{unique}@example.org", "password": secrets.token_urlsafe(16)}
+        answer = await self.send("POST", f"{self.urls['auth']}/api/v1/auth/register", json={**names, **login})
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        body = answer.json()
+        return Account(**login, token=body["token"], key=body["api_key"]["key"])
+
+    async def login(self, account: Account) -> httpx.Response:
+        """Sign in."""
+        body = {"identifier": account.email, "password": account.password}
+        return await self.send("POST", f"{self.urls['auth']}/api/v1/auth/login", json=body)
+
+    async def new_key(self, account: Account) -> str:
+        """One more key of the account."""
+        answer = await self.send(
+            "POST",
+            f"{self.urls['auth']}/api/v1/api-keys",
+            json={"key_name": "one more"},
+            headers={"Authorization": f"Bearer {account.token}"},
+        )
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return str(answer.json()["api_key"]["key"])
+
+    async def upload(self, account: Account, picture: bytes, name: str = "picture.jpg") -> httpx.Response:
+        """Upload a picture; a repetition cannot make a second one."""
+        return await self.send(
+            "POST",
+            f"{self.urls['upload']}/upload",
+            files={"file": (name, picture, "application/octet-stream")},
+            headers={**account.headers, "Idempotency-Key": secrets.token_hex(16)},
+        )
+
+    async def uploaded(self, account: Account, picture: bytes) -> JSON:
+        """The image of an upload that must succeed."""
+        answer = await self.upload(account, picture)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        image: JSON = answer.json()["image"]
+        return image
+
+    async def view(self, url: str) -> httpx.Response:
+        """A picture or page, as a browser that nobody signed in with."""
+        return await self.send("GET", url)
+
+    async def quota(self, account: Account) -> JSON:
+        """What the account has used."""
+        answer = await self.send("GET", f"{self.urls['upload']}/upload/quota", headers=account.headers)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        quota: JSON = answer.json()["quota"]
+        return quota
