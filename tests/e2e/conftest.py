@@ -91,9 +91,12 @@ def backends(provider: Provider, objects: Objects) -> Iterator[Backends]:
 async def crash(kubectl: Kubectl, objects: Objects, tools_image: str) -> AsyncIterator[Crash]:
     """The hand that kills processes."""
     crash = Crash(kubectl, objects, tools_image)
-    await crash.start()
-    yield crash
-    crash.stop()
+    try:
+        await crash.start()
+        with crash.armed():
+            yield crash
+    finally:
+        crash.stop()
 
 
 @pytest.fixture(scope="session")

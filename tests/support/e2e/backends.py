@@ -59,11 +59,11 @@ class Backends:
         """The store for its administrator."""
         return self.store(*self._administrator())
 
-    def store_keys(self) -> str:
-        """Names of all users and policies of the store, as its administrator lists them."""
+    def store_keys(self) -> tuple[str, str]:
+        """All users and all policies of the store, as JSON by name."""
         provider = StaticProvider(*self._administrator())
         admin = MinioAdmin(endpoint=self._endpoint, credentials=provider, region="us-east-1", secure=False)
-        return admin.user_list() + admin.policy_list()
+        return admin.user_list(), admin.policy_list()
 
     def secret(self, name: str, key: str, namespace: str = NAMESPACE) -> str:
         """A value of a Secret."""

@@ -1,6 +1,8 @@
 """kill -9 of what runs in pods, wherever a pod with the node's process ids may run."""
 
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from support.cluster.kubectl import Kubectl, Object
 from support.e2e.objects import Objects
@@ -9,20 +11,23 @@ from support.eventually import eventually
 NAMESPACE = "imghost-e2e"
 POD = "crash"
 
-# Kills every process of the pods whose uids are the arguments, but not the one that holds a pod's namespaces.
+# For each line read: kills every process of the pods whose uids are in it, but not the one that holds a pod's
+# namespaces, and prints how many there were.
 _KILL = """
 import os, sys
-wanted = {form for uid in sys.argv[1:] for form in (uid, uid.replace("-", "_"))}
-killed = 0
-for pid in filter(str.isdigit, os.listdir("/proc")):
-    try:
-        groups, name = open(f"/proc/{pid}/cgroup").read(), open(f"/proc/{pid}/comm").read().strip()
-        if name not in {"pause", "catatonit"} and any(uid in groups for uid in wanted):
-            os.kill(int(pid), 9)
-            killed += 1
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-print(killed)
+print("armed", flush=True)
+for line in sys.stdin:
+    wanted = {form for uid in line.split() for form in (uid, uid.replace("-", "_"))}
+    killed = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            groups, name = open(f"/proc/{pid}/cgroup").read(), open(f"/proc/{pid}/comm").read().strip()
+            if name not in {"pause", "catatonit"} and any(uid in groups for uid in wanted):
+                os.kill(int(pid), 9)
+                killed += 1
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    print(killed, flush=True)
 """
 
 
@@ -31,6 +36,7 @@ class Crash:
 
     def __init__(self, kubectl: Kubectl, objects: Objects, image: str) -> None:
         self._kubectl, self._objects, self._image = kubectl, objects, image
+        self._hand: subprocess.Popen[str] | None = None
 
     async def start(self) -> None:
         """Make the pod, in a namespace of its own."""
@@ -38,14 +44,32 @@ class Crash:
         self._kubectl.apply([_pod(self._image)])
         await eventually(self._is_running, within=60, why="the pod that kills others does not run")
 
+    @contextmanager
+    def armed(self) -> Iterator["Crash"]:
+        """Inside, `kill` acts within a few milliseconds."""
+        argv = [*self._kubectl.command, "exec", "--stdin", POD, f"--namespace={NAMESPACE}", "--"]
+        with subprocess.Popen(
+            [*argv, "python3", "-c", _KILL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as self._hand:
+            assert self._answer() == "armed"
+            yield self
+
     def kill(self, pods: Iterable[Object]) -> int:
         """End all processes in these pods at once; returns how many there were."""
-        uids = [pod["metadata"]["uid"] for pod in pods]
-        return int(self._kubectl("exec", POD, f"--namespace={NAMESPACE}", "--", "python3", "-c", _KILL, *uids))
+        assert self._hand is not None
+        assert self._hand.stdin is not None
+        self._hand.stdin.write(" ".join(pod["metadata"]["uid"] for pod in pods) + "\n")
+        self._hand.stdin.flush()
+        return int(self._answer())
 
     def stop(self) -> None:
         """Remove the pod with its namespace."""
         self._objects.delete("Namespace", NAMESPACE)
+
+    def _answer(self) -> str:
+        assert self._hand is not None
+        assert self._hand.stdout is not None
+        return self._hand.stdout.readline().strip()
 
     def _is_running(self) -> bool:
         return bool(self._objects.get("Pod", POD, NAMESPACE).get("status", {}).get("phase") == "Running")

@@ -1,0 +1,88 @@
+"""The end of a tenant: with its data, or without."""
+
+import json
+
+import psycopg
+import pytest
+from minio.error import S3Error
+
+from imghost_operator.provision.database import database_name
+from support import pictures
+from support.e2e.backends import Backends
+from support.e2e.figures import Figures
+from support.e2e.objects import PATHS, Objects
+from support.e2e.tenants import Tenant, Tenants
+
+PICTURE = pictures.photo(800, 600)
+
+
+async def test_delete_leaves_nothing(tenants: Tenants, objects: Objects, backends: Backends, figures: Figures) -> None:
+    """With deletionPolicy Delete nothing is left in the cluster, in the database server and in the store."""
+    tenant = await tenants.ready(deletionPolicy="Delete")
+    account = await tenant.client.register()
+    await tenant.client.uploaded(account, PICTURE)
+    bucket = tenant.get("ConfigMap", "api")["data"]["S3_BUCKET"]
+    assert _stored(backends, tenant, bucket)
+
+    tenant.delete()
+    with figures.timed("tenant deleted with its data"):
+        await tenant.gone()
+    assert _named_after(objects, tenant) == []
+    assert _stored(backends, tenant, bucket) == []
+    assert backends.rows("SELECT datname FROM pg_database WHERE datname = %s", database_name(tenant.name)) == []
+    assert backends.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", f"{database_name(tenant.name)}%") == []
+    assert _keys(backends, tenant) == []
+
+
+async def test_retain_keeps_the_data_for_a_new_tenant(tenants: Tenants, backends: Backends, figures: Figures) -> None:
+    """With Retain the credentials die and the data stays; a new tenant of that name has accounts and pictures again."""
+    tenant = await tenants.ready(deletionPolicy="Retain")
+    account = await tenant.client.register()
+    image = await tenant.client.uploaded(account, PICTURE)
+    uid = tenant.now["metadata"]["uid"]
+    old_url, old_key = tenant.secret("database-api")["DATABASE_URL"], tenant.secret("storage")
+    bucket = tenant.get("ConfigMap", "api")["data"]["S3_BUCKET"]
+
+    tenant.delete()
+    with figures.timed("tenant deleted, data retained"):
+        await tenant.gone()
+    assert _stored(backends, tenant, bucket)
+    with pytest.raises(psycopg.OperationalError, match=r"not permitted to log in|authentication failed"):
+        _connect(backends, old_url)
+    store = backends.store(old_key["S3_ACCESS_KEY_ID"], old_key["S3_SECRET_ACCESS_KEY"])
+    with pytest.raises(S3Error, match="InvalidAccessKeyId"):
+        list(store.list_objects(bucket, f"{tenant.name}/"))
+
+    again = await tenants.ready(name=tenant.name)
+    assert again.now["metadata"]["uid"] != uid
+    seen = await again.client.view(f"{again.urls['view']}/i/{image['id']}")
+    assert seen.content == PICTURE
+    assert (await again.client.login(account)).status_code == 200
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        _connect(backends, old_url)
+
+
+def _connect(backends: Backends, url: str) -> None:
+    with backends.database(url):
+        pass
+
+
+def _stored(backends: Backends, tenant: Tenant, bucket: str) -> list[str | None]:
+    found = backends.whole_store().list_objects(bucket, f"{tenant.name}/", recursive=True, include_version=True)
+    return [it.object_name for it in found]
+
+
+def _keys(backends: Backends, tenant: Tenant) -> list[str]:
+    names = [name for known in backends.store_keys() for name in json.loads(known)]
+    return [name for name in names if name.startswith(f"iht-{tenant.name}-")]
+
+
+def _named_after(objects: Objects, tenant: Tenant) -> list[str]:
+    """Every object of the cluster, of the kinds we know, that is in the tenant's namespace or carries its name."""
+    return [
+        f"{kind} {it['metadata']['name']}"
+        for kind in PATHS
+        for it in objects.list(kind)
+        if it["metadata"].get("namespace") == tenant.namespace
+        or it["metadata"].get("labels", {}).get("imghost.dev/tenant") == tenant.name
+    ]

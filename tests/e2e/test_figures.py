@@ -1,0 +1,59 @@
+"""What a tenant costs and how fast it answers, for the table; nothing here depends on time."""
+
+from time import monotonic
+
+import httpx
+
+from support import pictures
+from support.cluster.install import NAMESPACE
+from support.cluster.kubectl import Object
+from support.e2e.figures import Figures
+from support.e2e.objects import Objects
+from support.e2e.tenants import Tenants
+from support.eventually import eventually
+
+TIMES = 20
+TWO_MEGABYTES = (4000, 3000)
+
+
+async def test_uploads_and_views_through_the_services(tenants: Tenants, objects: Objects, figures: Figures) -> None:
+    """Photographs of 2 MB and their thumbnails go through gateway and Services one after the other, and none is refused;
+    metrics-server knows the memory of every pod.
+    """
+    tenant = await tenants.ready()
+    await eventually(lambda: _measured(objects, tenant.namespace), within=90, every=1, why="pods are measured")
+    for name, used in sorted((_memory(objects, tenant.namespace) | _memory(objects, NAMESPACE)).items()):
+        figures.say(f"memory at rest: {name:44} {used:4} MiB")
+    account = await tenant.client.register()
+    for number in range(TIMES):
+        picture = pictures.photo(*TWO_MEGABYTES, seed=1 + number % 3)
+        began = monotonic()
+        image = await tenant.client.uploaded(account, picture)
+        figures.add(f"upload of {len(picture) / 1e6:.1f} MB", monotonic() - began)
+        for name, url in (("thumbnail", image["thumbnail"]), ("original", image["view_url"])):
+            began = monotonic()
+            answer = await tenant.client.view(url)
+            figures.add(f"view of a {name}", monotonic() - began)
+            assert answer.status_code == httpx.codes.OK
+    assert tenant.client.again == 0
+
+
+def _measured(objects: Objects, namespace: str) -> bool:
+    return set(_memory(objects, namespace)) == {pod["metadata"]["name"] for pod in _running(objects, namespace)}
+
+
+def _memory(objects: Objects, namespace: str) -> dict[str, int]:
+    """MiB of each pod, as metrics-server says."""
+    return {
+        it["metadata"]["name"]: sum(_kibibytes(container["usage"]["memory"]) for container in it["containers"]) // 1024
+        for it in objects.list("PodMetrics", namespace)
+    }
+
+
+def _running(objects: Objects, namespace: str) -> list[Object]:
+    return [pod for pod in objects.list("Pod", namespace) if pod["status"]["phase"] == "Running"]
+
+
+def _kibibytes(amount: str) -> int:
+    factors = {"Ki": 1, "Mi": 1024, "Gi": 1024**2}
+    return int(amount[:-2]) * factors[amount[-2:]]

@@ -1,0 +1,76 @@
+"""The operator may die at any moment."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from imghost_operator.provision.database import database_name
+from support import pictures
+from support.cluster.install import NAMESPACE
+from support.cluster.kubectl import Object
+from support.e2e.backends import Backends
+from support.e2e.crash import Crash
+from support.e2e.figures import Figures
+from support.e2e.objects import Objects
+from support.e2e.tenants import Tenant, Tenants
+from support.eventually import eventually
+
+# What is first seen of each wave.
+WAVES = (
+    ("Namespace", ""),
+    ("Secret", "database-api"),
+    ("NetworkPolicy", "default-deny"),
+    ("Job", ""),
+    ("Deployment", "api"),
+    ("Service", "imaging"),
+)
+CONVERGES_WITHIN = 240
+
+
+@pytest.mark.timeout(420)
+async def test_a_tenant_converges_though_the_operator_is_killed(
+    tenants: Tenants, crash: Crash, objects: Objects, backends: Backends, figures: Figures
+) -> None:
+    """SIGKILL for every operator in each wave of a tenant's making: it gets ready, and nothing is there twice."""
+    tenant = tenants.created()
+    for kind, name in WAVES:
+        await eventually(
+            _is_there(objects, tenant, kind, name), within=CONVERGES_WITHIN, every=0.005, why=f"{kind} {name} is made"
+        )
+        crash.kill(_operators(objects))
+    with figures.timed("Ready after the operators' last kill -9"):
+        await tenant.until("Ready", within=CONVERGES_WITHIN)
+    await tenant.settled()
+
+    assert len(objects.list("Job", tenant.namespace)) == 1
+    assert [_number_of_templates(objects, tenant, it) for it in ("api", "imaging")] == [1, 1]
+    _is_provisioned_once(backends, tenant)
+    account = await tenant.client.register()
+    assert await tenant.client.uploaded(account, pictures.photo(640, 480))
+
+
+def _is_there(objects: Objects, tenant: Tenant, kind: str, name: str) -> Callable[[], bool]:
+    if kind == "Namespace":
+        return lambda: objects.find("Namespace", tenant.namespace) is not None
+    if not name:
+        return lambda: bool(objects.list(kind, tenant.namespace))
+    return lambda: objects.find(kind, name, tenant.namespace) is not None
+
+
+def _operators(objects: Objects) -> list[Object]:
+    return objects.list("Pod", NAMESPACE, "app.kubernetes.io/instance=imghost,app.kubernetes.io/component=operator")
+
+
+def _number_of_templates(objects: Objects, tenant: Tenant, component: str) -> int:
+    """More than one would mean that settings or secrets were made a second time."""
+    return len(objects.list("ReplicaSet", tenant.namespace, f"app.kubernetes.io/component={component}"))
+
+
+def _is_provisioned_once(backends: Backends, tenant: Tenant) -> None:
+    database = database_name(tenant.name)
+    assert backends.rows("SELECT count(*) FROM pg_database WHERE datname = %s", database) == [(1,)]
+    roles = backends.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", f"{database}%")
+    assert len(roles) == 3, roles
+    for keys in backends.store_keys():
+        assert len([it for it in json.loads(keys) if it.startswith(f"iht-{tenant.name}-")]) == 1
