@@ -10,14 +10,19 @@ import pytest
 from support import builders
 from support.images import BUDGETS, DEPLOYABLES, MEGABYTE, REPOSITORY, Image, Images
 
-BUILDER = builders.find()
-IMAGES = Images(BUILDER)
+pytestmark = pytest.mark.timeout(600)  # one that has changed is built here
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    """What makes them, with what this machine has for it."""
+    return Images(builders.find())
 
 
 @pytest.fixture(scope="module", params=DEPLOYABLES)
-def image(request: pytest.FixtureRequest) -> Image:
+def image(request: pytest.FixtureRequest, images: Images) -> Image:
     """Each image of the product."""
-    return IMAGES.deployable(request.param)
+    return images.deployable(request.param)
 
 
 def _layers(archive: Path) -> Iterator[tarfile.TarFile]:
@@ -38,16 +43,16 @@ def _config(archive: Path) -> dict[str, object]:
         return found
 
 
-def test_an_image_runs_what_it_is_for(image: Image) -> None:
+def test_an_image_runs_what_it_is_for(image: Image, images: Images) -> None:
     """Inside: an ordinary user, the process and its libraries importable, bytecode ready, codecs in order; no compiler,
     no installer, nothing of the other deployables.
     """
-    assert "user 65532" in IMAGES.smoke(image)
+    assert "user 65532" in images.smoke(image)
 
 
-def test_an_image_keeps_its_weight(image: Image) -> None:
+def test_an_image_keeps_its_weight(image: Image, images: Images) -> None:
     """What an image has above its base stays within its budget."""
-    assert IMAGES.size_above_base(image) <= BUDGETS[image.name] * MEGABYTE
+    assert images.size_above_base(image) <= BUDGETS[image.name] * MEGABYTE
 
 
 def test_an_image_lists_what_is_in_it(image: Image) -> None:
@@ -73,12 +78,11 @@ def test_an_image_holds_no_secret_of_its_build(image: Image) -> None:
     assert not [name for name in names if name.endswith((".whl", "/pip.conf"))]
 
 
-@pytest.mark.timeout(600)
-def test_the_same_sources_make_the_same_image(tmp_path: Path) -> None:
+def test_the_same_sources_make_the_same_image(images: Images, tmp_path: Path) -> None:
     """Built again from nothing the layers are the same to the last bit, so that anyone can check what we ship."""
-    before = IMAGES.deployable("operator")
+    before = images.deployable("operator")
     tag, again = f"{REPOSITORY}/operator:again", tmp_path / "again.tar"
-    IMAGES.build(IMAGES.recipe("operator"), tag, cached=False)
-    BUILDER.save(tag, again)
-    BUILDER.remove(tag)
+    images.build(images.recipe("operator"), tag, cached=False)
+    images.builder.save(tag, again)
+    images.builder.remove(tag)
     assert _config(again)["rootfs"] == _config(before.archive)["rootfs"]
