@@ -49,6 +49,10 @@ format: $(VENV)/.dev ## Format the code and repair what a program can repair
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure starts, memory, uploads and thumbnails of a tenant on this machine
+	@$(BIN)/python bench/local_tenant.py $(ARGS)
+
 .PHONY: crds
 crds: $(VENV)/.dev ## Generate crds/ from the operator's models
 	$(BIN)/imghost crds > $(CRD)

@@ -33,7 +33,10 @@ async def test_the_document_is_the_recorded_one(document: dict[str, Any]) -> Non
 
 
 async def test_every_named_route_is_there(document: dict[str, Any]) -> None:
-    """The routes that the requirements name exist under those very names (000-R1, R2, R5, R6, R8, R9, R10 and R12 to R15; X6)."""
+    """The routes that the requirements name exist under those very names.
+
+    (000-R1, R2, R5, R6, R8, R9, R10 and R12 to R15; X6)
+    """
     assert {
         ("post", "/api/v1/auth/register"),
         ("post", "/api/v1/auth/login"),

@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from support import pictures
 from support.api import PASSWORD, PEPPER, PRIVATE_KEY, TOKEN, Tenant, api_environment, names, register
+from support.collector import Collector, Span, collecting
 from support.eventually import eventually
 from support.imaging_server import serve_imaging
 from support.processes import HOST, Process, accepts, free_port
@@ -20,10 +22,18 @@ PICTURE = pictures.photo(64, 48)
 
 
 @pytest.fixture
-async def server(tenant: Tenant, store_root: Path, tmp_path: Path) -> Any:
-    """A real api and a real imaging process, with everything logged."""
+def collector() -> Iterator[Collector]:
+    """Where both processes send their traces."""
+    with collecting() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def server(tenant: Tenant, store_root: Path, tmp_path: Path, collector: Collector) -> Any:
+    """A real api and a real imaging process, with everything logged and traced."""
     port, ops = free_port(), free_port()
-    with serve_imaging(tenant, tmp_path, STORE_ROOT=str(store_root), LOG_LEVEL="debug") as imaging:
+    settings = {"LOG_LEVEL": "debug", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+    with serve_imaging(tenant, tmp_path, STORE_ROOT=str(store_root), **settings) as imaging:
         environment = api_environment(
             tenant,
             store_root,
@@ -31,9 +41,9 @@ async def server(tenant: Tenant, store_root: Path, tmp_path: Path) -> Any:
             port=port,
             ops_port=ops,
             imaging_url=imaging,
-            log_level="debug",
             jobs_concurrency=1,
         )
+        environment |= settings
         argv = [sys.executable, "-c", "from imghost_api.main import run; run()"]
         process = Process(argv, tmp_path / "api.log", env=environment)
         try:
@@ -72,6 +82,27 @@ async def test_logs_hold_no_secret_and_one_request_id(
         assert secret not in api_log + imaging_log, secret[:12]
     for log in (api_log, imaging_log):
         assert any(json.loads(line).get("request_id") == request_id for line in log.splitlines())
+
+
+async def test_one_upload_is_one_trace(server: httpx.AsyncClient, collector: Collector) -> None:
+    """The span of judging in imaging hangs below that of the upload in api, which hangs below the caller's."""
+    caller, parent = secrets.token_hex(16), secrets.token_hex(8)
+    person = await register(server)
+    uploaded = await person.upload(PICTURE, traceparent=f"00-{caller}-{parent}-01")
+    assert uploaded.status_code == 201
+
+    def spans(service: str) -> dict[str, Span]:
+        return {span.id: span for span in collector.spans if (span.service, span.trace) == (service, caller)}
+
+    judged = await eventually(lambda: [*spans("imghost-imaging").values()], within=20, why="imaging sent its span")
+    api = await eventually(
+        lambda: {it.id: it for it in spans("imghost-api").values() if it.id == judged[0].parent},
+        within=20,
+        why="api sent the span that imaging names",
+    )
+    calling = api[judged[0].parent]
+    upload = spans("imghost-api")[calling.parent]
+    assert (len(judged), upload.name, upload.parent) == (1, "POST /upload", parent)
 
 
 async def test_metrics_tell_what_happened(server: httpx.AsyncClient) -> None:

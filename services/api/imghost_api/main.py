@@ -115,7 +115,8 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
     http_errors.add_handlers(public)
     _allow_frontend(public, settings)
     ops = _ops(registry, probes)
-    return RequestEnvelope(public, http, quiet=health.QUIET), RequestEnvelope(ops, http, quiet=health.QUIET)
+    front = RequestEnvelope(public, http, quiet=health.QUIET, traced=False)  # FastAPI makes the spans of its routes
+    return front, RequestEnvelope(ops, http, quiet=health.QUIET)
 
 
 def _ops(registry: CollectorRegistry, probes: list[Route]) -> Starlette:

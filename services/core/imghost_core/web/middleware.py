@@ -21,11 +21,14 @@ _tracer = trace.get_tracer("imghost.http")
 class RequestEnvelope:
     """Wraps a whole app, outside of the framework's own error answers, so that these are accounted for too.
 
-    `quiet` paths (probes, metrics) are neither logged nor traced. `app` is what is wrapped.
+    `quiet` paths (probes, metrics) are neither logged nor traced. `traced` is off for a framework that makes its own
+    spans. `app` is what is wrapped.
     """
 
-    def __init__(self, app: ASGIApp, metrics: HttpMetrics, *, quiet: frozenset[str] = frozenset()) -> None:
-        self.app, self._metrics, self._quiet = app, metrics, quiet
+    def __init__(
+        self, app: ASGIApp, metrics: HttpMetrics, *, quiet: frozenset[str] = frozenset(), traced: bool = True
+    ) -> None:
+        self.app, self._metrics, self._quiet, self._traced = app, metrics, quiet, traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request and account for it; a failure nobody expected is logged once, here."""
@@ -59,7 +62,7 @@ class RequestEnvelope:
                 raise
 
     def _span(self, scope: Scope, headers: Headers) -> Any:
-        if scope["path"] in self._quiet:
+        if not self._traced or scope["path"] in self._quiet:
             return nullcontext()
         return _tracer.start_as_current_span(
             scope["method"],
