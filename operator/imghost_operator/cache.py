@@ -9,39 +9,96 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from imghost_core import logs
-from imghost_operator.build import KINDS, MANAGED, TENANT_LABEL
+from imghost_operator.build import KINDS, MANAGED, TENANT_LABEL, namespace_of
+from imghost_operator.build.meta import tenant_of
 from imghost_operator.cluster import Cluster
-from imghost_operator.errors import ListExpired, PlatformDown, PlatformRefused
+from imghost_operator.errors import (
+    ListExpired,
+    NamespaceMissing,
+    NamespaceNotListed,
+    PlatformDown,
+    PlatformRefused,
+)
 from imghost_operator.metrics import Metrics
 from imghost_operator.platform import Key, Object
 
-_SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED.items())
+_OURS = {"labelSelector": ",".join(f"{name}={value}" for name, value in MANAGED.items())}
 _LONGEST_DELAY = 30.0
 
 _log = logs.get("imghost.operator.cache")
 
 
+class Scope(NamedTuple):
+    """What one list and watch cover: a kind in the whole cluster, or in one namespace, or that namespace itself."""
+
+    kind: str
+    namespace: str = ""
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Arguments of a list or watch; a namespace that others make is known by its name, not by our label."""
+        if self.namespace and self.kind == "Namespace":
+            return {"selectors": {"fieldSelector": f"metadata.name={self.namespace}"}}
+        return {"namespace": self.namespace, "selectors": _OURS}
+
+    def covers(self, key: Key) -> bool:
+        """Whether an object is in it."""
+        return key.kind == self.kind and self.namespace in {"", key.namespace or key.name}
+
+
 class Cache:
-    """The objects of all tenants. `changed` is called with a tenant's name when one of its objects is not as known."""
+    """The objects of all tenants. `changed` is called with a tenant's name when one of its objects is not as known.
+
+    With `namespaces`, only these are looked into; one that cannot be read does not keep the others waiting.
+    """
 
     def __init__(
-        self, cluster: Cluster, changed: Callable[[str], None], metrics: Metrics, *, kinds: Iterable[str] = KINDS
+        self,
+        cluster: Cluster,
+        changed: Callable[[str], None],
+        metrics: Metrics,
+        *,
+        kinds: Iterable[str] = KINDS,
+        namespaces: Iterable[str] = (),
     ) -> None:
         self._cluster, self._changed, self._metrics = cluster, changed, metrics
+        self._namespaces = frozenset(namespaces)
         self._by_tenant: dict[str, dict[Key, Object]] = defaultdict(dict)
         self._tenant_of: dict[Key, str] = {}
-        self._heard: dict[str, float] = dict.fromkeys(sorted(kinds), float("-inf"))
-        self._unsynced = set(self._heard)
+        scopes = (Scope(kind, place) for kind in sorted(kinds) for place in sorted(self._namespaces) or [""])
+        self._heard: dict[Scope, float] = dict.fromkeys(scopes, float("-inf"))
+        self._unread: dict[Scope, PlatformRefused | None] = dict.fromkeys(self._heard)
         self.synced = asyncio.Event()
-        """Set once every kind has been listed."""
+        """Set once every kind has been listed wherever that is allowed."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether only listed namespaces are looked into."""
+        return bool(self._namespaces)
 
     async def run(self) -> None:
         """Keep the cache current for ever."""
         async with asyncio.TaskGroup() as group:
-            for kind in self._heard:
-                group.create_task(self._follow(kind), name=f"watch {kind}")
+            for scope in self._heard:
+                group.create_task(self._follow(scope), name=f"watch {' '.join(scope)}")
+
+    def check_namespace(self, tenant: str) -> None:
+        """Raise `NamespaceNotListed`, `PlatformRefused` or `NamespaceMissing` if a tenant cannot be looked into."""
+        if not self.is_limited:
+            return
+        name = namespace_of(tenant)
+        if name not in self._namespaces:
+            raise NamespaceNotListed(
+                f"The operator may work in listed namespaces only, and {name} is not among them. Have it made, "
+                "then add it to `namespaces` of the chart's values."
+            )
+        if refusal := next((it for scope, it in self._unread.items() if it and scope.namespace == name), None):
+            raise refusal
+        if Key("Namespace", "", name) not in self._tenant_of:
+            raise NamespaceMissing(f"The namespace {name} does not exist, and this operator makes none. Have it made.")
 
     def children(self, tenant: str) -> dict[Key, Object]:
         """The objects of a tenant; the dict is a copy, the objects are not."""
@@ -52,45 +109,64 @@ class Cache:
         self._store(obj, wake=False)
 
     def age(self, kind: str) -> float:
-        """Seconds since the list or watch of a kind last said anything."""
-        return time.monotonic() - self._heard[kind]
+        """Seconds since the list or watch of a kind last said anything, wherever it is allowed."""
+        heard = [
+            at
+            for scope, at in self._heard.items()
+            if scope.kind == kind and not (scope.namespace and self._unread.get(scope))
+        ]
+        return time.monotonic() - min(heard) if heard else 0.0
 
     def ages(self) -> dict[str, float]:
         """The same of every kind."""
-        return {kind: self.age(kind) for kind in self._heard}
+        return {kind: self.age(kind) for kind in sorted({scope.kind for scope in self._heard})}
 
-    async def _follow(self, kind: str) -> None:
+    async def _follow(self, scope: Scope) -> None:
         version, delay = "", 0.5
         while True:
             try:
                 if not version:
-                    version = await self._list(kind)
-                async for event, obj in self._cluster.watch(kind, version, selector=_SELECTOR):
+                    version = await self._list(scope)
+                async for event, obj in self._cluster.watch(scope.kind, version, **scope.place):
                     delay = 0.5
-                    self._hear(kind)
+                    self._hear(scope)
                     version = obj["metadata"]["resourceVersion"]
                     self._take(event, obj)
             except ListExpired:
                 version = ""
             except (PlatformDown, PlatformRefused) as error:
-                _log.warning("watch interrupted", kind=kind, detail=error.detail, retry_in=delay)
+                if isinstance(error, PlatformRefused):
+                    version = ""
+                    self._read(scope, error)
+                where = {"kind": scope.kind, "namespace": scope.namespace or "*"}
+                _log.warning("watch interrupted", **where, detail=error.detail, retry_in=delay)
                 await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load
                 delay = min(delay * 2, _LONGEST_DELAY)
 
-    async def _list(self, kind: str) -> str:
-        objects, version = await self._cluster.list(kind, selector=_SELECTOR)
-        self._metrics.relists.labels(kind).inc()
+    async def _list(self, scope: Scope) -> str:
+        objects, version = await self._cluster.list(scope.kind, **scope.place)
+        self._metrics.relists.labels(scope.kind).inc()
         present = {Key.of(obj) for obj in objects}
-        for key in [key for key in self._tenant_of if key.kind == kind and key not in present]:
+        for key in [key for key in self._tenant_of if scope.covers(key) and key not in present]:
             if _version(self._known(key)) <= int(version):  # what we wrote after the list is not in it
                 self._drop(key)
         for obj in objects:
             self._store(obj, wake=True)
-        self._hear(kind)
-        self._unsynced.discard(kind)
-        if not self._unsynced:
-            self.synced.set()
+        self._hear(scope)
+        self._read(scope, None)
         return version
+
+    def _read(self, scope: Scope, refusal: PlatformRefused | None) -> None:
+        """Take note of whether a scope can be read."""
+        before = self._unread.get(scope)
+        if refusal:
+            self._unread[scope] = refusal
+        else:
+            self._unread.pop(scope, None)
+        if scope.namespace and bool(before) != bool(refusal):
+            self._changed(tenant_of(scope.namespace))
+        if all(it and scope.namespace for scope, it in self._unread.items()):
+            self.synced.set()
 
     def _take(self, event: str, obj: Object) -> None:
         if event in {"ADDED", "MODIFIED"}:
@@ -102,7 +178,7 @@ class Cache:
 
     def _store(self, obj: Object, *, wake: bool) -> None:
         key = Key.of(obj)
-        tenant = (obj["metadata"].get("labels") or {}).get(TENANT_LABEL, "")
+        tenant = self._owner_of(obj)
         before = self._tenant_of.get(key)
         if before is not None and _version(obj) <= _version(self._known(key)):
             return
@@ -114,6 +190,11 @@ class Cache:
         if wake and is_news:
             self._changed(tenant)
 
+    def _owner_of(self, obj: Object) -> str:
+        if self.is_limited and obj["kind"] == "Namespace":
+            return tenant_of(obj["metadata"]["name"])
+        return str((obj["metadata"].get("labels") or {}).get(TENANT_LABEL, ""))
+
     def _drop(self, key: Key) -> None:
         tenant = self._tenant_of.pop(key)
         del self._by_tenant[tenant][key]
@@ -124,8 +205,8 @@ class Cache:
     def _known(self, key: Key) -> Object:
         return self._by_tenant[self._tenant_of[key]][key]
 
-    def _hear(self, kind: str) -> None:
-        self._heard[kind] = time.monotonic()
+    def _hear(self, scope: Scope) -> None:
+        self._heard[scope] = time.monotonic()
 
 
 def _lean(obj: Object) -> Object:

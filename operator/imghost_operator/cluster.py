@@ -35,6 +35,8 @@ _PATIENCE = 3  # answers of 429 to wait out
 _LONGEST_WAIT = 30.0
 _TOKEN_SECONDS = 60.0
 
+_ALL: Mapping[str, str] = {}
+
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -56,7 +58,7 @@ class Cluster:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._connection.tls(), limit=64, keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(ssl=self._connection.tls(), limit=0, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
             headers={"User-Agent": MANAGER, "Accept": JSON},
         )
@@ -70,20 +72,27 @@ class Cluster:
         """One object; raises `Missing`."""
         return await self._read("get", kind, RESOURCES[kind].path(namespace, name))
 
-    async def list(self, kind: str, *, selector: str = "", metadata_only: bool = False) -> tuple[list[Object], str]:
-        """All objects of a kind, in chunks, and the version of the list; raises `ListExpired` when that takes long."""
+    async def list(
+        self, kind: str, *, namespace: str = "", selectors: Mapping[str, str] = _ALL, metadata_only: bool = False
+    ) -> tuple[list[Object], str]:
+        """All objects of a kind, in chunks, and the version of the list; raises `ListExpired` when that takes long.
+
+        `selectors` are the query parameters `labelSelector` and `fieldSelector`.
+        """
         found: list[Object] = []
-        params = {"limit": str(CHUNK), **({"labelSelector": selector} if selector else {})}
+        params = {"limit": str(CHUNK), **selectors}
         accept = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" if metadata_only else JSON
         while True:
-            page = await self._read("list", kind, RESOURCES[kind].path(), params, accept)
+            page = await self._read("list", kind, RESOURCES[kind].path(namespace), params, accept)
             api_version = RESOURCES[kind].api_version
             found += [{**item, "apiVersion": api_version, "kind": kind} for item in page.get("items") or ()]
             if not (token := page["metadata"].get("continue")):
                 return found, str(page["metadata"]["resourceVersion"])
             params["continue"] = token
 
-    async def watch(self, kind: str, version: str, *, selector: str = "") -> AsyncIterator[tuple[str, Object]]:
+    async def watch(
+        self, kind: str, version: str, *, namespace: str = "", selectors: Mapping[str, str] = _ALL
+    ) -> AsyncIterator[tuple[str, Object]]:
         """Events after a version (ADDED, MODIFIED, DELETED, BOOKMARK) until the server ends the stream.
 
         Raises `ListExpired` when the version is too old, `PlatformDown` when the stream breaks or falls silent.
@@ -93,11 +102,11 @@ class Cluster:
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
             "timeoutSeconds": str(_WATCH_SERVER_SECONDS),
-            **({"labelSelector": selector} if selector else {}),
+            **selectors,
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=WATCH_SILENCE_SECONDS)
         try:
-            async with self._request("GET", RESOURCES[kind].path(), params=params, timeout=timeout) as answer:
+            async with self._request("GET", RESOURCES[kind].path(namespace), params=params, timeout=timeout) as answer:
                 self._count("watch", kind, answer.status)
                 if answer.status != 200:  # noqa: PLR2004
                     _refuse("watch", kind, answer, await _body(answer))

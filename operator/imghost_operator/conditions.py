@@ -7,6 +7,7 @@ from typing import Any, Literal
 from imghost_core.errors import ImghostError
 from imghost_operator.autoscaling import pods_asked
 from imghost_operator.build.meta import namespace_of
+from imghost_operator.build.namespace import ENFORCED
 from imghost_operator.crd import ConditionType, Spec
 from imghost_operator.facts import Facts
 from imghost_operator.platform import Key, Object
@@ -254,10 +255,24 @@ def _enforced(observed: Observed) -> Finding:
     built = {obj["kind"] for obj in observed.desired} & _STATEMENTS
     if not built:
         return Finding("Enforced", "Unknown", "Waiting", "nothing was made yet")
+    if (outside := _others_namespace(observed)) and not ENFORCED.items() <= _labels(outside).items():
+        name, (label, level) = outside["metadata"]["name"], *ENFORCED.items()
+        text = f"the namespace {name} takes any pod; have whoever makes it add the label {label}={level}"
+        return Finding("Enforced", "False", "PodSecurityNotEnforced", text)
     loose = sorted("Pod Security" if kind == "Namespace" else kind for kind in built - observed.enforces)
     if loose:
         return Finding("Enforced", "False", "NotEnforcedHere", f"recorded, but not enforced here: {', '.join(loose)}")
     return Finding("Enforced", "True", "Enforced", "policies and quotas are the platform's to enforce")
+
+
+def _others_namespace(observed: Observed) -> Object | None:
+    """The tenant's namespace where somebody else makes it."""
+    ours = {Key.of(obj) for obj in observed.desired}
+    return next((obj for key, obj in observed.live.items() if key.kind == "Namespace" and key not in ours), None)
+
+
+def _labels(obj: Object) -> dict[str, str]:
+    return obj["metadata"].get("labels") or {}
 
 
 def _autoscaled(observed: Observed) -> Finding:

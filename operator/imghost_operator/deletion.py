@@ -1,5 +1,6 @@
 """The end of a tenant, in the order that leaves nothing behind: processes, credentials, data, then the finalizer."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -37,10 +38,15 @@ class Deletion:
             return await self._wait(now, report)
         if now.problems:
             await self._tell_of_leftovers(now)
-        if now.namespace is not None and owned_by(now.namespace, now.uid):
-            await self._platform.delete(now.namespace)
+        await self._remove(now)
         await self._platform.set_finalizers(now.tenant, [it for it in now.finalizers if it != FINALIZER])
         return Outcome()
+
+    async def _remove(self, now: Pass) -> None:
+        """The namespace and so everything in it; where others made it, everything of ours."""
+        ours = [obj for obj in now.live.values() if owned_by(obj, now.uid)]
+        whole = [obj for obj in ours if obj["kind"] == "Namespace"]
+        await asyncio.gather(*(self._platform.delete(obj) for obj in (whole if now.makes_namespace else ours)))
 
     async def _ends_processes(self, now: Pass) -> bool:
         """Stop everything that runs; whether something still does, and is worth waiting for."""

@@ -27,6 +27,18 @@ class NotOurs(Conflict):
     code = "not_ours"
 
 
+class NamespaceNotListed(ImghostError):
+    """The operator works in listed namespaces only, and the tenant's is not among them."""
+
+    status, code, title = 422, "namespace_not_listed", "The tenant's namespace is not among the operator's"
+
+
+class NamespaceMissing(ImghostError):
+    """The operator makes no namespaces, and nobody has made the tenant's."""
+
+    status, code, title = 422, "namespace_missing", "The tenant's namespace does not exist"
+
+
 class TenantGone(NotFound):
     """The tenant itself no longer exists: there is nothing left to do for it."""
 

@@ -36,7 +36,12 @@ class Kubernetes:
         self._identity, self._noted = identity, noted
         self._told: dict[tuple[str, str, str], float] = {}
 
+    @property
+    def makes_namespaces(self) -> bool:
+        return not self._cache.is_limited
+
     def children(self, tenant: str) -> dict[Key, Object]:
+        self._cache.check_namespace(tenant)
         return self._cache.children(tenant)
 
     def endpoint(self, namespace: str, service: str, port_name: str, port: int) -> str:  # noqa: ARG002 - DNS has no names of ports

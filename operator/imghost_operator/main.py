@@ -65,7 +65,12 @@ class Operator:
         self._cluster.fence = self._election.check
         self._queue = WorkQueue(self._work)
         self._tenants = Tenants(self._queue.add, self._gone)
-        self._cache = Cache(self._cluster, lambda name: self._queue.add(name, Priority.DRIFT), self.metrics)
+        self._cache = Cache(
+            self._cluster,
+            lambda name: self._queue.add(name, Priority.DRIFT),
+            self.metrics,
+            namespaces=settings.namespaces,
+        )
         self._reconciler = Reconciler(
             Kubernetes(self._cluster, self._cache, self.metrics, settings.identity, self._tenants.put_own),
             {name: instance.backend(name) for name, instance in settings.databases.items()},

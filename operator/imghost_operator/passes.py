@@ -32,6 +32,7 @@ class Pass:
     desired: list[Object] = field(default_factory=list)
     ready: frozenset[str] = frozenset()
     """Parts (`database`, `storage`) whose credentials are known to their backend."""
+    makes_namespace: bool = True
     problems: dict[Key | str, ImghostError] = field(default_factory=dict)
     deletion: tuple[str, str] | None = None
 
@@ -58,9 +59,16 @@ class Pass:
 
     @property
     def namespace_is_usable(self) -> bool:
-        """Whether objects can be made in it: it is there, ours, and not on its way out."""
+        """Whether objects can be made in it: it is there, ours unless others make it, and not on its way out."""
         found = self.namespace
-        return found is not None and owned_by(found, self.uid) and not found["metadata"].get("deletionTimestamp")
+        if found is None or found["metadata"].get("deletionTimestamp"):
+            return False
+        return owned_by(found, self.uid) or not self.makes_namespace
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is anything of the tenant's own yet."""
+        return any(owned_by(obj, self.uid) for obj in self.live.values())
 
     @property
     def migration(self) -> Key | None:

@@ -32,8 +32,15 @@ class Platform(Protocol):
     enforces: frozenset[str]
     """Kinds whose meaning holds here; a kind that is missing is stored and reported, not enforced."""
 
+    @property
+    def makes_namespaces(self) -> bool:
+        """Whether tenants' namespaces are ours to make and delete; else somebody else does, and we only look."""
+
     def children(self, tenant: str) -> dict[Key, Object]:
-        """The live objects of a tenant, from a cache that watches keep current: costs no call."""
+        """The live objects of a tenant, from a cache that watches keep current: costs no call.
+
+        Raises `NamespaceNotListed`, `NamespaceMissing` or `PlatformRefused` when its namespace cannot be looked into.
+        """
 
     def endpoint(self, namespace: str, service: str, port_name: str, port: int) -> str:
         """The base URL by which processes here reach a port of a Service; the same before and after it exists."""

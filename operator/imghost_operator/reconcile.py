@@ -18,7 +18,16 @@ from imghost_operator.build.services import PORTS
 from imghost_operator.conditions import Observed, migration_state
 from imghost_operator.crd import Spec
 from imghost_operator.deletion import Deletion
-from imghost_operator.errors import Changed, InvalidSpec, NotOurs, PlatformDown, PlatformRefused, UnknownBackend
+from imghost_operator.errors import (
+    Changed,
+    InvalidSpec,
+    NamespaceMissing,
+    NamespaceNotListed,
+    NotOurs,
+    PlatformDown,
+    PlatformRefused,
+    UnknownBackend,
+)
 from imghost_operator.facts import Facts, Port, Release
 from imghost_operator.passes import FINALIZER, Outcome, Pass
 from imghost_operator.platform import Key, Object, Platform, check_owner, owned_by
@@ -78,7 +87,11 @@ class Reconciler:
         self._provisioner.forget(name)
 
     def _observe(self, tenant: Object) -> Pass:
-        now = Pass(tenant, self._platform.children(tenant["metadata"]["name"]))
+        now = Pass(tenant, {}, makes_namespace=self._platform.makes_namespaces)
+        try:
+            now.live = self._platform.children(now.name)
+        except (NamespaceNotListed, NamespaceMissing, PlatformRefused) as error:
+            now.problems[Key("Namespace", "", build.namespace_of(now.name))] = error
         try:
             now.spec = Spec.model_validate(tenant.get("spec") or {})
             self._provisioner.check_references(now.spec)
@@ -92,7 +105,7 @@ class Reconciler:
         """Before anything is made: hold on to the tenant until its end is cleaned up, and say that work has begun."""
         if FINALIZER not in now.finalizers:
             await self._platform.set_finalizers(now.tenant, [*now.finalizers, FINALIZER])
-        if now.namespace is None:
+        if not now.is_begun:
             await self._report(now)  # raises TenantGone if its deletion was missed
 
     async def _provision(self, now: Pass, spec: Spec) -> float:
@@ -101,7 +114,8 @@ class Reconciler:
         now.problems.update(dict(found.problems.items()))
         now.ready = found.ready
         now.facts = Facts(self._release, found.signing, found.database, found.store, self._endpoints(now.name))
-        now.desired = build.desired(now.name, now.uid, spec, now.facts)
+        objects = build.desired(now.name, now.uid, spec, now.facts)
+        now.desired = [obj for obj in objects if obj["kind"] != "Namespace" or now.makes_namespace]
         return found.due_in
 
     def _endpoints(self, tenant: str) -> Mapping[Port, str]:

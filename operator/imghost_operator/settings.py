@@ -113,6 +113,9 @@ class OperatorSettings(BaseSettings):
     api_image: str = f"imghost-api:{_VERSION}"
     imaging_image: str = f"imghost-imaging:{_VERSION}"
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    namespaces: tuple[Annotated[str, Field(pattern="^imghost-[-a-z0-9]+$")], ...] = Field(
+        (), description="The only namespaces that tenants may have, made by somebody else; empty: each gets its own"
+    )
     namespace: str = Field(default_factory=_own_namespace, description="Where the lease is")
     identity: str = Field(default_factory=lambda: f"{socket.gethostname()}-{uuid4().hex[:8]}", description="Unique")
     kubeconfig: Path | None = Field(None, description="Instead of KUBECONFIG or the pod's service account")

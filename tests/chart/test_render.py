@@ -67,6 +67,7 @@ def test_helm_has_nothing_to_complain_of(helm: Helm, values: Path | None) -> Non
         ("logLevel=verbose", "logLevel"),
         ("serviceAccount.create=false", "serviceAccount/name"),
         ("namespaces={Bad_Name}", "namespaces"),
+        ("namespaces={news}", "namespaces"),
     ],
 )
 def test_a_wrong_value_is_refused(helm: Helm, flag: str, complaint: str) -> None:

@@ -1,6 +1,5 @@
 """What the operator may do, and that it needs all of it: proved by the operator itself, with the chart's own rights."""
 
-import asyncio
 import json
 import sys
 from collections import Counter
@@ -13,9 +12,10 @@ import pytest
 import yaml
 
 from imghost_operator import build
+from imghost_operator.build.meta import tenant_of
 from imghost_operator.resources import RESOURCES
 from support.audited import OPERATOR, Audited, Credentials, Request, Right
-from support.chart import CHART, NAMESPACE, ROOT, Helm, Object
+from support.chart import CHART, NAMESPACE, ROOT, Helm, Object, one, parse
 from support.eventually import eventually
 from support.minio import Minio
 from support.operators import condition
@@ -26,6 +26,7 @@ from support.workloads import Workloads
 VALUES = Path(__file__).parent / "values"
 LISTED = ("imghost-news", "imghost-sport")
 EVERYWHERE = "*"
+SHOWN = [f"--show-only=templates/{name}.yaml" for name in ("rbac", "serviceaccount")]
 TENANT = "photos"  # of the sample production.yaml, which has an object of every kind
 
 ADMISSION_ASKS = Right(EVERYWHERE, "imghost.dev", "imagehosttenants/finalizers", "update")
@@ -94,8 +95,13 @@ def test_listed_namespaces_are_all_the_operator_gets(cluster: Audited, helm: Hel
 @pytest.fixture(scope="module")
 def release(install: Callable[..., None], minio: Minio) -> None:
     """The chart, installed once for all that follows, with the MinIO of the tests as its store."""
+    install(f"--set-json=stores={stores_at(minio)}")
+
+
+def stores_at(minio: Minio) -> str:
+    """The chart's stores, with the MinIO of the tests as their server."""
     (store,) = yaml.safe_load((CHART / "values.yaml").read_text())["stores"]
-    install(f"--set-json=stores={json.dumps([{**store, 'endpoint': minio.endpoint}])}")
+    return json.dumps([{**store, "endpoint": minio.endpoint}])
 
 
 def can(cluster: Audited, user: str, verb: str, kind: str, namespace: str) -> bool:
@@ -177,16 +183,17 @@ def test_owner_references_need_the_finalizers_right(cluster: Audited, release: N
 class Life:
     """The life of one tenant under an operator that has the chart's environment, rights and nothing else."""
 
-    def __init__(self, cluster: Audited, kubeconfig: Path, folder: Path) -> None:
-        self._cluster, self._folder = cluster, folder
-        self._namespace = build.namespace_of(TENANT)
-        live = cluster.get("apps/v1", "deployments", NAMESPACE, "imghost-operator")
-        (container,) = live["spec"]["template"]["spec"]["containers"]
+    def __init__(self, cluster: Audited, folder: Path, deployment: Object, tenant: str) -> None:
+        self._cluster, self._folder, self._name = cluster, folder, tenant
+        self._namespace = build.namespace_of(tenant)
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
         given = {
             it["name"]: it["value"].replace("/etc/imghost", str(folder)) for it in container["env"] if "value" in it
         }
         in_a_pod = {"IMGHOST_HOST": HOST, "IMGHOST_OPS_PORT": str(free_port()), "IMGHOST_IDENTITY": "played"}
         self._command = [Path(sys.executable).with_name(container["command"][0]), *container["command"][1:]]
+        account = deployment["spec"]["template"]["spec"]["serviceAccountName"]
+        kubeconfig = Credentials(cluster, folder).kubeconfig(account)
         self._env = {**given, **in_a_pod, "KUBECONFIG": str(kubeconfig)}
 
     async def run(self) -> None:
@@ -194,11 +201,13 @@ class Life:
         operator = Process(self._command, self._folder / "operator.log", env=self._env)
         workloads = Workloads(self._cluster, self._namespace)
         try:
-            self._cluster.kubectl("apply", "-f", str(ROOT / "manifests" / "samples" / "production.yaml"))
+            manifest = yaml.safe_load((ROOT / "manifests" / "samples" / "production.yaml").read_text())
+            manifest["metadata"]["name"] = self._name
+            self._cluster.kubectl("apply", "-f", "-", input=json.dumps(manifest))
             await eventually(partial(self._check_ready, workloads), within=60, why="the tenant is not ready")
             strays = self._plant_strays()
             await eventually(lambda: not self._present(strays), within=30, why="what nobody asked for stays")
-            self._cluster.kubectl("delete", "iht", TENANT, "--wait=false")
+            self._cluster.kubectl("delete", "iht", self._name, "--wait=false")
             await eventually(lambda: self._tenant() is None, within=60, why="the tenant is not deleted")
         finally:
             workloads.close()
@@ -210,7 +219,7 @@ class Life:
         assert ready.get("status") == "True", ready
 
     def _tenant(self) -> Object | None:
-        return self._cluster.find("imghost.dev/v1", "imagehosttenants", "", TENANT)
+        return self._cluster.find("imghost.dev/v1", "imagehosttenants", "", self._name)
 
     def _plant_strays(self) -> list[Object]:
         """An object of each kind that says it is the tenant's, and that the tenant has no use for."""
@@ -250,33 +259,52 @@ def _copy(original: Object) -> Object:
     return copy
 
 
-@pytest.fixture(scope="module")
-def requests(
-    cluster: Audited, release: None, postgres: Postgres, minio: Minio, tmp_path_factory: pytest.TempPathFactory
-) -> Counter[Request]:
-    """Everything that the operator asked of the API in the life of a tenant."""
-    folder = tmp_path_factory.mktemp("pod")
+@pytest.fixture
+def mounted(postgres: Postgres, minio: Minio, tmp_path: Path) -> Path:
+    """The folder of secrets that an operator's pod sees."""
     files = {
         "databases/default/url": postgres.admin_url,
         "stores/default/access-key": minio.access_key,
         "stores/default/secret-key": minio.secret_key,
     }
     for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    kubeconfig = Credentials(cluster, folder).kubeconfig("imghost-operator")
-    asyncio.run(Life(cluster, kubeconfig, folder).run())
-    return cluster.audited()
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
 
 
-def test_operator_is_never_refused(requests: Counter[Request]) -> None:
-    """With the chart's rights a tenant lives and dies, and no request of its operator was forbidden."""
+async def test_operator_uses_every_right_and_needs_no_other(
+    cluster: Audited, release: None, helm: Helm, mounted: Path
+) -> None:
+    """A tenant lives and dies with the chart's rights: nothing was forbidden, and granted minus used is nothing."""
+    deployment = cluster.get("apps/v1", "deployments", NAMESPACE, "imghost-operator")
+    await Life(cluster, mounted, deployment, TENANT).run()
+    requests, rights = cluster.audited(), granted(helm.objects())
     assert [request for request in requests if request.status in {401, 403}] == []
-
-
-def test_every_right_is_used(requests: Counter[Request], helm: Helm) -> None:
-    """Granted minus used is nothing: each right in the chart was needed in the life of one tenant."""
-    rights = granted(helm.objects())
     used = needed(requests, rights)
     assert rights - used == {ADMISSION_ASKS}
     assert used <= rights
+
+
+async def test_operator_works_with_rights_in_listed_namespaces_only(
+    cluster: Audited, release: None, helm: Helm, mounted: Path, minio: Minio
+) -> None:
+    """The same life in a namespace that others made, which outlives it, with the rights of that profile, all used."""
+    for name in LISTED:
+        make_namespace(cluster, name)
+    account, listed = "listed-imghost-operator", LISTED[0]
+    flags = [f"--values={VALUES / 'namespaces.yaml'}", f"--set-json=stores={stores_at(minio)}"]
+    text = helm.template(*flags, *SHOWN, release="listed")
+    deployment = one(helm.objects(*flags, release="listed"), "Deployment", account)
+    cluster.kubectl("apply", "-f", "-", input=text)
+    cluster.kubectl("delete", "lease", "imghost-operator", f"--namespace={NAMESPACE}", "--ignore-not-found")
+    try:
+        await Life(cluster, mounted, deployment, tenant_of(listed)).run()
+    finally:
+        cluster.kubectl("delete", "-f", "-", input=text)
+    requests, rights = cluster.audited(account), granted(parse(text), account)
+    assert [request for request in requests if request.status in {401, 403}] == []
+    used = needed(requests, rights)
+    assert used <= rights
+    assert {right for right in rights - used if right.namespace != LISTED[1]} == {ADMISSION_ASKS}
+    assert cluster.get("v1", "namespaces", "", listed)["status"]["phase"] == "Active"

@@ -76,7 +76,7 @@ async def test_lists_come_in_chunks(cluster: Cluster, name: str, monkeypatch: py
     label = name.rpartition("-")[0]
     for number in range(5):
         await cluster.create(config(f"{label}-{number}"))
-    found, version = await cluster.list("ConfigMap", selector=f"suite={label}")
+    found, version = await cluster.list("ConfigMap", selectors={"labelSelector": f"suite={label}"})
     assert [it["metadata"]["name"] for it in found] == [f"{label}-{number}" for number in range(5)]
     assert {(it["kind"], it["apiVersion"]) for it in found} == {("ConfigMap", "v1")}
     assert int(version) > 0
@@ -87,11 +87,11 @@ async def test_lists_come_in_chunks(cluster: Cluster, name: str, monkeypatch: py
 async def test_a_watch_tells_what_happens_after_a_list(cluster: Cluster, name: str) -> None:
     """Events arrive in order, also of objects much larger than one read; only those of the selector."""
     label = name.rpartition("-")[0]
-    _, version = await cluster.list("ConfigMap", selector=f"suite={label}")
+    _, version = await cluster.list("ConfigMap", selectors={"labelSelector": f"suite={label}"})
     seen: list[tuple[str, str]] = []
 
     async def watch() -> None:
-        async for event, obj in cluster.watch("ConfigMap", version, selector=f"suite={label}"):
+        async for event, obj in cluster.watch("ConfigMap", version, selectors={"labelSelector": f"suite={label}"}):
             seen.append((event, obj["metadata"].get("name", "")))
             if event == "DELETED":
                 return

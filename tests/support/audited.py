@@ -17,7 +17,7 @@ _POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata", "users": [OPERATOR]}, {"level": "None"}],
+    "rules": [{"level": "Metadata", "userGroups": [f"system:serviceaccounts:{NAMESPACE}"]}, {"level": "None"}],
 }
 
 
@@ -51,13 +51,14 @@ class Audited(Kube):
             "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         ]
 
-    def audited(self) -> Counter[Request]:
-        """Every request of the operator up to now; server-side apply that made an object needed `create` as well."""
+    def audited(self, account: str = "imghost-operator") -> Counter[Request]:
+        """Every request of an operator up to now; server-side apply that made an object needed `create` as well."""
+        user = f"system:serviceaccount:{NAMESPACE}:{account}"
         found: Counter[Request] = Counter()
         lines = self._audit.read_text().splitlines() if self._audit.exists() else []
         for event in map(json.loads, lines):
-            if not (at := event.get("objectRef")) or "resource" not in at:
-                continue  # discovery
+            if not (at := event.get("objectRef")) or "resource" not in at or event["user"]["username"] != user:
+                continue  # discovery, or somebody else
             resource = "/".join(part for part in (at["resource"], at.get("subresource")) if part)
             namespace = "" if resource == "namespaces" else at.get("namespace", "")
             right = Right(namespace, at.get("apiGroup", ""), resource, event["verb"])

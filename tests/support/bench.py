@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,11 +48,11 @@ class Bench:
         self.woken: set[str] = set()
 
     @asynccontextmanager
-    async def running(self, login: Path | None = None) -> AsyncIterator["Bench"]:
+    async def running(self, login: Path | None = None, namespaces: Sequence[str] = ()) -> AsyncIterator["Bench"]:
         """With a fresh cache that follows the cluster, as after a start of the operator; as administrator, or other."""
         async with Cluster(kubeconfig.load(login or self.kube.kubeconfig), self.metrics) as cluster:
             self.cluster = cluster
-            self.cache = Cache(cluster, self.woken.add, self.metrics)
+            self.cache = Cache(cluster, self.woken.add, self.metrics, namespaces=namespaces)
             following = asyncio.create_task(self.cache.run())
             try:
                 await asyncio.wait_for(self.cache.synced.wait(), 20)

@@ -24,6 +24,7 @@ _log = logs.get("imghost.local")
 class LocalPlatform:
     """Holds tenants, their objects and what runs for them. `woken` is told the tenant when something of it changed."""
 
+    makes_namespaces = True
     enforces = frozenset({"ServiceAccount", "Secret", "ConfigMap", "Service", "Job", "Deployment"})
 
     def __init__(self, state: State, *, asked_ports: dict[str, int], woken: Callable[[str], None]) -> None:

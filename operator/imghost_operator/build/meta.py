@@ -11,6 +11,7 @@ from imghost_operator.platform import Object
 Component = Literal["api", "imaging", "migrate"]
 
 MANAGER = "imghost-operator"
+_PREFIX = "imghost-"
 TENANT_LABEL = "imghost.dev/tenant"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 APPLIED_ANNOTATION = "imghost.dev/applied"
@@ -23,7 +24,12 @@ MANAGED = {"app.kubernetes.io/managed-by": MANAGER}
 
 def namespace_of(tenant: str) -> str:
     """The namespace that belongs to a tenant."""
-    return f"imghost-{tenant}"
+    return f"{_PREFIX}{tenant}"
+
+
+def tenant_of(namespace: str) -> str:
+    """The tenant that a namespace belongs to, if it is a tenant's."""
+    return namespace.removeprefix(_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

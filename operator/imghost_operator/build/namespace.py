@@ -4,6 +4,9 @@ from imghost_operator.build.meta import Owner
 from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
 
+ENFORCED = {"pod-security.kubernetes.io/enforce": "restricted"}
+"""The label without which a namespace takes any pod."""
+
 _LEVELS = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
 _VERSIONS = {f"{level}-version": "latest" for level in _LEVELS}
 
