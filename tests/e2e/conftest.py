@@ -10,12 +10,12 @@ import pytest
 from support.cluster import providers
 from support.cluster.install import Installation
 from support.cluster.kubectl import Kubectl
-from support.cluster.provider import Provider, Times
+from support.cluster.provider import Provider, Times, wait_until
 from support.e2e.backends import Backends
 from support.e2e.crash import Crash
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects, connect
-from support.e2e.tenants import Tenants
+from support.e2e.tenants import GONE_WITHIN, PREFIX, Tenants
 from support.network import Guard
 
 FIGURES = pytest.StashKey[Figures]()
@@ -72,10 +72,16 @@ def kubectl(provider: Provider) -> Kubectl:
 
 
 @pytest.fixture(scope="session")
-def objects(kubectl: Kubectl, figures: Figures) -> Iterator[Objects]:
+def objects(kubectl: Kubectl) -> Iterator[Objects]:
     """The cluster's objects, for an administrator. At the end no tenant of ours is left."""
     with connect(kubectl) as objects:
         yield objects
+        wait_until(lambda: not _ours(objects), within=GONE_WITHIN, why=lambda: f"{_ours(objects)} are not gone")
+
+
+def _ours(objects: Objects) -> list[str]:
+    names = [it["metadata"]["name"] for it in objects.list("ImageHostTenant")]
+    return [name for name in names if name.startswith(PREFIX)]
 
 
 @pytest.fixture(scope="session")
@@ -87,12 +93,12 @@ def backends(provider: Provider, objects: Objects) -> Iterator[Backends]:
     backends.close()
 
 
-@pytest.fixture
-async def crash(kubectl: Kubectl, objects: Objects, tools_image: str) -> AsyncIterator[Crash]:
+@pytest.fixture(scope="session")
+def crash(kubectl: Kubectl, tools_image: str) -> Iterator[Crash]:
     """The hand that kills processes."""
-    crash = Crash(kubectl, objects, tools_image)
+    crash = Crash(kubectl, tools_image)
     try:
-        await crash.start()
+        crash.start()
         with crash.armed():
             yield crash
     finally:

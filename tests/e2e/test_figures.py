@@ -17,7 +17,7 @@ TWO_MEGABYTES = (4000, 3000)
 
 
 async def test_uploads_and_views_through_the_services(tenants: Tenants, objects: Objects, figures: Figures) -> None:
-    """Photographs of 2 MB and their thumbnails go through gateway and Services one after the other, and none is refused;
+    """Photographs of 2 MB and their thumbnails go through gateway and Services one after the other, none is refused;
     metrics-server knows the memory of every pod.
     """
     tenant = await tenants.ready()

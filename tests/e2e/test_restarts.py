@@ -25,7 +25,7 @@ async def test_a_rolling_restart_is_not_noticed(
     tenants: Tenants, kubectl: Kubectl, figures: Figures, tmp_path: Path
 ) -> None:
     """All pods of api and imaging are replaced under load: a client with one retry sees no failed request, and no
-    acknowledged upload is lost (002-D2, 000-A5).
+    acknowledged upload is lost (000-A5).
     """
 
     async def restart(tenant: Tenant) -> None:
@@ -66,7 +66,9 @@ async def test_killed_processes_lose_nothing(tenants: Tenants, crash: Crash, fig
 
     async def kill_each(tenant: Tenant) -> None:
         for pod in tenant.pods("api") + tenant.pods("imaging"):
+            crashes = _crashes(tenant)
             assert crash.kill([pod])
+            await eventually(partial(_has_crashed, tenant, crashes), within=ROLLED_WITHIN, why="the crash is noticed")
             await _is_back(tenant)
 
     await _unnoticed(tenants, figures, tmp_path, "kill -9 of each", kill_each)
@@ -82,7 +84,9 @@ async def test_everything_killed_at_once_loses_nothing(
     load = Load(client, ledger)
     async with load.running() as seen:
         await _uploaded(ledger, ENOUGH)
+        crashes = _crashes(tenant)
         assert crash.kill(tenant.pods())
+        await eventually(partial(_has_crashed, tenant, crashes), within=ROLLED_WITHIN, why="the crash is noticed")
         with figures.timed("serving again after kill -9 of everything"):
             await _uploaded(ledger, len(ledger) + 1)
         await _is_back(tenant)
@@ -140,6 +144,16 @@ async def _is_back(tenant: Tenant) -> None:
         return True
 
     await eventually(ready, within=ROLLED_WITHIN, why="all pods are ready")
+
+
+def _crashes(tenant: Tenant) -> int:
+    """How often containers of the tenant's servers were restarted."""
+    pods = tenant.pods("api") + tenant.pods("imaging")
+    return sum(it["restartCount"] for pod in pods for it in pod["status"].get("containerStatuses", ()))
+
+
+def _has_crashed(tenant: Tenant, before: int) -> bool:
+    return _crashes(tenant) > before
 
 
 def _is_ready(pod: dict[str, object]) -> bool:

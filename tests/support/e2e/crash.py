@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from support.cluster.kubectl import Kubectl, Object
-from support.e2e.objects import Objects
-from support.eventually import eventually
 
 NAMESPACE = "imghost-e2e"
 POD = "crash"
@@ -34,15 +32,15 @@ for line in sys.stdin:
 class Crash:
     """A pod that sees all processes of its node and ends those of other pods without a warning."""
 
-    def __init__(self, kubectl: Kubectl, objects: Objects, image: str) -> None:
-        self._kubectl, self._objects, self._image = kubectl, objects, image
+    def __init__(self, kubectl: Kubectl, image: str) -> None:
+        self._kubectl, self._image = kubectl, image
         self._hand: subprocess.Popen[str] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Make the pod, in a namespace of its own."""
         self._kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
         self._kubectl.apply([_pod(self._image)])
-        await eventually(self._is_running, within=60, why="the pod that kills others does not run")
+        self._kubectl("wait", "--for=condition=Ready", f"pod/{POD}", f"--namespace={NAMESPACE}", "--timeout=60s")
 
     @contextmanager
     def armed(self) -> Iterator["Crash"]:
@@ -64,15 +62,12 @@ class Crash:
 
     def stop(self) -> None:
         """Remove the pod with its namespace."""
-        self._objects.delete("Namespace", NAMESPACE)
+        self._kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
 
     def _answer(self) -> str:
         assert self._hand is not None
         assert self._hand.stdout is not None
         return self._hand.stdout.readline().strip()
-
-    def _is_running(self) -> bool:
-        return bool(self._objects.get("Pod", POD, NAMESPACE).get("status", {}).get("phase") == "Running")
 
 
 def _pod(image: str) -> Object:
