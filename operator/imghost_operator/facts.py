@@ -52,6 +52,8 @@ class Release:
     api_image: str
     imaging_image: str
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    registries: str = field(default="", repr=False)
+    """Docker configuration with credentials for the images' registries; empty where none are needed."""
 
 
 @dataclass(frozen=True, slots=True)

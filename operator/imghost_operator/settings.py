@@ -12,9 +12,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, PositiveInt, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from imghost_operator import registries
 from imghost_operator.facts import Release
 from imghost_operator.kubeconfig import SERVICE_ACCOUNT
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
@@ -113,6 +123,9 @@ class OperatorSettings(BaseSettings):
     api_image: str = f"imghost-api:{_VERSION}"
     imaging_image: str = f"imghost-imaging:{_VERSION}"
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    pull_secret_files: tuple[Annotated[Path, AfterValidator(registries.checked)], ...] = Field(
+        (), description="Docker configurations that tenants' pods pull images with"
+    )
     namespaces: tuple[Annotated[str, Field(pattern="^imghost-[-a-z0-9]+$")], ...] = Field(
         (), description="The only namespaces that tenants may have, made by somebody else; empty: each gets its own"
     )
@@ -127,7 +140,8 @@ class OperatorSettings(BaseSettings):
 
     def release(self) -> Release:
         """What this operator rolls out."""
-        return Release(_VERSION, self.api_image, self.imaging_image, self.pull_policy)
+        pull_with = registries.merged(self.pull_secret_files)
+        return Release(_VERSION, self.api_image, self.imaging_image, self.pull_policy, pull_with)
 
 
 def _exactly_one(model: _Model, *names: str) -> _Model:

@@ -149,6 +149,8 @@ def test_images_go_by_digest_or_tag(helm: Helm) -> None:
 def test_operator_understands_its_environment(helm: Helm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the Deployment sets is what the operator's settings read: backends, images, address, log level."""
     values = next(path for path in VALUES if path.stem == "cluster-wide")
+    (tmp_path / "registries").mkdir()
+    (tmp_path / "registries" / "registry.json").write_text('{"auths": {"registry.example.com": {}}}')
     read = settings(helm.objects(f"--values={values}"), tmp_path, monkeypatch)
     assert read.databases["default"].admin_url_file == tmp_path / "databases/default/url"
     assert read.databases["default"].public_host == "pg.example.com:6432"
@@ -157,6 +159,7 @@ def test_operator_understands_its_environment(helm: Helm, tmp_path: Path, monkey
     assert store.kind == "s3"
     assert (store.endpoint, store.bucket, store.region) == ("https://s3.example.com", "pictures", "us-east-1")
     assert store.secret_key_file == tmp_path / "stores/default/secret-key"
+    assert json.loads(read.release().registries) == {"auths": {"registry.example.com": {}}}
     assert read.api_image.startswith("registry.example.com/imghost/imghost-api:")
     assert (read.host, read.namespace, read.ops_port, read.workers) == ("10.0.0.1", "imghost-system", 9090, 20)
 
@@ -180,6 +183,7 @@ def test_secrets_are_mounted_where_the_operator_reads_them(helm: Helm) -> None:
         for key, value in backend.items()
         if key.endswith("_file")
     }
+    named |= {path.removeprefix(f"{MOUNT}/") for path in json.loads(env["IMGHOST_PULL_SECRET_FILES"])}
     pod = one(objects, "Deployment", "pictures-operator")["spec"]["template"]["spec"]
     (volume,) = [it for it in pod["volumes"] if it["name"] == "backends"]
     mounted = {
@@ -189,6 +193,7 @@ def test_secrets_are_mounted_where_the_operator_reads_them(helm: Helm) -> None:
     }
     assert set(mounted) == named
     assert mounted["databases/large/url"] == ("pg-two", "url")
+    assert mounted["registries/second.json"] == ("second", ".dockerconfigjson")
     assert mounted["stores/default/secret-key"] == ("minio-admin", "password")
     assert {"name": "backends", "mountPath": MOUNT, "readOnly": True} in operator["volumeMounts"]
 

@@ -1,6 +1,7 @@
 """What a tenant consists of, whatever its spec says."""
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,7 +88,16 @@ SPECS = st.fixed_dictionaries(
         ),
         "storage": st.fixed_dictionaries({"backendRef": st.from_regex(r"[a-z]{1,9}", fullmatch=True)}),
         "network": st.fixed_dictionaries(
-            {"ingressFrom": st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), unique=True, max_size=3)}
+            {
+                "ingressFrom": st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), unique=True, max_size=3),
+                "egressTo": st.lists(
+                    st.fixed_dictionaries(
+                        {"cidr": st.sampled_from(["10.0.0.7/8", "::/0"]), "port": st.integers(1, 65535)}
+                    ),
+                    unique_by=repr,
+                    max_size=3,
+                ),
+            }
         ),
         "urls": st.fixed_dictionaries({}, optional={"view": URL, "cdn": URL, "frontend": URL}),
         "podMetadata": st.fixed_dictionaries(
@@ -241,6 +251,22 @@ def test_autoscaling_that_is_off_changes_nothing() -> None:
     """Numbers kept for later make no autoscaler, and the Deployment's replicas count."""
     off = objects(api={"autoscaling": {"enabled": False, "minReplicas": 3, "maxReplicas": 9}})
     assert off == objects()
+
+
+def test_images_are_pulled_with_the_operators_credentials() -> None:
+    """Credentials for registries come as a Secret that service accounts name; pods stay as they are."""
+    config = '{"auths": {"registry.example.com": {"auth": "canary"}}}'
+    without, made = objects(), objects(given=facts(registries=config))
+    secret = only(made, "Secret", "registries")
+    assert secret["type"] == "kubernetes.io/dockerconfigjson"
+    assert b64decode(secret["data"][".dockerconfigjson"]).decode() == config
+    for name in ("api", "imaging", "migrate"):
+        assert only(made, "ServiceAccount", name)["imagePullSecrets"] == [{"name": "registries"}]
+        assert "imagePullSecrets" not in only(without, "ServiceAccount", name)
+    changed = {key.kind for key, obj in made.items() if obj != without.get(key)}
+    assert changed == {"Secret", "ServiceAccount"}
+    assert "canary" not in json.dumps([obj for key, obj in made.items() if key.kind != "Secret"])
+    assert "canary" not in repr(facts(registries=config))
 
 
 def test_variables_of_the_tenant_come_after_ours() -> None:

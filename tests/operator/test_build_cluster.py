@@ -23,7 +23,15 @@ SPECS: dict[str, dict[str, Any]] = {
             "resources": {"requests": {"cpu": "0.5", "memory": "1000Ki"}, "limits": {"cpu": 2, "memory": "1.5Gi"}},
         },
         "quota": {"compute": {"cpu": "1500m", "memory": "0.5Ti", "pods": 9}},
-        "network": {"ingressFrom": ["a", "b"]},
+        "network": {
+            "ingressFrom": ["a", "b"],
+            "egressTo": [
+                {"cidr": "10.1.2.3/8", "port": 4317},
+                {"cidr": "0.0.0.0/0", "port": 443},
+                {"cidr": "2001:DB8::7/32", "port": 4318},
+                {"cidr": "::/0", "port": 443},
+            ],
+        },
         "podMetadata": {"labels": {"team": ""}, "annotations": {"example.com/x": "multi\nline"}},
     },
 }
@@ -53,7 +61,8 @@ def applied(cluster: KubeApi, objects: list[Object]) -> dict[Key, Object]:
 @pytest.mark.parametrize("case", SPECS)
 def test_the_server_stores_what_we_send(cluster: KubeApi, case: str) -> None:
     """All objects are accepted without a warning, compare as unchanged, and applying them again writes nothing."""
-    objects = made_for(cluster, f"stored-{case}", SPECS[case], facts(store=FILES) if case == "busy" else None)
+    busy = facts(store=FILES, registries='{"auths": {}}')
+    objects = made_for(cluster, f"stored-{case}", SPECS[case], busy if case == "busy" else None)
     first = applied(cluster, objects)
     for obj in objects:
         live = first[Key.of(obj)]
@@ -80,6 +89,18 @@ def test_pods_are_restricted(cluster: KubeApi) -> None:
             assert answer.status == 403
             assert 'violates PodSecurity "restricted' in answer.body["message"]
         assert cluster.create(pod(name, privileged(copy.deepcopy(template))), "dryRun=All").status in {403, 422}
+
+
+def test_pods_pull_with_the_secret_of_their_account(cluster: KubeApi) -> None:
+    """Credentials that the operator was given reach pods by their service account, as the server makes them."""
+    objects = made_for(cluster, "pulling", {}, facts(registries='{"auths": {}}'))
+    applied(cluster, [obj for obj in objects if obj["kind"] in {"Namespace", "ServiceAccount", "Secret"}])
+    (template,) = [it["spec"]["template"] for it in objects if it["kind"] == "Job"]
+    asked = pod("pulling", template)
+    asked["metadata"]["namespace"] = "imghost-pulling"
+    answer = cluster.create(asked, "dryRun=All")
+    assert answer.status == 201, answer.body
+    assert answer.body["spec"]["imagePullSecrets"] == [{"name": "registries"}]
 
 
 def pod(name: str, template: Object) -> Object:

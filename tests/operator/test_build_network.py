@@ -78,6 +78,22 @@ def test_imaging_calls_nobody_but_its_backends() -> None:
     assert not peers(found, 9090, "to")
 
 
+def test_ways_out_that_the_tenant_asks_for() -> None:
+    """A collector of traces can be reached by api and imaging and not by migrations; cloud metadata never."""
+    asked = [
+        {"cidr": "10.9.8.7/16", "port": 4317},
+        {"cidr": "168.0.0.0/7", "port": 443},
+        {"cidr": "::/0", "port": 8443},
+    ]
+    made = objects(network={"egressTo": asked})
+    for component in (API, IMAGING):
+        found = rules(made, component, "egress")
+        assert peers(found, 4317, "to") == [{"ipBlock": {"cidr": "10.9.0.0/16"}}]
+        assert peers(found, 443, "to") == [{"ipBlock": {"cidr": "168.0.0.0/7", "except": ["169.254.0.0/16"]}}]
+        assert peers(found, 8443, "to") == [{"ipBlock": {"cidr": "::/0", "except": ["fe80::/10"]}}]
+    assert rules(made, MIGRATE, "egress") == rules(objects(), MIGRATE, "egress")
+
+
 def test_migrations_reach_the_database_only() -> None:
     """The migration has no way to the store."""
     found = rules(objects(), MIGRATE, "egress")

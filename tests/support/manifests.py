@@ -24,12 +24,18 @@ def _resources(requests: dict[str, Any], **limits: Any) -> dict[str, Any]:
     return _api(resources={"requests": requests, "limits": limits})
 
 
+def _egress(cidr: str, port: int = 4317) -> dict[str, Any]:
+    return _spec(network={"egressTo": [{"cidr": cidr, "port": port}]})
+
+
 BAD: dict[str, dict[str, Any]] = {
     "another kind": manifest(kind="Tenant"),
     "another version": manifest(apiVersion="imghost.dev/v2"),
     "no name": manifest(metadata={}),
     "name too long": manifest(metadata={"name": "a" * 41}),
     "name with dots": manifest(metadata={"name": "a.b"}),
+    "name of the operator's namespace": manifest(metadata={"name": "system"}),
+    "name of the backends' namespace": manifest(metadata={"name": "backends"}),
     "name in capitals": manifest(metadata={"name": "Demo"}),
     "unknown metadata": manifest(metadata={"name": "t", "nmae": "x"}),
     "unknown root member": manifest(bar=1),
@@ -89,6 +95,20 @@ BAD: dict[str, dict[str, Any]] = {
     "label key too long": _spec(podMetadata={"labels": {f"{'a' * 90}.{'b' * 30}/{'c' * 7}": "d"}}),
     "reserved annotation": _spec(podMetadata={"annotations": {"seccomp.security.alpha.kubernetes.io/pod": "x"}}),
     "21 labels": _spec(podMetadata={"labels": {f"k{number}": "" for number in range(21)}}),
+    "egress to a name": _egress("collector.example.com"),
+    "egress to an address without a prefix": _egress("10.0.0.1"),
+    "egress to a netmask": _egress("10.0.0.0/255.0.0.0"),
+    "egress to a padded prefix": _egress("10.0.0.0/08"),
+    "egress to padded octets": _egress("010.0.0.0/8"),
+    "egress to a long prefix": _egress("10.0.0.0/33"),
+    "egress to IPv4 in IPv6": _egress("::ffff:169.254.169.254/128"),
+    "egress to a zone": _egress("fe80::1%eth0/64"),
+    "egress to cloud metadata": _egress("169.254.169.254/32"),
+    "egress to link-local IPv6": _egress("FEBF::/16"),
+    "egress on two lines": _egress("10.0.0.0/8\n"),
+    "egress without a port": _spec(network={"egressTo": [{"cidr": "10.0.0.0/8"}]}),
+    "egress to port 0": _egress("10.0.0.0/8", 0),
+    "egress twice": _spec(network={"egressTo": [{"cidr": "10.0.0.0/8", "port": 1}] * 2}),
     "bad namespace": _spec(network={"ingressFrom": ["ok", "Bad_Name"]}),
     "two mistakes": _spec(api={"replicas": 300}, deletionPolicy="x"),
     "a mistake and a broken rule": _api(replicas=300, env=[{"name": "PORT", "value": "1"}]),
@@ -104,5 +124,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "autoscaling kept for later": _api(autoscaling={"enabled": False, "minReplicas": 3, "maxReplicas": 3}),
     "labels": _spec(podMetadata={"labels": {"team": "a", "example.com/x": ""}, "annotations": {"a/b": "c d"}}),
     "AVIF": _limits(formats=["avif"], maxInputBytes="1.5Mi"),
+    "egress": _egress("10.1.2.3/8"),
+    "egress to everywhere": _egress("0.0.0.0/0", 65535),
+    "egress in IPv6": _egress("2001:DB8::1/128", 1),
     "URLs": _spec(urls={"view": "http://localhost:5003", "cdn": "https://cdn.example.com/a/b"}),
 }

@@ -59,6 +59,7 @@ def facts(
     database_networks: tuple[str, ...] = (),
     version: str = "1.2.3",
     api_password: str = "canary-api-password",
+    registries: str = "",
 ) -> Facts:
     """Facts of the tenant demo; every secret in them starts with "canary"."""
     passwords: dict[Role, str] = {
@@ -67,7 +68,7 @@ def facts(
         "imaging": "canary-imaging-password",
     }
     return Facts(
-        release=Release(version=version, api_image="imghost-api:1", imaging_image="imghost-imaging:1"),
+        release=Release(version, "imghost-api:1", "imghost-imaging:1", registries=registries),
         signing=Signing(
             jwt_private_key="canary-private-key",
             api_key_pepper="canary-pepper-of-at-least-32-characters",

@@ -112,6 +112,15 @@ priorityClassName: {{ . }}
 {{ $found | toJson }}
 {{- end -}}
 
+{{/* IMGHOST_PULL_SECRET_FILES: where the pull secrets are mounted. */}}
+{{- define "imghost.pullSecretFiles" -}}
+{{- $files := list -}}
+{{- range .Values.images.pullSecrets -}}
+{{- $files = append $files (printf "/etc/imghost/registries/%s.json" .) -}}
+{{- end -}}
+{{ $files | toJson }}
+{{- end -}}
+
 {{/* Labels and annotations of the parts of the pre-delete hook, given (root, weight). */}}
 {{- define "imghost.uninstallMetadata" -}}
 labels: {{- include "imghost.labels" (list (index . 0) "uninstall") | nindent 2 }}

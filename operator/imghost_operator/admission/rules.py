@@ -1,5 +1,6 @@
 """Evaluate the CEL rules (`x-kubernetes-validations`) of a structural schema, including transition rules."""
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -47,8 +48,20 @@ def _program(rule: str) -> Any:
 
 
 def _context(**variables: Any) -> Any:
-    """The variables, and the part of Kubernetes' quantity library that our rules use."""
-    return cel.Context(variables, {"quantity": str, "isGreaterThan": _is_greater})
+    """The variables, and the parts of Kubernetes' libraries that our rules use."""
+    return cel.Context(variables, {"quantity": str, "isGreaterThan": _is_greater, "isCIDR": _is_cidr})
+
+
+def _is_cidr(text: str) -> bool:
+    """Kubernetes' own `isCIDR`: stricter than Python about zones, netmasks, leading zeros and IPv4 in IPv6."""
+    address, _, prefix = text.partition("/")
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+        inside = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    is_mapped = isinstance(inside, ipaddress.IPv6Address) and inside.ipv4_mapped is not None
+    return not is_mapped and "%" not in text and prefix == str(network.prefixlen)
 
 
 def _is_greater(one: str, other: str) -> bool:

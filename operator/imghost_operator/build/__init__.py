@@ -48,7 +48,7 @@ def desired(name: str, uid: str, spec: Spec, facts: Facts) -> list[Object]:
     api_config, imaging_config = configs(owner, spec, facts)
     objects = [
         namespace(owner, spec),
-        *accounts(owner),
+        *accounts(owner, facts),
         *policies(owner, spec),
         *network(owner, spec, facts),
         *secrets(owner, facts),

@@ -32,11 +32,13 @@ def network(owner: Owner, spec: Spec, facts: Facts) -> list[Object]:
     store = _store(facts)
     own = {_NAMESPACE_NAME: owner.namespace}
     callers = [_namespace({_NAMESPACE_NAME: name}) for name in sorted(spec.network.ingress_from)]
+    opened = [_peer(it.cidr, it.port) for it in spec.network.egress_to]
     return [
         _policy(owner, "default-deny", {}, ingress=[], egress=[]),
         _policy(owner, "dns", {}, egress=[_dns()]),
         _policy(owner, "database", _pods("api", "imaging", "migrate"), egress=[database]),
         *([_policy(owner, "store", _pods("api", "imaging"), egress=[store])] if store else []),
+        *([_policy(owner, "egress", _pods("api", "imaging"), egress=opened)] if opened else []),
         _policy(
             owner,
             "http",
@@ -105,6 +107,14 @@ def _backend(url: str, networks: tuple[str, ...]) -> dict[str, Any]:
     if address := _address(host):
         return {"to": [_cidr(f"{address}/{address.max_prefixlen}")], "ports": ports}
     return {"to": [_cidr(every, without) for every, without in _METADATA_NETWORKS.items()], "ports": ports}
+
+
+def _peer(cidr: str, port: int) -> dict[str, Any]:
+    """The egress rule of a tenant's own choice; the addresses of cloud metadata stay closed in the widest of them."""
+    block = ipaddress.ip_network(cidr, strict=False)
+    closed = [it for it in map(ipaddress.ip_network, _METADATA_NETWORKS.values()) if it.version == block.version]
+    without = next((str(it) for it in closed if it.overlaps(block)), None)
+    return {"to": [_cidr(str(block), without)], "ports": [_port(port)]}
 
 
 def _cidr(network: str, without: str | None = None) -> dict[str, Any]:

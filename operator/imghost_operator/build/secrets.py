@@ -7,6 +7,10 @@ from imghost_operator.build.meta import Component, Owner
 from imghost_operator.facts import Facts
 from imghost_operator.platform import Object
 
+REGISTRIES = "registries"
+"""The Secret that images are pulled with; there only when the operator was given credentials."""
+_DOCKER = ".dockerconfigjson"
+
 OF: Mapping[Component, tuple[str, ...]] = {
     "api": ("database-api", "storage", "api-signing", "internal"),
     "imaging": ("database-imaging", "storage", "internal"),
@@ -17,7 +21,10 @@ OF: Mapping[Component, tuple[str, ...]] = {
 
 def secrets(owner: Owner, facts: Facts) -> list[Object]:
     """All Secrets of a tenant."""
-    return [_secret(owner, name, values) for name, values in values_of(facts).items()]
+    made = [_secret(owner, name, values) for name, values in values_of(facts).items()]
+    if config := facts.release.registries:
+        made.append(_secret(owner, REGISTRIES, {_DOCKER: config}, "kubernetes.io/dockerconfigjson"))
+    return made
 
 
 def values_of(facts: Facts) -> dict[str, dict[str, str]]:
@@ -37,6 +44,6 @@ def values_of(facts: Facts) -> dict[str, dict[str, str]]:
     }
 
 
-def _secret(owner: Owner, name: str, values: Mapping[str, str]) -> Object:
+def _secret(owner: Owner, name: str, values: Mapping[str, str], kind: str = "Opaque") -> Object:
     data = {key: b64encode(value.encode()).decode() for key, value in sorted(values.items())}
-    return owner.own("v1", "Secret", name, {"type": "Opaque", "data": data})
+    return owner.own("v1", "Secret", name, {"type": kind, "data": data})

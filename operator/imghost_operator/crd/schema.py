@@ -14,6 +14,8 @@ from imghost_operator.platform import Object
 GROUP, VERSION, KIND, PLURAL = "imghost.dev", "v1", "ImageHostTenant", "imagehosttenants"
 API_VERSION = f"{GROUP}/{VERSION}"
 MAX_NAME = 40
+RESERVED_NAMES = ("system", "backends")
+"""No tenants: imghost-system and imghost-backends are namespaces of the installation."""
 
 _NAME_RULES = [
     {
@@ -25,6 +27,12 @@ _NAME_RULES = [
     {
         "rule": "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
         "message": "the name must be a DNS label: lower-case letters, digits and '-', no dots",
+        "fieldPath": ".metadata.name",
+    },
+    {
+        "rule": f"!(self.metadata.name in {list(RESERVED_NAMES)!r})",
+        "message": "the name is reserved: its namespace is where imghost itself, or what it needs, is installed; "
+        "choose another",
         "fieldPath": ".metadata.name",
     },
 ]

@@ -15,6 +15,7 @@ from imghost_operator.crd.types import (
     RESERVED_ENV,
     BaseUrl,
     Bytes,
+    Cidr,
     Cpu,
     DnsLabel,
     immutable,
@@ -246,8 +247,15 @@ class Database(Part):
     )
 
 
+class EgressPeer(Part):
+    """One way out."""
+
+    cidr: Cidr = Field(description="Addresses that may be reached.")
+    port: int = Field(ge=1, le=65_535, description="TCP port there.", json_schema_extra={"format": "int32"})
+
+
 class Network(Part):
-    """Who may reach the tenant's pods."""
+    """Who may reach the tenant's pods, and whom these may reach."""
 
     ingress_from: tuple[DnsLabel, ...] = Field(
         (),
@@ -255,6 +263,13 @@ class Network(Part):
         description="Namespaces whose pods may reach the HTTP ports, for example the ingress controller's. None by "
         "default.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    egress_to: tuple[EgressPeer, ...] = Field(
+        (),
+        max_length=20,
+        description="What the pods of api and imaging may reach beside what imghost needs, for example the collector "
+        "of traces that env names. Nothing by default.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["cidr", "port"]},
     )
 
 
@@ -292,7 +307,9 @@ class Spec(Part):
     quota: Quota = Field(default_factory=Quota, description="What the tenant may use.")
     storage: Storage = Field(default_factory=Storage, description="Where pictures are kept.")
     database: Database = Field(default_factory=Database, description="Where rows are kept.")
-    network: Network = Field(default_factory=Network, description="Who may reach the tenant's pods.")
+    network: Network = Field(
+        default_factory=Network, description="Who may reach the tenant's pods, and whom these may reach."
+    )
     urls: Urls = Field(default_factory=Urls, description="Base URLs as people outside see them.")
     pod_metadata: PodMetadata = Field(
         default_factory=PodMetadata, description="Labels and annotations for the pods of api and imaging."

@@ -100,6 +100,23 @@ BaseUrl = Annotated[
         ),
     ),
 ]
+Cidr = Annotated[
+    str,
+    Field(
+        min_length=4,
+        max_length=43,
+        json_schema_extra=rules(
+            (
+                "isCIDR(self)",
+                "must be a block of addresses such as 10.1.0.0/16 or 2001:db8::/32; one address is a /32 or /128",
+            ),
+            (
+                "!self.matches('^(169[.]254[.]|[fF][eE][89abAB][0-9a-fA-F]:)')",
+                "must not be link-local: there clouds keep the credentials of nodes",
+            ),
+        ),
+    ),
+]
 OWN_KEYS = rules(
     (
         f"self.all(key, !key.matches('{_RESERVED_KEY}'))",
