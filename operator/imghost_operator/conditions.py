@@ -1,65 +1,24 @@
 """What holds for a tenant: one finding a condition, each with a reason and what to do."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from imghost_core.errors import ImghostError
 from imghost_operator.autoscaling import pods_asked
 from imghost_operator.build.meta import namespace_of
-from imghost_operator.build.namespace import ENFORCED
 from imghost_operator.crd import ConditionType, Spec
-from imghost_operator.facts import Facts
+from imghost_operator.enforcement import autoscaled, enforced
+from imghost_operator.findings import Finding, Observed, Truth
 from imghost_operator.platform import Key, Object
 
-Truth = Literal["True", "False", "Unknown"]
 Area = Literal["storage", "database"]
 Migration = Literal["missing", "running", "failed", "done"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A condition before it is stamped with time and generation."""
-
-    type: ConditionType
-    status: Truth
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What one pass found.
-
-    `spec` is None when it could not be read, `facts` when they are not complete. `problems` are errors of this pass by
-    the object they are about, or by the area ("storage", "database", or another word where none fits); the first one
-    also becomes `lastError`. `enforces` is the platform's. `deletion` says, as (reason, message), what a deletion waits
-    for.
-    """
-
-    enforces: frozenset[str]
-    spec: Spec | None = None
-    facts: Facts | None = None
-    desired: Sequence[Object] = ()
-    live: Mapping[Key, Object] = field(default_factory=dict)
-    problems: Mapping[Key | str, ImghostError] = field(default_factory=dict)
-    deletion: tuple[str, str] | None = None
-
 
 _AREAS: tuple[tuple[ConditionType, frozenset[str], str], ...] = (
     ("NamespaceReady", frozenset({"Namespace", "ServiceAccount", "ResourceQuota", "LimitRange"}), "the namespace"),
     ("SecretsReady", frozenset({"Secret", "ConfigMap"}), "secrets and settings"),
     ("NetworkReady", frozenset({"NetworkPolicy", "Service"}), "network policies and services"),
 )
-_STATEMENTS = {
-    "HorizontalPodAutoscaler",
-    "LimitRange",
-    "Namespace",
-    "NetworkPolicy",
-    "PodDisruptionBudget",
-    "ResourceQuota",
-}
-"""Kinds that only mean something where the platform enforces them; of the namespace that is Pod Security."""
 
 _SUMMED_UP: tuple[ConditionType, ...] = (
     "NamespaceReady",
@@ -90,8 +49,8 @@ def judge(tenant: Mapping[str, Any], observed: Observed) -> list[Finding]:
         _stopped() if is_paused(tenant) else _progressing(parts, observed, servers),
         _paused(tenant),
         _deleting(observed, is_deleting=is_deleting),
-        _enforced(observed),
-        _autoscaled(observed),
+        enforced(observed),
+        autoscaled(observed),
     ]
 
 
@@ -249,49 +208,6 @@ def _deleting(observed: Observed, *, is_deleting: bool) -> Finding:
     if not is_deleting:
         return Finding("Deleting", "False", "NotDeleting", "nobody asked to delete the tenant")
     return Finding("Deleting", "True", *(observed.deletion or ("Deleting", "the tenant is being deleted")))
-
-
-def _enforced(observed: Observed) -> Finding:
-    built = {obj["kind"] for obj in observed.desired} & _STATEMENTS
-    if not built:
-        return Finding("Enforced", "Unknown", "Waiting", "nothing was made yet")
-    if (outside := _others_namespace(observed)) and not ENFORCED.items() <= _labels(outside).items():
-        name, (label, level) = outside["metadata"]["name"], *ENFORCED.items()
-        text = f"the namespace {name} takes any pod; have whoever makes it add the label {label}={level}"
-        return Finding("Enforced", "False", "PodSecurityNotEnforced", text)
-    loose = sorted("Pod Security" if kind == "Namespace" else kind for kind in built - observed.enforces)
-    if loose:
-        return Finding("Enforced", "False", "NotEnforcedHere", f"recorded, but not enforced here: {', '.join(loose)}")
-    return Finding("Enforced", "True", "Enforced", "policies and quotas are the platform's to enforce")
-
-
-def _others_namespace(observed: Observed) -> Object | None:
-    """The tenant's namespace where somebody else makes it."""
-    ours = {Key.of(obj) for obj in observed.desired}
-    return next((obj for key, obj in observed.live.items() if key.kind == "Namespace" and key not in ours), None)
-
-
-def _labels(obj: Object) -> dict[str, str]:
-    return obj["metadata"].get("labels") or {}
-
-
-def _autoscaled(observed: Observed) -> Finding:
-    """Whether autoscalers can do their work; one without metrics leaves the number of pods as it is."""
-    kind: ConditionType = "Autoscaled"
-    keys = [Key.of(obj) for obj in observed.desired if obj["kind"] == "HorizontalPodAutoscaler"]
-    if not keys:
-        return Finding(kind, "False", "NotAskedFor", "the numbers of pods are those of spec.api and spec.imaging")
-    if "HorizontalPodAutoscaler" not in observed.enforces:
-        return Finding(kind, "False", "NotEnforcedHere", "recorded, but not enforced here: minReplicas pods each")
-    said = {key.name: observed.live.get(key, {}).get("status", {}).get("conditions", ()) for key in keys}
-    for name, conditions in said.items():
-        for it in conditions:
-            if it["type"] in {"AbleToScale", "ScalingActive"} and it["status"] == "False":
-                text = f"{name} keeps its number of pods: {it.get('message', '')}"
-                return Finding(kind, "False", it.get("reason") or "NotActive", text)
-    if waiting := [name for name, conditions in said.items() if not conditions]:
-        return Finding(kind, "Unknown", "Waiting", f"no autoscaler has looked at {' and '.join(waiting)} yet")
-    return Finding(kind, "True", "Autoscaled", f"the load decides how many pods there are of {' and '.join(said)}")
 
 
 def _problem_of(observed: Observed, kinds: Iterable[str]) -> ImghostError | None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from imghost_core.errors import ImghostError
 from imghost_operator import build, diff, status
 from imghost_operator.build.services import PORTS
-from imghost_operator.conditions import Observed, migration_state
+from imghost_operator.conditions import migration_state
 from imghost_operator.crd import Spec
 from imghost_operator.deletion import Deletion
 from imghost_operator.errors import (
@@ -29,6 +29,7 @@ from imghost_operator.errors import (
     UnknownBackend,
 )
 from imghost_operator.facts import Facts, Port, Release
+from imghost_operator.findings import Observed
 from imghost_operator.passes import FINALIZER, Outcome, Pass
 from imghost_operator.platform import Key, Object, Platform, check_owner, owned_by
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend

@@ -7,8 +7,9 @@ from typing import Any
 from imghost_operator import build, diff
 from imghost_operator.autoscaling import pods_asked
 from imghost_operator.build.meta import Owner
-from imghost_operator.conditions import Finding, Observed, is_paused, judge, reason_of, workload
+from imghost_operator.conditions import is_paused, judge, reason_of, workload
 from imghost_operator.crd.status import MAX_MESSAGE
+from imghost_operator.findings import Finding, Observed
 from imghost_operator.platform import Key, Object
 
 __all__ = ["Observed", "is_paused", "report"]

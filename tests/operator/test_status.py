@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from imghost_core.errors import ImghostError, Unavailable
 from imghost_operator import crd, status
-from imghost_operator.conditions import Observed, migration_state
+from imghost_operator.conditions import migration_state
 from imghost_operator.crd import Spec, Status
+from imghost_operator.findings import Observed
 from imghost_operator.platform import Key, Object
 from support.kubeapi import KubeApi
 from support.tenants import ENFORCED, facts, objects, tenant
@@ -175,6 +176,15 @@ def test_an_error_shows_where_it_belongs(key: Key | str, condition: str) -> None
         "message": "the server does not answer; it is tried again",
         "since": "2026-05-04T12:00:00Z",
     }
+
+
+def test_an_autoscaler_that_nobody_works_for_is_told() -> None:
+    """Where autoscalers are only recorded both conditions say so, and the tenant is as ready as with fixed numbers."""
+    found = observed(spec={"api": {"autoscaling": {"maxReplicas": 9}}})
+    said = conditions(status.report(tenant(), replace(found, enforces=ENFORCED - {"HorizontalPodAutoscaler"}), NOW))
+    assert "HorizontalPodAutoscaler" in said["Enforced"]["message"]
+    assert {said[kind]["reason"] for kind in ("Enforced", "Autoscaled")} == {"NotEnforcedHere"}
+    assert said["Ready"]["status"] == "True"
 
 
 def test_an_error_without_a_place_still_counts() -> None:
