@@ -113,6 +113,30 @@ async def test_a_sleeper_cannot_finish_after_a_takeover(open_api: Any, imaging_u
     assert tenant.query("SELECT count(*) FROM images WHERE user_id = %s", person.id) == [(1,)]
 
 
+async def test_a_slow_upload_keeps_its_key(open_api: Any, tenant: Tenant) -> None:
+    """An upload that takes longer than the takeover time is not taken over as long as its process lives."""
+    ended = asyncio.Event()
+
+    async def never_answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ended.wait()
+        writer.close()
+
+    async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as imaging:
+        url = f"http://127.0.0.1:{imaging.sockets[0].getsockname()[1]}"
+        async with open_api(imaging_url=url, idempotency_takeover_seconds=1) as api:
+            person = await register(api)
+            first = asyncio.create_task(person.upload(PICTURE, **KEY))
+            mine = (
+                "FROM idempotency_keys WHERE workspace_id IN (SELECT workspace_id FROM memberships WHERE user_id = %s)"
+            )
+            ((begun,),) = await eventually(lambda: tenant.query(f"SELECT claimed_at {mine}", person.id), why="a claim")
+            late = f"SELECT 1 {mine} AND claimed_at > %s::timestamptz + interval '1.5 s'"
+            await eventually(lambda: tenant.query(late, person.id, begun), why="the claim is renewed")
+            problem(await person.upload(PICTURE, **KEY), 409, "idempotency_in_progress")
+            ended.set()
+            assert (await first).status_code == 503
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256])
 async def test_a_bad_key_is_told(ada: Person, key: str) -> None:
     """A key of no or more than 255 characters is a 400 that names the header."""

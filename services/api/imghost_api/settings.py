@@ -44,7 +44,7 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
     max_upload_bytes: PositiveInt = Field(50 * 1024 * 1024, description="No plan allows more than this")
     upload_concurrency: PositiveInt = Field(32, description="Uploads at once in this process; more are told to wait")
     upload_timeout_seconds: PositiveFloat = Field(120.0, description="For receiving one body")
-    idempotency_takeover_seconds: PositiveInt = Field(90, description="After this a silent upload counts as dead")
+    idempotency_takeover_seconds: PositiveInt = Field(4, description="After this a silent upload counts as dead")
     jobs_concurrency: NonNegativeInt = Field(2, description="Background jobs at once; 0 leaves them to other processes")
     orphan_grace_seconds: PositiveInt = Field(3600, description="Age at which objects without a row are removed")
     analytics_retention_days: PositiveInt = Field(90, description="How long single view events are kept")

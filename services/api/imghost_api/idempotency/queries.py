@@ -55,6 +55,20 @@ async def held(session: Session, workspace_id: UUID, key: str) -> Held | None:
     return Held(*row) if row else None
 
 
+async def renew(session: Session, workspace_id: UUID, key: str, claim: UUID) -> None:
+    """Let the holder's time begin anew, unless another has taken the key over."""
+    await session.execute(
+        update(IdempotencyKey)
+        .where(
+            IdempotencyKey.workspace_id == workspace_id,
+            IdempotencyKey.key == key,
+            IdempotencyKey.claim == claim,
+            IdempotencyKey.reply.is_(None),
+        )
+        .values(claimed_at=func.now())
+    )
+
+
 async def finish(session: Session, workspace_id: UUID, key: str, claim: UUID, reply: dict[str, Any]) -> bool:
     """Keep the answer; False when another upload has taken the key over, and then this one must not count."""
     finished = await session.scalar(

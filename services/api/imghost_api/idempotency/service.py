@@ -1,5 +1,8 @@
 """Claim a key, then finish it in the transaction of the effect, or release it."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,6 +20,24 @@ class Claim:
     workspace_id: UUID
     key: str
     id: UUID
+
+    @asynccontextmanager
+    async def renewed(self, database: Database, every: float) -> AsyncIterator[None]:
+        """Say every so many seconds that we live, so that whoever says nothing for a moment has died."""
+        renewing = asyncio.create_task(self._renew(database, every))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _renew(self, database: Database, every: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            # While the database is away nobody can take the key over either.
+            with suppress(ImghostError):
+                async with database.transaction(self.workspace_id) as session:
+                    await queries.renew(session, self.workspace_id, self.key, self.id)
 
     async def finish(self, session: Session, reply: dict[str, Any]) -> None:
         """Keep the answer, in the transaction of the effect. Raises `Conflict` when another attempt took over."""

@@ -23,6 +23,7 @@ from imghost_core import ids, keys, logs
 from imghost_core.errors import ImghostError, Unavailable, Unprocessable
 from imghost_core.ingest import Ingested, IngestRequest
 
+_SIGNS_OF_LIFE = 4  # of an upload within the time after which it would count as dead
 _log = logs.get("imghost.upload")
 
 
@@ -75,7 +76,8 @@ async def _received(resources: Resources, caller: Principal, incoming: Incoming)
         earlier = await idempotency.claim(resources.database, claim, request_hash=received.sha256, takeover=takeover)
         if earlier is not None:
             return UploadAnswer.model_validate(earlier), True
-        return await _stored(resources, caller, received, claim), False
+        async with claim.renewed(resources.database, settings.idempotency_takeover_seconds / _SIGNS_OF_LIFE):
+            return await _stored(resources, caller, received, claim), False
 
 
 async def _stored(resources: Resources, caller: Principal, received: Received, claim: Claim | None) -> UploadAnswer:
