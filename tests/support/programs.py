@@ -274,7 +274,8 @@ def _install_go(folder: Path, say: Say) -> None:
 
 
 def main() -> None:
-    """Prepare every program and print what is used."""
+    """Prepare every program and print what is used, each line at once: a build takes minutes."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         for find in (kubernetes, minio, helm):
             began = time.monotonic()
