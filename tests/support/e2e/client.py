@@ -10,7 +10,7 @@ import httpx
 
 JSON = dict[str, Any]
 TRY_AGAIN = {httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT}
-PAUSE = 2.0
+PAUSE = 5.0  # a killed pod is among a Service's endpoints for a few seconds, and a dead upload holds its key for four
 LONGEST_PAUSE = 10.0
 
 
