@@ -14,7 +14,7 @@ from support.api import PASSWORD, Tenant, names, problem, register
 
 async def test_registration_gives_a_token_a_key_and_the_free_plan(api: httpx.AsyncClient, tenant: Tenant) -> None:
     """Registering makes a user with a workspace on the free plan and returns a token and a first key
-    (000-R1, 000-F1, 000-D1, 003-6).
+    (000-R1, 000-F1, 003-6).
     """
     person = await register(api)
     user = person.answer["user"]
@@ -32,7 +32,7 @@ async def test_registration_gives_a_token_a_key_and_the_free_plan(api: httpx.Asy
 
 
 async def test_last_name_may_be_left_out(api: httpx.AsyncClient) -> None:
-    """A user without a last name can register (000-D1)."""
+    """A user without a last name can register."""
     wanted = names()
     del wanted["last_name"]
     assert (await api.post("/api/v1/auth/register", json=wanted)).json()["user"]["last_name"] is None
@@ -248,7 +248,7 @@ async def test_an_api_key_is_not_a_sign_in(api: httpx.AsyncClient) -> None:
 
 
 async def test_blocking_stops_every_credential(api: httpx.AsyncClient, tenant: Tenant) -> None:
-    """A blocked user's token, keys and password all stop at once, and work again when unblocked (000-P9)."""
+    """A blocked user's token, keys and password all stop at once, and work again when unblocked."""
     person = await register(api)
     login = {"identifier": person.names["email"], "password": PASSWORD}
     tenant.query("UPDATE users SET is_blocked = true WHERE id = %s", person.id)

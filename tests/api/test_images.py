@@ -142,7 +142,7 @@ async def test_rows_cannot_be_written_into_another_workspace(ada: Person, tenant
 
 
 async def test_the_delivery_view_shows_live_pictures_only(ada: Person, tenant: Tenant) -> None:
-    """Imaging's view has one row per live picture of an unblocked owner, with its pending views counted (000-P9)."""
+    """Imaging's view has one row per live picture of an unblocked owner, with its pending views counted."""
     image = (await ada.upload(pictures.photo(64, 48))).json()["image"]["id"]
 
     def shown() -> list[tuple[object, ...]]:

@@ -49,7 +49,7 @@ def counters_and_rows(tenant: Tenant, person: Person) -> tuple[list[tuple[Any, .
 @pytest.mark.parametrize("limit", ["uploads_per_day", "storage_bytes"])
 async def test_two_hundred_uploads_at_the_edge(open_api: Any, imaging_url: str, tenant: Tenant, limit: str) -> None:
     """Of 200 uploads at once with room for 20, exactly 20 succeed, the others get the limit's own problem, and the
-    counters equal the rows (000-R12, 000-L1).
+    counters equal the rows (000-R12).
     """
     room = 20
     async with open_api(imaging_url=imaging_url, upload_concurrency=200, database_timeout_seconds=60) as api:
@@ -80,7 +80,7 @@ async def test_the_daily_limit_ends_at_midnight_utc(ada: Person, tenant: Tenant)
 
 
 async def test_the_quota_tells_limits_use_and_reset(ada: Person) -> None:
-    """The quota reply has the documented shape, in UTC, and follows uploads and deletions (000-R15, 000-L1, L9)."""
+    """The quota reply has the documented shape, in UTC, and follows uploads and deletions (000-R15, L9)."""
     image = (await ada.upload(PICTURE)).json()["image"]["id"]
     quota = await ada.quota()
     assert (quota["plan"], quota["timezone"]) == ("free", "UTC")
@@ -142,7 +142,7 @@ async def test_a_keys_hourly_limit_is_exact(api: httpx.AsyncClient) -> None:
 
 
 async def test_the_plans_hourly_limit_binds_all_keys_together(api: httpx.AsyncClient, tenant: Tenant) -> None:
-    """More keys do not make more requests: the plan's limit counts them all, and tokens too (000-L1; X3)."""
+    """More keys do not make more requests: the plan's limit counts them all, and tokens too."""
     person = await register(api)
     custom_plan(tenant, person, requests_per_hour=10)
     second = {"X-API-Key": (await new_key(person, rate_limit_per_hour=10))["key"]}

@@ -155,7 +155,7 @@ def test_imaging_may_read_its_view_and_insert_events(tenant: Tenant) -> None:
 
 
 def test_plans_are_those_of_the_requirements(tenant: Tenant) -> None:
-    """The catalogue holds the limits of free, pro and enterprise, and the prices of basic and pro (000-L1 to L3)."""
+    """The catalogue holds the limits of free, pro and enterprise, and the prices of basic and pro."""
     rows = tenant.query(
         "SELECT code, price_cents, uploads_per_day, requests_per_hour, storage_bytes, bandwidth_bytes_per_month"
         " FROM plans WHERE code NOT LIKE 'plan-%%' ORDER BY position"  # other tests make plans of their own

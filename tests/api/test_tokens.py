@@ -40,7 +40,7 @@ def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any], str]:
 
 def test_both_kinds_of_key_are_accepted(settings: Any) -> None:
     """With a private key tokens are Ed25519, and those of the shared secret are accepted too; with the secret alone
-    they are HS256 (000-E2).
+    they are HS256.
     """
     both = Tokens(settings)
     alone = Tokens(settings.model_copy(update={"jwt_private_key": None}))

@@ -8,7 +8,7 @@ from support.eventually import eventually
 
 async def test_services_are_scaled_each_on_its_own(tenants: Tenants, kubectl: Kubectl, figures: Figures) -> None:
     """Imaging follows `spec.imaging.replicas` while the api's pods stay the same; `kubectl scale` of the tenant scales
-    the api while imaging's stay the same; a Deployment scaled by hand goes back to what the manifest says (000-A4).
+    the api while imaging's stay the same; a Deployment scaled by hand goes back to what the manifest says.
     """
     tenant = await tenants.ready()
     before = _names(tenant, "api")
