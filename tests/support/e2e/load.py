@@ -15,6 +15,7 @@ from support.e2e.client import Account, Client
 from support.e2e.ledger import Ledger
 
 DIFFERENT = 12
+_FIRST_UPLOAD = 0.05  # seconds between looks whether there is something to view
 UPLOADS_OF_ONE = 90
 """Uploads of one account: below what the free plan takes in a day."""
 
@@ -61,6 +62,7 @@ class Load:
             await asyncio.sleep(pause)
 
     async def _upload_one(self, urls: list[str], account: Account, picture: bytes) -> None:
+        self._left -= 1
         began = monotonic()
         try:
             answer = await self._client.upload(account, picture)
@@ -80,9 +82,12 @@ class Load:
         while self._goes_on():
             if urls:
                 await self._view_one(chosen.choice(urls))
-            await asyncio.sleep(pause)
+                await asyncio.sleep(pause)
+            else:
+                await asyncio.sleep(_FIRST_UPLOAD)
 
     async def _view_one(self, url: str) -> None:
+        self._left -= 1
         began = monotonic()
         try:
             answer = await self._client.view(url)
@@ -95,5 +100,4 @@ class Load:
         self.seen.views.append(monotonic() - began)
 
     def _goes_on(self) -> bool:
-        self._left -= 1
         return not self._stopping.is_set() and self._left > 0 and monotonic() < self._deadline
