@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 
 from support import programs
 from support.chart import Helm
@@ -35,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.stash[GUARD] = Guard()
     config.stash[PARTS] = []
+    # Generating is slow while other tests keep the processor busy: that is no finding.
+    hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis.settings.load_profile("shared")
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 

@@ -42,14 +42,19 @@ class KubeApi:
         """Send one request."""
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": kind, "Accept": "application/json"}
-        try:
-            self._connection.request(method, path, data, headers)
-        except (OSError, http.client.HTTPException):  # the server was restarted since: nothing of this was taken in
-            self._connection.close()
-            self._connection.request(method, path, data, headers)
-        with self._connection.getresponse() as reply:
+        with self._send(method, path, data, headers) as reply:
             warnings = tuple(reply.headers.get_all("Warning", ()))
             return Answer(reply.status, json.loads(reply.read()), warnings)
+
+    def _send(self, method: str, path: str, data: str | None, headers: dict[str, str]) -> http.client.HTTPResponse:
+        """Send on the connection that is there; on a new one if the server has closed it since."""
+        try:
+            self._connection.request(method, path, data, headers)
+            return self._connection.getresponse()
+        except (ConnectionError, ssl.SSLError):  # RemoteDisconnected, a ConnectionError, is no answer at all
+            self._connection.close()
+            self._connection.request(method, path, data, headers)
+            return self._connection.getresponse()
 
     def create(self, obj: dict[str, Any], query: str = "fieldValidation=Strict") -> Answer:
         """Create an object as `kubectl create` does."""
