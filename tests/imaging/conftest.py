@@ -18,9 +18,9 @@ from support.imaging import SECRET, Imaging, Tenant, running
 from support.postgres import Postgres
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def render_engine() -> None:
-    """Libvips as the service starts it, with every format; a service in a test narrows it to its own."""
+    """Open every loader for each module: an app that another one started has closed some for the process."""
     engine.start(("jpeg", "png", "gif", "webp", "avif"))
 
 
