@@ -135,12 +135,17 @@ def _workloads(observed: Observed, servers: Sequence[Object | None]) -> Finding:
     asked = dict(zip(("api", "imaging"), _asked(observed.spec, servers), strict=True))
     if idle := [name for name, replicas in asked.items() if replicas == 0]:
         return Finding(kind, "False", "ScaledToZero", f"{' and '.join(idle)}: no pod is asked for; raise replicas")
-    counts = {name: workload(it, asked[name]) for name, it in zip(asked, servers, strict=True)}
-    serves: Truth = "True" if all(count["ready"] for count in counts.values()) else "False"
+    available = dict(zip(asked, map(_available, servers), strict=True))
+    serves: Truth = "True" if all(available.values()) else "False"
     if refusal := next(_refusals(servers), None):
         return Finding(kind, serves, *refusal)
-    text = ", ".join(f"{name}: {count['ready']} of {count['desired']} pods ready" for name, count in counts.items())
-    return Finding(kind, serves, "PodsReady" if serves == "True" else "WaitingForPods", text)
+    text = ", ".join(f"{name}: {available[name]} of {asked[name]} pods available" for name in asked)
+    return Finding(kind, serves, "PodsAvailable" if serves == "True" else "WaitingForPods", text)
+
+
+def _available(server: Object | None) -> int:
+    """Pods that have been ready for long enough to be reached through the Service."""
+    return int((server or {}).get("status", {}).get("availableReplicas", 0))
 
 
 def _asked(spec: Spec, servers: Sequence[Object | None]) -> list[int]:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -103,6 +104,33 @@ async def test_imaging_is_away_and_comes_back(open_api: Any, imaging_url: str, s
         assert {path for path in set(store_root.rglob("*")) - before if path.is_file()} == set()
         await way.up()
         assert (await person.upload(PICTURE)).status_code == 201
+
+
+async def test_imaging_moves_while_we_ask_for_it(
+    open_api: Any, imaging_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused connection to imaging is tried again for a moment, because that is how a restarting pod looks: the
+    user's upload succeeds.
+    """
+    async with (
+        Forwarder(int(imaging_url.rpartition(":")[2])) as way,
+        open_api(imaging_url=f"http://127.0.0.1:{way.port}") as api,
+    ):
+        person = await register(api)
+        await way.down()
+        refused, connect = [], anyio.connect_tcp
+
+        async def seen(*where: Any, **how: Any) -> Any:
+            try:
+                return await connect(*where, **how)
+            except OSError as error:
+                refused.append(error)
+                await way.up()
+                raise
+
+        monkeypatch.setattr(anyio, "connect_tcp", seen)
+        assert (await person.upload(PICTURE)).status_code == 201
+        assert len(refused) == 1
 
 
 async def test_imaging_does_not_answer(open_api: Any, imaging_url: str) -> None:

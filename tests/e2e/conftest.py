@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from support.cluster import providers
-from support.cluster.install import Installation
+from support.cluster.install import NAMESPACE, RELEASE, Installation
 from support.cluster.kubectl import Kubectl
 from support.cluster.provider import Provider, Times, wait_until
 from support.e2e.backends import Backends
@@ -103,6 +103,15 @@ def crash(kubectl: Kubectl, tools_image: str) -> Iterator[Crash]:
             yield crash
     finally:
         crash.stop()
+
+
+@pytest.fixture
+def operators_renewed(objects: Objects, kubectl: Kubectl) -> Iterator[None]:
+    """New pods afterwards in the place of those that crashed so often that they would be started later and later."""
+    yield
+    for pod in objects.list("Pod", NAMESPACE, "app.kubernetes.io/component=operator"):
+        objects.delete("Pod", pod["metadata"]["name"], NAMESPACE)
+    kubectl("rollout", "status", f"deployment/{RELEASE}-operator", f"--namespace={NAMESPACE}", "--timeout=90s")
 
 
 @pytest.fixture(scope="session")

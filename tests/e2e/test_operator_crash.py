@@ -8,8 +8,8 @@ import pytest
 from imghost_operator.lease import LEASE
 from imghost_operator.provision.database import database_name
 from support import pictures
-from support.cluster.install import NAMESPACE, RELEASE
-from support.cluster.kubectl import Kubectl, Object
+from support.cluster.install import NAMESPACE
+from support.cluster.kubectl import Object
 from support.e2e.backends import Backends
 from support.e2e.crash import Crash
 from support.e2e.figures import Figures
@@ -34,14 +34,12 @@ async def test_a_tenant_converges_though_the_operator_is_killed(
     tenants: Tenants,
     crash: Crash,
     objects: Objects,
-    kubectl: Kubectl,
     backends: Backends,
+    operators_renewed: None,
     figures: Figures,
-    request: pytest.FixtureRequest,
 ) -> None:
     """SIGKILL for the acting operator in each wave of a tenant's making: it gets ready, and nothing is there twice."""
     tenant = tenants.created()
-    request.addfinalizer(lambda: _renew_operators(objects, kubectl))
     for kind, name in WAVES:
         await eventually(
             _is_there(objects, tenant, kind, name), within=CONVERGES_WITHIN, every=0.005, why=f"{kind} {name} is made"
@@ -69,13 +67,6 @@ def _is_there(objects: Objects, tenant: Tenant, kind: str, name: str) -> Callabl
 def _leader(objects: Objects) -> Object:
     """The pod that acts; the other one only waits for its lease."""
     return objects.get("Pod", objects.get("Lease", LEASE, NAMESPACE)["spec"]["holderIdentity"], NAMESPACE)
-
-
-def _renew_operators(objects: Objects, kubectl: Kubectl) -> None:
-    """New pods in the place of those that crashed so often that they would be started later and later."""
-    for pod in objects.list("Pod", NAMESPACE, "app.kubernetes.io/component=operator"):
-        objects.delete("Pod", pod["metadata"]["name"], NAMESPACE)
-    kubectl("rollout", "status", f"deployment/{RELEASE}-operator", f"--namespace={NAMESPACE}", "--timeout=90s")
 
 
 def _number_of_templates(objects: Objects, tenant: Tenant, component: str) -> int:

@@ -33,10 +33,10 @@ class Down(Unavailable):
 def server(desired: Object, **numbers: Any) -> Object:
     """A Deployment as a cluster with running pods has it."""
     replicas = desired["spec"].get("replicas", 2)
-    counts = {"replicas": replicas, "readyReplicas": replicas, "updatedReplicas": replicas, "observedGeneration": 1}
+    counts = dict.fromkeys(("replicas", "readyReplicas", "availableReplicas", "updatedReplicas"), replicas)
     live = copy.deepcopy(desired)
     live["metadata"]["generation"] = 1
-    return {**live, "status": counts | numbers}
+    return {**live, "status": counts | {"observedGeneration": 1} | numbers}
 
 
 def observed(
@@ -83,7 +83,7 @@ def test_a_tenant_that_serves_says_so() -> None:
         "StorageReady": ("True", "Provisioned"),
         "DatabaseReady": ("True", "Provisioned"),
         "SchemaReady": ("True", "Migrated"),
-        "WorkloadsAvailable": ("True", "PodsReady"),
+        "WorkloadsAvailable": ("True", "PodsAvailable"),
         "Progressing": ("False", "Settled"),
         "Paused": ("False", "NotPaused"),
         "Deleting": ("False", "NotDeleting"),
@@ -138,7 +138,7 @@ def test_nothing_new_changes_nothing() -> None:
 def test_transition_time_moves_with_the_status_only() -> None:
     """Another reason or generation leaves lastTransitionTime; another status moves it."""
     first = status.report(tenant(), observed(), NOW)
-    fewer = observed(api={"readyReplicas": 1})
+    fewer = observed(api={"readyReplicas": 1, "availableReplicas": 1})
     second = status.report({**tenant(generation=2), "status": first}, fewer, LATER)
     before, after = conditions(first), conditions(second)
     assert after["WorkloadsAvailable"]["message"] != before["WorkloadsAvailable"]["message"]
@@ -244,11 +244,14 @@ def test_no_job_is_no_migration() -> None:
 
 
 def test_one_pod_of_each_is_enough_to_serve() -> None:
-    """While pods are missing the tenant is ready and progressing; with none of a service it is not ready."""
-    some = summary(observed(api={"readyReplicas": 1}))
+    """While pods are missing the tenant is ready and progressing. With none of a service it is not ready, nor with
+    pods that became ready too recently to be reached.
+    """
+    some = summary(observed(api={"readyReplicas": 1, "availableReplicas": 1}))
     assert (some["Ready"][0], some["Progressing"]) == ("True", ("True", "RollingOut"))
-    none = summary(observed(api={"readyReplicas": 0}))
-    assert none["Ready"] == none["WorkloadsAvailable"] == ("False", "WaitingForPods")
+    for counts in ({"readyReplicas": 0, "availableReplicas": 0}, {"readyReplicas": 2, "availableReplicas": 0}):
+        none = summary(observed(api=counts))
+        assert none["Ready"] == none["WorkloadsAvailable"] == ("False", "WaitingForPods")
 
 
 def test_a_roll_out_is_progress() -> None:
@@ -272,7 +275,7 @@ QUOTA = 'pods "api-1" is forbidden: exceeded quota: compute, requested: requests
 def test_why_pods_do_not_come(condition: Object, reason: str) -> None:
     """The cluster's reason for missing pods is passed on, whether or not others still serve."""
     for ready, truth in ((0, "False"), (1, "True")):
-        found = observed(api={"readyReplicas": ready, "conditions": [condition]})
+        found = observed(api={"availableReplicas": ready, "conditions": [condition]})
         report = status.report(tenant(), found, NOW)
         said = conditions(report)["WorkloadsAvailable"]
         assert (said["status"], said["reason"]) == (truth, reason)
@@ -282,7 +285,7 @@ def test_why_pods_do_not_come(condition: Object, reason: str) -> None:
 def test_an_exceeded_quota_says_what_to_raise() -> None:
     """The message names the field of the spec that helps."""
     failure = {"type": "ReplicaFailure", "status": "True", "message": QUOTA}
-    report = status.report(tenant(), observed(api={"readyReplicas": 0, "conditions": [failure]}), NOW)
+    report = status.report(tenant(), observed(api={"availableReplicas": 0, "conditions": [failure]}), NOW)
     assert "raise spec.quota.compute" in conditions(report)["Ready"]["message"]
 
 
@@ -359,7 +362,9 @@ PROBLEMS = st.dictionaries(
 @given(
     PROBLEMS,
     st.lists(st.sampled_from(["Deployment", "Job", "Namespace", "Secret"]), max_size=2),
-    st.dictionaries(st.sampled_from(["replicas", "readyReplicas", "updatedReplicas"]), st.integers(0, 9)),
+    st.dictionaries(
+        st.sampled_from(["replicas", "readyReplicas", "availableReplicas", "updatedReplicas"]), st.integers(0, 9)
+    ),
     st.booleans(),
 )
 def test_every_status_fits_the_resource(

@@ -52,6 +52,9 @@ def _deployment(
     scaler = workload.autoscaler
     body = {
         **({} if scaler else {"replicas": workload.replicas}),
+        # A Service's clients hear of a new pod up to a second late (kube-proxy's minSyncPeriod): until they do, it is
+        # neither a reason to take an old one away nor to call the tenant Ready.
+        "minReadySeconds": 2,
         "revisionHistoryLimit": 3,
         "progressDeadlineSeconds": 300,
         "selector": selector,

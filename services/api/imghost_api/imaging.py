@@ -11,6 +11,7 @@ from imghost_core.ingest import INGEST_PATH, Ingested, IngestRequest
 
 _PASSED_ON = {413, 415, 422}  # verdicts on the picture; any other status is between us and imaging
 _CONNECT_SECONDS = 2.0
+_CONNECTS_AGAIN = 3  # after 0, 0.5 and 1 s: a Service may point to a pod that has gone, for about a second
 _log = logs.get("imghost.imaging")
 
 
@@ -27,10 +28,11 @@ class Imaging:
 
     def __init__(self, settings: ApiSettings) -> None:
         self._token = settings.internal_token
+        limits = httpx.Limits(max_connections=settings.upload_concurrency, max_keepalive_connections=8)
         self._client = httpx.AsyncClient(
             base_url=settings.imaging_url,
             timeout=httpx.Timeout(settings.imaging_timeout_seconds, connect=_CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=settings.upload_concurrency, max_keepalive_connections=8),
+            transport=httpx.AsyncHTTPTransport(limits=limits, retries=_CONNECTS_AGAIN),
             trust_env=False,
         )
 

@@ -10,8 +10,8 @@ import httpx
 
 JSON = dict[str, Any]
 TRY_AGAIN = {httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT}
-PAUSE = 5.0  # a killed pod is among a Service's endpoints for a few seconds, and a dead upload holds its key for four
-LONGEST_PAUSE = 10.0
+PAUSE = 5.0
+"""Seconds: a killed pod is among a Service's endpoints for a few, and a dead upload holds its key for four."""
 
 
 @dataclass(frozen=True)
@@ -30,27 +30,30 @@ class Account:
 
 
 class Client:
-    """Calls one tenant at its public addresses `urls` (auth, upload, view). `again` counts what was sent twice."""
+    """Calls one tenant at its public addresses `urls` (auth, upload, view).
 
-    def __init__(self, http: httpx.AsyncClient, urls: Mapping[str, str]) -> None:
-        self.http, self.urls = http, urls
-        self.again = 0
+    `pause` is how many seconds pass before something is sent again; `again` says what was, and why.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, urls: Mapping[str, str], pause: float = PAUSE) -> None:
+        self.http, self.urls, self.pause = http, urls, pause
+        self.again: list[str] = []
 
     async def send(self, method: str, url: str, **how: Any) -> httpx.Response:
-        """The answer to a request, or to its one repetition after a pause, the one the server asked for if it did.
+        """The answer to a request, or to its one repetition after a pause, longer when the server asks for that.
 
         Repeated is what got no answer, or one that says "later". Raises httpx.TransportError when the repetition got
         none either.
         """
         try:
             answer = await self.http.request(method, url, **how)
-        except httpx.TransportError:
-            pause = PAUSE
+        except httpx.TransportError as error:
+            why, pause = repr(error), self.pause
         else:
             if answer.status_code not in TRY_AGAIN:
                 return answer
-            pause = min(float(answer.headers.get("Retry-After", PAUSE)), LONGEST_PAUSE)
-        self.again += 1
+            why, pause = answer.text, max(self.pause, float(answer.headers.get("Retry-After", 0)))
+        self.again.append(f"{method} {url}: {why}")
         await asyncio.sleep(pause)
         return await self.http.request(method, url, **how)
 

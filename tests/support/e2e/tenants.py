@@ -11,7 +11,7 @@ import yaml
 from support.cluster.install import GATEWAY, SERVICES, Installation, opened
 from support.cluster.kubectl import Object
 from support.e2e import backends
-from support.e2e.client import Client
+from support.e2e.client import PAUSE, Client
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects
 from support.eventually import eventually
@@ -34,7 +34,11 @@ class Tenant:
     @property
     def client(self) -> Client:
         """A client that has asked nothing yet."""
-        return Client(self._http, self.urls)
+        return self.client_with(PAUSE)
+
+    def client_with(self, pause: float) -> Client:
+        """A client that sends again after so many seconds."""
+        return Client(self._http, self.urls, pause)
 
     @property
     def now(self) -> Object:
@@ -61,6 +65,10 @@ class Tenant:
         labels = f"app.kubernetes.io/component={component}" if component else ""
         found = self._objects.list("Pod", self.namespace, labels)
         return [it for it in found if not it["metadata"].get("deletionTimestamp")]
+
+    def gateways(self) -> list[Object]:
+        """The pods between the node's ports and the tenant."""
+        return self._objects.list("Pod", GATEWAY, f"tenant={self.name}")
 
     def secret(self, name: str) -> dict[str, str]:
         """The values of a Secret."""
