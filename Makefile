@@ -14,7 +14,7 @@ CRD := crds/imagehosttenants.imghost.dev.yaml
 .PHONY: help
 help: ## Show this help
 	@printf 'usage: make VERB [ARGS="..."]\n\n'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: up
 up: $(VENV)/.cli ## Run a tenant on this machine and print how to use it (ARGS=--detach: in the background)
@@ -80,6 +80,11 @@ cluster: $(VENV)/.dev ## Start a real Kubernetes with PostgreSQL, MinIO, the ope
 	@PYTHONPATH=tests $(BIN)/python -m support.cluster demo $(ARGS)
 cluster-down: $(VENV)/.dev ## Remove every trace of that cluster
 	@PYTHONPATH=tests $(BIN)/python -m support.cluster down $(ARGS)
+
+.PHONY: test-node
+test-node: $(VENV)/.dev ## Build the images, then test them, and the node of `make cluster` itself (needs root; ARGS as for test)
+	@PYTHONPATH=tests $(BIN)/python -m support.images
+	@$(BIN)/pytest -m node tests/cluster $(ARGS)
 
 .PHONY: e2e
 e2e: $(VENV)/.dev ## Run the end-to-end scenarios in that cluster, or in one for them alone (ARGS="-k drift": only some)
