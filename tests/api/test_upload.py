@@ -85,7 +85,9 @@ async def test_a_token_may_upload_too(ada: Person) -> None:
 async def test_the_content_decides(
     ada: Person, tenant: Tenant, make: Callable[[], bytes], kind: str, frames: int
 ) -> None:
-    """The format is judged by content: the name and the declared type may say what they like (000-P6)."""
+    """The format is judged by content: the name and the declared type may say what they like (000-P6,
+    001-33).
+    """
     files = {"file": ("lies.exe", make(), "text/html")}
     answer = await ada.client.post("/upload", headers=ada.key, files=files)
     assert answer.json()["image"]["metadata"]["format"] == kind

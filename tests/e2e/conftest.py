@@ -13,6 +13,7 @@ from support.cluster.kubectl import Kubectl
 from support.cluster.provider import Provider, Times, wait_until
 from support.e2e.backends import Backends
 from support.e2e.crash import Crash
+from support.e2e.faults import Faults
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects, connect
 from support.e2e.tenants import GONE_WITHIN, PREFIX, Tenants
@@ -138,3 +139,9 @@ async def tenants(
         yield tenants
     finally:
         tenants.close()
+
+
+@pytest.fixture
+def under_load(tenants: Tenants, figures: Figures, tmp_path: Path) -> Faults:
+    """Lets faults happen to tenants in use."""
+    return Faults(tenants, figures, tmp_path)

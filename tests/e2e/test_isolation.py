@@ -14,7 +14,7 @@ PICTURE = pictures.photo(800, 600)
 
 async def test_a_tenants_credentials_open_nothing_of_another(tenants: Tenants, backends: Backends) -> None:
     """API key, token, password, database roles and store key of one tenant are refused by the other's API, database
-    and place in the store, and everything stays as it was (000-A8).
+    and place in the store, and everything stays as it was (000-A8, 001-33).
     """
     ours, theirs = await tenants.ready(), await tenants.ready()
     owner, stranger = await theirs.client.register(), await ours.client.register()

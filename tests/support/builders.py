@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+_STARTS = 5
+
 
 class BuildFailed(Exception):
     """An image cannot be built or used; the text says why and what to do."""
@@ -69,7 +71,7 @@ class Buildah:
     def build(self, build: Build) -> None:
         options = ["--isolation=chroot", "--network=host", "--pull-never", "--format=docker", "--layers"]
         options += [] if build.cached else ["--no-cache"]
-        _run("buildah", "build", *options, f"--timestamp={build.created}", *_inputs(build), str(build.context))
+        _buildah("build", *options, f"--timestamp={build.created}", *_inputs(build), str(build.context))
 
     def has(self, tag: str) -> bool:
         return _succeeds("buildah", "inspect", "--type=image", tag)
@@ -78,28 +80,28 @@ class Buildah:
         return _succeeds("buildah", "pull", "--quiet", "--retry=0", tag)
 
     def save(self, tag: str, archive: Path) -> None:
-        _run("buildah", "push", "--quiet", tag, f"docker-archive:{archive}:{tag}")
+        _buildah("push", "--quiet", tag, f"docker-archive:{archive}:{tag}")
 
     def remove(self, tag: str) -> None:
         _succeeds("buildah", "rmi", tag)
 
     def push(self, tag: str) -> None:
-        _run("buildah", "push", "--quiet", tag)
+        _buildah("push", "--quiet", tag)
 
     def size(self, tag: str) -> int:
-        container = _run("buildah", "from", "--pull-never", tag).strip()
+        container = _buildah("from", "--pull-never", tag).strip()
         try:
-            folder = _run("buildah", "mount", container).strip()
+            folder = _buildah("mount", container).strip()
             return int(_run("du", "--summarize", "--bytes", folder).split()[0])
         finally:
-            _run("buildah", "rm", container)
+            _buildah("rm", container)
 
     def run(self, tag: str, command: Sequence[str], stdin: str) -> str:
-        container = _run("buildah", "from", "--pull-never", tag).strip()
+        container = _buildah("from", "--pull-never", tag).strip()
         try:
-            return _run("buildah", "run", "--isolation=chroot", container, "--", *command, stdin=stdin)
+            return _buildah("run", "--isolation=chroot", container, "--", *command, stdin=stdin)
         finally:
-            _run("buildah", "rm", container)
+            _buildah("rm", container)
 
 
 class Docker:
@@ -135,6 +137,20 @@ class Docker:
             "docker", "run", "--rm", "--interactive", "--network=none", "--read-only", "--tmpfs=/tmp",
             "--entrypoint", command[0], tag, *command[1:], stdin=stdin,
         )  # fmt: skip
+
+
+def _buildah(*arguments: str, stdin: str | None = None) -> str:
+    """Run buildah, again when it could not even start.
+
+    It runs each step from a sealed copy of itself in memory, and the kernel refuses the seal while it moves a page.
+    """
+    for _ in range(_STARTS - 1):
+        try:
+            return _run("buildah", *arguments, stdin=stdin)
+        except BuildFailed as error:
+            if "sealing memfd copy" not in str(error):
+                raise
+    return _run("buildah", *arguments, stdin=stdin)
 
 
 def _inputs(build: Build) -> list[str]:

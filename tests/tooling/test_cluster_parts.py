@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from support.cluster.existing import ALLOWED, Existing
+from support.cluster.kind import Kind
 from support.cluster.kubectl import manifest
 from support.cluster.local.network import RANGE, free_subnet
 from support.cluster.provider import ClusterError, Times
@@ -48,6 +49,14 @@ def test_a_cluster_of_others_is_never_removed(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv(ALLOWED, "staging")
     with pytest.raises(ClusterError, match="not removed"):
         Existing().down()
+
+
+def test_kind_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its programs the provider kind has no cluster, and asked for one it names what is missing."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not Kind().is_up()
+    with pytest.raises(ClusterError, match="`kind` on PATH"):
+        Kind().up(Times())
 
 
 @pytest.mark.parametrize(

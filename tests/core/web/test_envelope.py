@@ -77,7 +77,7 @@ async def test_our_errors_are_problem_documents(client: httpx.AsyncClient) -> No
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/refuse", 405)])
 async def test_the_frameworks_errors_are_too(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
-    """An unknown path and a wrong method answer in the same shape (001-14)."""
+    """An unknown path and a wrong method answer in the same shape (001-14, 001-33)."""
     answer = await client.request(method, path)
     assert answer.status_code == status == answer.json()["status"]
     assert answer.json()["success"] is False

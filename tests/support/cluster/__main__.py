@@ -5,6 +5,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Callable
 
@@ -39,6 +40,7 @@ def demo(provider: Provider, _: list[str]) -> None:
     known = installation.first_picture()
     tell(f"{times.total():6.1f} s  in all\n")
     urls, key = installation.urls(), known["key"]
+    kubectl = "kubectl" if shutil.which("kubectl") else installation.kubectl.command[0]
     tell(f"""The demo tenant serves:
   picture            {known["image"]["view_url"]}
   thumbnail          {known["image"]["thumbnail"]}
@@ -46,9 +48,9 @@ def demo(provider: Provider, _: list[str]) -> None:
   upload one         curl -H 'X-API-Key: {key}' -F 'file=@photo.jpg' {urls["upload"]}/upload
 The cluster:
   export KUBECONFIG={provider.kubeconfig}
-  kubectl get imagehosttenants
-  kubectl -n imghost-demo get all
-  kubectl -n {NAMESPACE} logs -l app.kubernetes.io/instance=imghost
+  {kubectl} get imagehosttenants
+  {kubectl} -n imghost-demo get all
+  {kubectl} -n {NAMESPACE} logs -l app.kubernetes.io/instance=imghost
 `make cluster-down` removes every trace of it.""")
 
 

@@ -48,7 +48,7 @@ class Kind:
         shutil.rmtree(self.state, ignore_errors=True)
 
     def is_up(self) -> bool:
-        return self._name in _run("kind", "get", "clusters").split()
+        return bool(shutil.which("kind")) and self._name in _run("kind", "get", "clusters").split()
 
     def images(self, times: Times) -> Images:
         return Images(Docker(), times.say)

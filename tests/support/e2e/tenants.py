@@ -60,6 +60,10 @@ class Tenant:
         """An object of the tenant's namespace."""
         return self._objects.get(kind, name, self.namespace)
 
+    def children(self, kind: str) -> list[Object]:
+        """All objects of a kind in the tenant's namespace."""
+        return self._objects.list(kind, self.namespace)
+
     def pods(self, component: str = "") -> list[Object]:
         """Pods of the tenant, or of one of its components, that are not ending."""
         labels = f"app.kubernetes.io/component={component}" if component else ""

@@ -1,7 +1,7 @@
 """Tenants in listed namespaces that others make: the operator works in them and leaves the namespaces alone."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,23 +12,9 @@ from imghost_operator.reconcile import FINALIZER
 from support.bench import MERGE, Bench, path
 from support.eventually import eventually
 from support.kube import Kube
-from support.minio import Minio
-from support.operators import condition, install_crds
-from support.postgres import Postgres
+from support.operators import condition
 
 CLOSED = {"pod-security.kubernetes.io/enforce": "restricted"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def crds(kube_controllers: Kube) -> None:
-    install_crds(kube_controllers)
-
-
-@pytest.fixture
-async def bench(kube: Kube, postgres: Postgres, minio: Minio) -> AsyncIterator[Bench]:
-    made = Bench(kube, postgres, minio)
-    yield made
-    await made.close()
 
 
 def namespace_of(bench: Bench) -> Key:

@@ -1,7 +1,6 @@
 """The end of a tenant, on real servers: what goes, what stays, in which order, also when nothing answers."""
 
 import io
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import psycopg
@@ -14,24 +13,10 @@ from imghost_operator.provision.database import PostgresBackend, database_name
 from imghost_operator.provision.storage import MinioBackend
 from support.bench import TENANTS, Bench
 from support.eventually import eventually
-from support.kube import Kube
 from support.minio import Minio
-from support.operators import BUCKET, condition, install_crds
-from support.postgres import Postgres
+from support.operators import BUCKET, condition
 
 DEAD_DATABASE = "postgresql://a:b@127.0.0.1:1/postgres"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def crds(kube_controllers: Kube) -> None:
-    install_crds(kube_controllers)
-
-
-@pytest.fixture
-async def bench(kube: Kube, postgres: Postgres, minio: Minio) -> AsyncIterator[Bench]:
-    made = Bench(kube, postgres, minio)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -5,30 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
-
 from imghost_operator.autoscaling import HOLDER
 from imghost_operator.platform import Key
 from support.bench import MERGE, Bench, path
 from support.eventually import eventually
-from support.kube import Kube
-from support.minio import Minio
-from support.operators import condition, install_crds
-from support.postgres import Postgres
+from support.operators import condition
 
 ON = {"minReplicas": 2, "maxReplicas": 8}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def crds(kube_controllers: Kube) -> None:
-    install_crds(kube_controllers)
-
-
-@pytest.fixture
-async def bench(kube: Kube, postgres: Postgres, minio: Minio) -> AsyncIterator[Bench]:
-    made = Bench(kube, postgres, minio)
-    yield made
-    await made.close()
 
 
 def api_of(bench: Bench) -> Key:

@@ -1,0 +1,184 @@
+"""What others change, delete or plant among a tenant's objects, on a real API server."""
+
+import base64
+import copy
+from typing import Any
+
+import psycopg
+
+from imghost_operator import build
+from imghost_operator.platform import Key, Object
+from support.bench import Bench, path
+from support.operators import condition
+
+AUTOSCALED = {"autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
+
+
+# One edit of each owned kind that a person, or a tool, might make: (kind, merge patch).
+EDITS: dict[str, dict[str, Any]] = {
+    "Namespace": {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}},
+    "ServiceAccount": {"automountServiceAccountToken": True},
+    "ResourceQuota": {"spec": {"hard": {"pods": "1000"}}},
+    "LimitRange": {"spec": {"limits": []}},
+    "NetworkPolicy": {"spec": {"policyTypes": []}},
+    "Secret": {"data": {"JWT_PRIVATE_KEY": "dGFtcGVyZWQ="}},
+    "ConfigMap": {"data": {"TENANT": "somebody-else"}},
+    "Service": {"spec": {"selector": {"app.kubernetes.io/component": "other"}}},
+    "Job": {"metadata": {"labels": {"imghost.dev/tenant": "somebody-else"}}},
+    "Deployment": {"spec": {"replicas": 7, "template": {"spec": {"automountServiceAccountToken": True}}}},
+    "PodDisruptionBudget": {"spec": {"maxUnavailable": "100%", "minAvailable": None}},
+    "HorizontalPodAutoscaler": {"spec": {"maxReplicas": 150}},
+}
+
+
+async def test_an_edit_of_any_object_is_put_right(bench: Bench) -> None:
+    """Whatever of ours somebody edits, kind by kind, the next pass sets back (reliability 26)."""
+    assert EDITS.keys() == build.KINDS
+    bench.create(imaging=AUTOSCALED)
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        before = {key: bench.get(key) for key in (bench.key(kind) for kind in EDITS)}
+        for key in before:
+            bench.patch(key, EDITS[key.kind])
+        edited = {key: bench.get(key) for key in before}
+        assert all(_essence(edited[key]) != _essence(before[key]) for key in before)
+
+        def repaired() -> bool:
+            bench.workloads.play()
+            now = {key: bench.get(key) for key in before}
+            wrong = [key for key in before if key.kind != "Secret" and _essence(now[key]) != _essence(before[key])]
+            assert not wrong, [(_essence(now[key]), _essence(before[key])) for key in wrong]
+            return "dGFtcGVyZWQ=" not in now[bench.key("Secret")]["data"].values()
+
+        await bench.until(repaired, why="all edits are set back")
+
+
+def _essence(obj: Object) -> Object:
+    """An object without what changes at every write, and without the checksum of secrets, which are made anew."""
+    fleeting = {"resourceVersion", "generation", "managedFields", "annotations"}
+    metadata = {key: value for key, value in obj["metadata"].items() if key not in fleeting}
+    essence = copy.deepcopy({key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata})
+    if obj["kind"] == "Deployment":
+        del essence["spec"]["template"]["metadata"]["annotations"]
+    return essence
+
+
+async def test_any_deleted_object_comes_back(bench: Bench) -> None:
+    """Whatever of ours somebody deletes, kind by kind, is made again; secrets then have new values that work."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        doomed = [key for key in bench.cache.children(bench.name) if key.kind != "Namespace"]
+        old = {key: bench.get(key)["metadata"]["uid"] for key in doomed}
+        for key in doomed:
+            bench.delete(key)
+
+        def back() -> bool:
+            bench.workloads.play()
+            found = {key: bench.api.request("GET", path(key)) for key in doomed}
+            missing = [key for key, it in found.items() if it.status != 200 or it.body["metadata"]["uid"] == old[key]]
+            assert not missing
+            return True
+
+        await bench.until(back, why="all objects are back")
+        await bench.ready()
+        assert await _logs_in(bench, "database-api")
+
+
+async def _logs_in(bench: Bench, secret: str) -> bool:
+    data = bench.get(Key("Secret", bench.namespace, secret))["data"]
+    url = base64.b64decode(data["DATABASE_URL"]).decode()
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute("SELECT 1")
+    return True
+
+
+async def test_a_deleted_namespace_comes_back_whole(bench: Bench) -> None:
+    """Even the whole namespace may be deleted: everything is made anew around the same database."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        key = Key("Namespace", "", bench.namespace)
+        uid = bench.get(key)["metadata"]["uid"]
+        bench.delete(key)
+        await bench.until(
+            lambda: bench.exists(key) and bench.get(key)["metadata"]["uid"] != uid, why="there is a new namespace"
+        )
+        await bench.ready()
+
+
+async def test_what_others_add_to_our_lists_is_taken_out(bench: Bench) -> None:
+    """A container or port that somebody adds to an object of ours is removed, and what is not ours stays."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        deployment = Key("Deployment", bench.namespace, "api")
+        service = Key("Service", bench.namespace, "api")
+        extra = {"spec": {"template": {"spec": {"containers": [{"name": "miner", "image": "miner:1"}]}}}}
+        bench.patch(deployment, extra, "application/strategic-merge-patch+json")
+        bench.patch(
+            service, {"spec": {"ports": [{"name": "debug", "port": 5999}]}}, "application/strategic-merge-patch+json"
+        )
+        bench.patch(deployment, {"metadata": {"annotations": {"example.com/note": "kept"}}})
+
+        def clean() -> bool:
+            bench.workloads.play()
+            containers = bench.get(deployment)["spec"]["template"]["spec"]["containers"]
+            ports = bench.get(service)["spec"]["ports"]
+            return [it["name"] for it in containers] == ["api"] and "debug" not in {it["name"] for it in ports}
+
+        await bench.until(clean, why="foreign items are gone")
+        assert bench.get(deployment)["metadata"]["annotations"]["example.com/note"] == "kept"
+
+
+async def test_a_clash_of_managers_is_told_before_it_is_won(bench: Bench) -> None:
+    """Taking a field back from another manager leaves an event and a count, once."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        deployment = Key("Deployment", bench.namespace, "api")
+        bench.patch(deployment, {"spec": {"replicas": 9}}, manager="autoscaler")
+        await bench.until(lambda: bench.get(deployment)["spec"]["replicas"] == 2, why="replicas are set back")
+        assert "FieldConflict" in bench.events()
+        assert bench.metrics.field_conflicts.labels("Deployment")._value.get() == 1
+
+
+async def test_an_object_of_somebody_else_is_not_taken_over(bench: Bench) -> None:
+    """A namespace that has our name but another owner is left alone, with a condition that says what to do."""
+    theirs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}}
+    assert bench.api.create(theirs).status == 201
+    before = bench.get(Key("Namespace", "", bench.namespace))
+    bench.create()
+    async with bench.running():
+        outcome = await bench.one_pass()
+        found = condition(bench.tenant(), "NamespaceReady")
+        assert (found["status"], found["reason"]) == ("False", "NotOurs")
+        assert "delete it" in found["message"]
+        assert outcome.requeue_after is not None
+        assert bench.get(Key("Namespace", "", bench.namespace)) == before
+        assert {key.kind for key in bench.cache.children(bench.name)} == set()
+
+
+async def test_labels_alone_do_not_make_an_object_ours(bench: Bench) -> None:
+    """An object with our name and our labels, planted in the tenant's namespace, is neither used nor deleted."""
+    tenant = bench.create()
+    async with bench.running():
+        await bench.ready()
+        planted = bench.get(Key("ConfigMap", bench.namespace, "api"))
+        bench.delete(Key("ConfigMap", bench.namespace, "api"))
+        labels = planted["metadata"]["labels"]
+        metadata = {"name": "api", "namespace": bench.namespace, "labels": labels}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"TENANT": "evil"}}
+        assert bench.api.create(body).status == 201
+        assert bench.api.create(body | {"metadata": {**metadata, "name": "stray"}}).status == 201
+        await bench.until(
+            lambda: condition(bench.tenant(), "SecretsReady").get("reason") == "NotOurs", why="the plant is refused"
+        )
+        assert bench.get(Key("ConfigMap", bench.namespace, "api"))["data"] == {"TENANT": "evil"}
+        assert bench.exists(Key("ConfigMap", bench.namespace, "stray"))
+        assert condition(bench.tenant(), "Ready")["status"] == "False"
+        assert tenant["metadata"]["uid"] == bench.tenant()["metadata"]["uid"]

@@ -1,0 +1,132 @@
+"""One pass after another over a tenant, on a real API server, PostgreSQL and MinIO, without the process around it."""
+
+import base64
+import json
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from imghost_operator import build
+from imghost_operator.platform import Key
+from imghost_operator.reconcile import FINALIZER
+from support.bench import Bench
+from support.eventually import eventually
+from support.operators import condition
+
+AUTOSCALED = {"autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
+
+
+async def test_everything_is_made_and_belongs_to_the_tenant(bench: Bench) -> None:
+    """A new tenant gets all its objects, owned by it, then conditions and addresses in its status."""
+    bench.create(imaging=AUTOSCALED)
+    async with bench.running():
+        tenant = await bench.ready()
+        await bench.calm()
+        children = bench.cache.children(bench.name)
+    assert {key.kind for key in children} == build.KINDS
+    for key in children:
+        owner = bench.get(key)["metadata"]["ownerReferences"][0]
+        assert (owner["kind"], owner["uid"]) == ("ImageHostTenant", tenant["metadata"]["uid"]), key
+    assert FINALIZER in tenant["metadata"]["finalizers"]
+    assert "Serving" in bench.events()
+    assert tenant["status"]["observedGeneration"] == tenant["metadata"]["generation"]
+    assert {it["observedGeneration"] for it in tenant["status"]["conditions"]} == {tenant["metadata"]["generation"]}
+    assert tenant["status"]["database"]["name"] == f"iht_{bench.name}"
+    assert tenant["status"]["objects"] == {"desired": len(children), "applied": len(children)}
+
+
+async def test_a_pass_with_nothing_to_do_makes_no_call(bench: Bench) -> None:
+    """The second pass makes no API call, and neither does the first one after a restart."""
+    bench.create(imaging=AUTOSCALED)
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        await bench.one_pass()
+        before = bench.calls()
+        await bench.one_pass()
+        assert bench.calls() == before
+    async with bench.running():
+        before = bench.calls()
+        await bench.one_pass()
+        assert bench.calls() == before
+
+
+async def test_what_is_no_longer_wanted_is_pruned(bench: Bench) -> None:
+    """An object that the spec no longer asks for is deleted; one without our owner is not."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        budget = bench.key("PodDisruptionBudget")
+        bench.edit(api={"replicas": 1}, imaging={"replicas": 1})
+        await bench.until(lambda: not bench.exists(budget), why="the budget is pruned")
+
+
+async def test_a_paused_tenant_is_left_alone(bench: Bench) -> None:
+    """While paused nothing is written but the status; afterwards everything is put right."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        bench.edit(paused=True, api={"replicas": 5})
+        bench.delete(Key("Service", bench.namespace, "api"))
+        await eventually(lambda: Key("Service", bench.namespace, "api") not in bench.cache.children(bench.name))
+        before = bench.calls()
+        await bench.one_pass()
+        await bench.one_pass()
+        made = {key: count - before.get(key, 0) for key, count in bench.calls().items() if count != before.get(key, 0)}
+        assert made == {("patch", "ImageHostTenant", "200"): 1}
+        assert condition(bench.tenant(), "Paused")["status"] == "True"
+        bench.edit(paused=False)
+        await bench.until(lambda: bench.exists(Key("Service", bench.namespace, "api")), why="work goes on")
+        assert bench.get(Key("Deployment", bench.namespace, "api"))["spec"]["replicas"] == 5
+
+
+async def test_the_migration_gates_the_roll_out(bench: Bench) -> None:
+    """Deployments are made only after the migration, and keep running as they were while a new one runs or fails."""
+    bench.create()
+    bench.workloads.jobs = "run"
+    api = Key("Deployment", bench.namespace, "api")
+    async with bench.running():
+
+        def migrating() -> bool:
+            bench.workloads.play()
+            return condition(bench.tenant(), "SchemaReady").get("reason") == "Migrating"
+
+        await bench.until(migrating, why="the first migration runs")
+        assert not bench.exists(api)
+        bench.workloads.jobs = "succeed"
+        await bench.ready()
+        before = bench.get(api)["spec"]
+        bench.workloads.jobs = "fail"
+        bench.edit(api={"image": "imghost-api:next", "replicas": 3})
+
+        def failed() -> bool:
+            bench.workloads.play()
+            return condition(bench.tenant(), "SchemaReady").get("reason") == "MigrationFailed"
+
+        await bench.until(failed, why="the second migration failed")
+        assert bench.get(api)["spec"] == before
+        assert condition(bench.tenant(), "Ready")["status"] == "False"
+        bench.workloads.jobs, bench.late = "succeed", timedelta(minutes=6)  # tried anew after a while
+        await bench.ready()
+        assert bench.get(api)["spec"]["replicas"] == 3
+        assert len([key for key in bench.cache.children(bench.name) if key.kind == "Job"]) == 1
+
+
+async def test_secrets_show_up_nowhere_else(bench: Bench) -> None:
+    """No secret value is in the status, in events, in annotations or in any object but the Secrets (reliability 41)."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        objects = [bench.get(key) for key in bench.cache.children(bench.name)]
+    values = {
+        base64.b64decode(value).decode()
+        for obj in objects
+        if obj["kind"] == "Secret"
+        for name, value in obj.get("data", {}).items()
+        if not name.endswith("_ROLE") and name != "S3_ACCESS_KEY_ID"
+    }
+    values |= {urlsplit(value).password or value for value in values}
+    assert len(values) >= 8
+    events = bench.api.request("GET", "/apis/events.k8s.io/v1/namespaces/default/events").body
+    told = json.dumps([bench.tenant(), events, *(obj for obj in objects if obj["kind"] != "Secret")])
+    assert not [value for value in values if value in told]

@@ -1,0 +1,126 @@
+"""What a pass does when a backend, a right or the tenant itself is missing."""
+
+import json
+
+import psycopg
+import pytest
+
+from imghost_operator.errors import BackendDown, TenantGone
+from imghost_operator.platform import Key
+from imghost_operator.provision.database import PostgresBackend, database_name
+from imghost_operator.reconcile import FINALIZER
+from support.bench import Bench
+from support.kube import Kube
+from support.operators import condition
+
+
+async def test_a_dead_database_becomes_a_condition_and_heals(bench: Bench) -> None:
+    """Without its database a tenant still gets all else; a condition says why it waits, and it heals by itself."""
+    good = bench.databases["default"]
+    bench.databases["default"] = PostgresBackend("postgresql://a:b@127.0.0.1:1/postgres")
+    bench.create()
+    async with bench.running():
+        outcome = await bench.one_pass()
+        found = condition(bench.tenant(), "DatabaseReady")
+        assert (found["status"], found["reason"]) == ("False", "BackendDown")
+        assert outcome.requeue_after is not None
+        children = {key.kind for key in bench.cache.children(bench.name)}
+        assert {"Namespace", "NetworkPolicy", "Secret", "Service"} <= children
+        assert children.isdisjoint({"Job", "Deployment"})
+        assert condition(bench.tenant(), "StorageReady")["status"] == "True"
+        bench.reconciler.guards[0].backend = good
+        await bench.reconciler.guards[0].probe()
+        await bench.ready()
+
+
+async def test_an_outage_does_not_touch_what_runs(bench: Bench) -> None:
+    """When store and database die later, conditions say so and the running Deployments are not changed."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        before = bench.get(Key("Deployment", bench.namespace, "api"))
+        for guard in bench.reconciler.guards:
+            guard.problem = BackendDown(f"The {guard.kind} does not answer.")
+        await bench.one_pass()
+        tenant = bench.tenant()
+        assert {condition(tenant, kind)["status"] for kind in ("DatabaseReady", "StorageReady", "Ready")} == {"False"}
+        assert bench.get(Key("Deployment", bench.namespace, "api")) == before
+
+
+async def test_a_backend_nobody_knows_is_told(bench: Bench) -> None:
+    """A reference to an unknown instance makes nothing and names those there are."""
+    bench.create(database={"instanceRef": "elsewhere"})
+    async with bench.running():
+        await bench.one_pass()
+        found = condition(bench.tenant(), "Ready")
+        assert (found["status"], found["reason"]) == ("False", "UnknownBackend")
+        assert "it has default" in found["message"]
+        assert not bench.exists(Key("Namespace", "", bench.namespace))
+        assert not bench.tenant()["metadata"].get("finalizers")
+
+
+async def test_a_spec_from_another_version_is_told_not_guessed(bench: Bench) -> None:
+    """A stored spec that this operator cannot read makes nothing and is named, without its value."""
+    bench.create()
+    tenant = bench.tenant()
+    async with bench.running():
+        await bench.reconciler.reconcile({**tenant, "spec": {"api": {"replicas": "canary"}}})
+    found = condition(bench.tenant(), "Ready")
+    assert (found["status"], found["reason"]) == ("False", "InvalidSpec")
+    assert found["message"].startswith("spec.api.replicas: ")
+    assert "canary" not in json.dumps(bench.tenant()["status"])
+
+
+async def test_a_tenant_that_is_gone_leaves_nothing_behind(bench: Bench) -> None:
+    """Work on a tenant whose deletion was missed ends before anything is made for it."""
+    bench.create()
+    stale = bench.tenant()
+    bench.end()
+    async with bench.running():
+        with pytest.raises(TenantGone):
+            await bench.reconciler.reconcile(stale)
+        known = {**stale, "metadata": {**stale["metadata"], "finalizers": [FINALIZER]}}
+        with pytest.raises(TenantGone):
+            await bench.reconciler.reconcile(known)
+    assert not bench.exists(Key("Namespace", "", bench.namespace))
+    async with await psycopg.AsyncConnection.connect(bench.postgres.admin_url) as connection:
+        query = "SELECT count(*) FROM pg_database WHERE datname = %s"
+        row = await (await connection.execute(query, (database_name(bench.name),))).fetchone()
+    assert row == (0,)
+
+
+ALMOST_EVERYTHING = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: almost}
+rules:
+  - {apiGroups: ["", apps, autoscaling, batch, policy, events.k8s.io, imghost.dev], resources: ["*"], verbs: ["*"]}
+  - {apiGroups: [networking.k8s.io], resources: ["*"], verbs: [get, list, watch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: almost}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: almost}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: almost}]
+"""
+
+
+async def test_a_missing_right_is_told_and_the_rest_goes_on(bench: Bench, kube: Kube) -> None:
+    """What the API refuses becomes a condition with the server's reason; all other objects are made."""
+    kube.kubectl("apply", "-f", "-", input=ALMOST_EVERYTHING)
+    bench.create()
+    async with bench.running(kube.login("almost")):
+        await bench.until(
+            lambda: condition(bench.tenant(), "NetworkReady").get("reason") == "PlatformRefused", why="it is told"
+        )
+        tenant = bench.tenant()
+        assert "networkpolicies" in condition(tenant, "NetworkReady")["message"]
+        assert condition(tenant, "Ready")["status"] == "False"
+        assert {condition(tenant, kind)["status"] for kind in ("NamespaceReady", "SecretsReady")} == {"True"}
+        await bench.calm()
+        await bench.one_pass()
+        before = bench.calls()
+        await bench.one_pass()
+        refused = {key: count - before.get(key, 0) for key, count in bench.calls().items() if key[1] != "NetworkPolicy"}
+        assert not any(refused.values())
