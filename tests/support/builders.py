@@ -69,7 +69,7 @@ class Buildah:
     name = "buildah"
 
     def build(self, build: Build) -> None:
-        options = ["--isolation=chroot", "--network=host", "--pull-never", "--format=docker", "--layers"]
+        options = ["--isolation=chroot", "--network=host", "--pull-never", "--format=docker", "--layers", "--force-rm"]
         options += [] if build.cached else ["--no-cache"]
         _buildah("build", *options, f"--timestamp={build.created}", *_inputs(build), str(build.context))
 

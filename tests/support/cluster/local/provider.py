@@ -86,7 +86,7 @@ class Local:
             tags = {image.name: image.tag for image in others}
             for name in tags:
                 kubectl.apply(manifest(ADDONS / f"{name}.yaml", tags))
-            kubectl("rollout", "status", "deployment/coredns", "--namespace=kube-system", "--timeout=60s")
+            kubectl("rollout", "status", "deployment/coredns", "--namespace=kube-system", "--timeout=110s")
 
     def _wait(self, ready: Callable[[], bool], within: float) -> None:
         wait_until(ready, within, lambda: f"the node is not ready; its programs write to {self.layout.log}")
