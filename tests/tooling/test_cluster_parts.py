@@ -1,5 +1,6 @@
 """What the cluster's providers and the images are made of, as far as it needs no node."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support.builders import Buildah, BuildFailed
 from support.cluster.existing import ALLOWED, Existing
 from support.cluster.kind import Kind
 from support.cluster.kubectl import manifest
@@ -79,6 +81,25 @@ def test_a_node_is_not_started_where_addresses_are_taken() -> None:
     with pytest.raises(ClusterError, match="every subnet"):
         free_subnet([IPv4Network("10.0.0.0/8")])
     assert RANGE.is_private
+
+
+@pytest.mark.parametrize(
+    ("complaint", "starts"), [("Close_Fd sealing memfd copy: Device or resource busy", 3), ("no such image", 1)]
+)
+def test_buildah_is_started_again_when_it_could_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaint: str, starts: int
+) -> None:
+    """What the kernel refuses in passing is tried again; what buildah itself refuses is told at once."""
+    program, count = tmp_path / "buildah", tmp_path / "count"
+    program.write_text(f"""#!/bin/sh
+echo started >>{count}
+[ $(wc -l <{count}) -ge 3 ] || {{ echo '{complaint}' >&2; exit 1; }}
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with contextlib.nullcontext() if starts > 1 else pytest.raises(BuildFailed, match=complaint):
+        Buildah().push("localhost/image:tag")
+    assert len(count.read_text().splitlines()) == starts
 
 
 @pytest.fixture
