@@ -33,6 +33,12 @@ async def test_an_upgrade_of_the_operator_restarts_no_pod_of_a_tenant(
         await asyncio.to_thread(installation.operator)
 
 
+async def test_the_charts_own_test_passes(installation: Installation) -> None:
+    """`helm test`, which a platform team runs after an installation, finds an operator that works."""
+    said = await asyncio.to_thread(installation.helm, "test", RELEASE)
+    assert "Phase:          Succeeded" in said
+
+
 async def test_an_uninstall_leaves_no_stuck_finalizer(
     tenants: Tenants, installation: Installation, objects: Objects, figures: Figures
 ) -> None:
