@@ -83,6 +83,7 @@ cluster-down: $(VENV)/.dev ## Remove every trace of that cluster
 
 .PHONY: test-node
 test-node: $(VENV)/.dev ## Build the images, then test them, and the node of `make cluster` itself (needs root; ARGS as for test)
+	@$(BIN)/python tests/support/programs.py node
 	@PYTHONPATH=tests $(BIN)/python -m support.images
 	@$(BIN)/pytest -m node tests/cluster $(ARGS)
 

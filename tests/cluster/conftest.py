@@ -12,12 +12,16 @@ from support.cluster.local.provider import Local
 from support.cluster.provider import Times
 from support.images import Image
 
+PREPARED_SECONDS = 600  # of the first test: packages, images and the node itself are made for it
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here needs a node, which takes longer than `make test` should."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.node)
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(PREPARED_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ CoreDNS, metrics-server and Helm.
 Taken ready-made where the machine has them (`KUBEBUILDER_ASSETS`, `PATH`), otherwise built from source once into
 `~/.cache/imghost/programs` (or below `$XDG_CACHE_HOME`) with the Go toolchain of the machine or of a Python wheel.
 
-Run `python tests/support/programs.py` to prepare them and to see which ones are used.
+Run `python tests/support/programs.py` to prepare those of `make test`, with the word `node` all of them; it tells which
+ones are used.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 KUBERNETES_VERSION = "1.35.4"
@@ -273,11 +275,15 @@ def _install_go(folder: Path, say: Say) -> None:
         raise ProgramMissing(f"Go {'.'.join(map(str, GO_OLDEST))} or newer is needed to build: {done.stderr.strip()}")
 
 
+FOR_TESTS: Sequence[Callable[[], Programs]] = (kubernetes, minio, helm)
+FOR_NODE = (partial(kubernetes, needs=KUBERNETES_COMMANDS), minio, helm, coredns, metrics_server)
+
+
 def main() -> None:
-    """Prepare every program and print what is used, each line at once: a build takes minutes."""
+    """Prepare the programs of `make test`, or of a `node`, and print what is used, at once: a build takes minutes."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
-        for find in (kubernetes, minio, helm):
+        for find in FOR_NODE if sys.argv[1:] == ["node"] else FOR_TESTS:
             began = time.monotonic()
             programs = find()
             print(f"{programs} in {programs.folder}, {time.monotonic() - began:.1f} s")  # noqa: T201 - its output

@@ -15,8 +15,6 @@ from support.cluster.local.layout import NODE_NAME, Layout, of_this_checkout
 from support.cluster.provider import ClusterError, Times, wait_until
 from support.images import Image, Images
 
-NEEDS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
-
 
 class Local:
     """The node of this checkout; needs Linux and root."""
@@ -69,7 +67,7 @@ class Local:
         node.remove(self.layout)  # what an earlier one left
         with times.phase("programs"):
             debian.install({**debian.FOR_NODE, **debian.FOR_IMAGES}, times.say)
-            kubernetes = programs.kubernetes(times.say, needs=NEEDS)
+            kubernetes = programs.kubernetes(times.say, needs=programs.KUBERNETES_COMMANDS)
         with times.phase("images of the node"):
             make = self.images(times)
             pause, *others = [make.pause(), make.coredns(), make.metrics_server()]
@@ -111,7 +109,7 @@ class Local:
         return running
 
     def _kubectl(self) -> Kubectl:
-        return Kubectl(self.kubeconfig, programs.kubernetes(needs=NEEDS).path("kubectl"))
+        return Kubectl(self.kubeconfig, programs.kubernetes(needs=programs.KUBERNETES_COMMANDS).path("kubectl"))
 
     @property
     def _lock(self) -> Path:
