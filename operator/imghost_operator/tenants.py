@@ -31,17 +31,20 @@ class Tenants:
     def put(self, body: Mapping[str, Any]) -> None:
         """Take note of a tenant as the watch tells it."""
         old, new = self._replace(body)
-        name = new["metadata"]["name"]
-        if old is new:
-            return
         if old is None or _people_changed(old, new):
-            self._changed(name, Priority.USER)
+            self._changed(new["metadata"]["name"], Priority.USER)
         elif old.get("status") != new.get("status"):
-            self._changed(name, Priority.DRIFT)
+            self._changed(new["metadata"]["name"], Priority.DRIFT)
 
     def put_own(self, body: Mapping[str, Any]) -> None:
-        """Take note of a tenant that this process has just written, which is no news."""
-        self._replace(body)
+        """Take note of a tenant that this process has just written.
+
+        Our own part is no news. What people changed just before is, and it is heard of here first: the watch brings it
+        as an older version, which counts no more.
+        """
+        old, new = self._replace(body)
+        if old is not None and _people_changed(old, new):
+            self._changed(new["metadata"]["name"], Priority.USER)
 
     def remove(self, name: str, uid: str | None = None) -> None:
         """The tenant (with this uid, when given) is no more."""

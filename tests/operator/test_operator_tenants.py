@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from imghost_operator.platform import Object
 from imghost_operator.tenants import Tenants
 from imghost_operator.workqueue import Priority
@@ -47,6 +49,19 @@ def test_old_news_is_ignored() -> None:
     assert found is not None
     assert found["metadata"]["resourceVersion"] == "5"
     assert "managedFields" not in found["metadata"]
+
+
+@pytest.mark.parametrize("change", [{"generation": 2}, {"deletionTimestamp": "now"}, {"annotations": {"a": "b"}}])
+def test_a_change_just_before_our_own_write_is_news(change: dict[str, Any]) -> None:
+    """The answer to our write of the status may be the first to show what a person did a moment before. That wakes the
+    tenant: the event of it is older than what we have then, and is ignored.
+    """
+    heard = Heard()
+    heard.tenants.put(body(1))
+    heard.tenants.put_own(body(3, status={"a": 1}, **change))
+    heard.tenants.put(body(2, **change))
+    heard.tenants.put(body(3, status={"a": 1}, **change))
+    assert heard.changed == [("demo", Priority.USER), ("demo", Priority.USER)]
 
 
 def test_a_missed_deletion_is_found_in_the_list() -> None:

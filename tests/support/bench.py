@@ -46,6 +46,7 @@ class Bench:
         self.stores = {"default": MinioBackend(minio.endpoint, BUCKET, minio.access_key, minio.secret_key)}
         self.late = timedelta()
         self.woken: set[str] = set()
+        self.noted: Callable[[Object], None] = lambda _: None
 
     @asynccontextmanager
     async def running(self, login: Path | None = None, namespaces: Sequence[str] = ()) -> AsyncIterator["Bench"]:
@@ -57,7 +58,7 @@ class Bench:
             try:
                 await asyncio.wait_for(self.cache.synced.wait(), 20)
                 self.reconciler = Reconciler(
-                    Kubernetes(cluster, self.cache, self.metrics, "test", lambda _: None),
+                    Kubernetes(cluster, self.cache, self.metrics, "test", self.noted),
                     self.databases,
                     self.stores,
                     facts().release,

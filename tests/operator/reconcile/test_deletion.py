@@ -11,6 +11,7 @@ from minio.error import S3Error
 from imghost_operator.platform import Key
 from imghost_operator.provision.database import PostgresBackend, database_name
 from imghost_operator.provision.storage import MinioBackend
+from imghost_operator.tenants import Tenants
 from support.bench import TENANTS, Bench
 from support.eventually import eventually
 from support.minio import Minio
@@ -55,6 +56,31 @@ async def gone(bench: Bench) -> None:
         return False
 
     await eventually(ended, within=30, why="the tenant is gone")
+
+
+async def test_a_deletion_during_a_pass_is_not_lost(bench: Bench) -> None:
+    """A person deletes the tenant while a pass works on it. The answer to that pass's own write is the first to tell,
+    and wakes the tenant: the event is older by then, and says nothing new.
+    """
+    woken: list[str] = []
+    tenants = Tenants(lambda name, _: woken.append(name), lambda _: None)
+    bench.noted = tenants.put_own
+    async with bench.running():
+        bench.create()
+        await bench.one_pass()
+        bench.workloads.play()
+        await bench.calm()
+        seen = bench.tenant()
+        tenants.put(seen)
+        woken.clear()
+        bench.end()
+        told_by_the_watch = bench.tenant()
+        await bench.reconciler.reconcile(seen)
+        assert woken == [bench.name]
+        tenants.put(told_by_the_watch)
+        assert woken == [bench.name]
+        assert "deletionTimestamp" in (tenants.get(bench.name) or {})["metadata"]
+        await gone(bench)
 
 
 async def test_retain_keeps_the_data_and_ends_the_keys(bench: Bench, root: Client) -> None:
