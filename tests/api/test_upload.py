@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support import pictures
+from support import hostile, pictures
 from support.api import Person, Tenant, problem, register
 
 MIB = 1024 * 1024
@@ -98,12 +98,12 @@ async def test_the_content_decides(
 REFUSED: list[tuple[str, Callable[[], bytes], int, str]] = [
     ("empty", lambda: b"", 422, "empty_file"),
     ("not an image", lambda: b"hello, this is text\n" * 50, 415, "unsupported_format"),
-    ("svg", pictures.svg_external, 415, "unsupported_format"),
-    ("truncated", lambda: pictures.truncated(pictures.photo(), 60), 422, "corrupt_image"),
-    ("bomb", pictures.bomb_png, 422, "too_many_pixels"),
-    ("frames", pictures.gif_frames, 422, "too_many_frames"),
-    ("zip", pictures.polyglot_zip, 422, "polyglot"),
-    ("html", pictures.polyglot_jpeg_html, 422, "polyglot"),
+    ("svg", hostile.svg_external, 415, "unsupported_format"),
+    ("truncated", lambda: hostile.truncated(pictures.photo(), 60), 422, "corrupt_image"),
+    ("bomb", hostile.bomb_png, 422, "too_many_pixels"),
+    ("frames", hostile.gif_frames, 422, "too_many_frames"),
+    ("zip", hostile.polyglot_zip, 422, "polyglot"),
+    ("html", hostile.polyglot_jpeg_html, 422, "polyglot"),
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from imghost_core.ingest import Ingested
 from imghost_core.keys import VARIANT_NAMES
 from imghost_core.settings import StoreSettings
-from support import likeness, pictures
+from support import hostile, likeness, pictures
 from support.imaging import Imaging, Tenant, running
 
 LADDER = {"mezzanine", *(f"variants/{name}" for name in VARIANT_NAMES)}
@@ -52,14 +52,14 @@ async def test_a_picture_is_recognised_and_its_sizes_are_stored(
     assert all(key.endswith(f".{found.variant_extension}") for key in stored if not key.startswith("original/"))
 
 
-@pytest.mark.parametrize("name", sorted(pictures.strangers()))
+@pytest.mark.parametrize("name", sorted(hostile.strangers()))
 async def test_other_kinds_of_file_are_unsupported(imaging: Imaging, name: str) -> None:
     """Whatever is not one of the hosted formats is 415, and the answer lists what to send instead."""
-    detail = await refuse(imaging, pictures.strangers()[name], 415, "unsupported_format")
+    detail = await refuse(imaging, hostile.strangers()[name], 415, "unsupported_format")
     assert "jpeg, png, gif, webp" in detail
 
 
-@pytest.mark.parametrize("body", [pictures.svg_external(), pictures.svg_xxe(), pictures.svg_laughs()])
+@pytest.mark.parametrize("body", [hostile.svg_external(), hostile.svg_xxe(), hostile.svg_laughs()])
 async def test_svg_is_refused_without_being_parsed(imaging: Imaging, body: bytes) -> None:
     """SVG with a link to a server, an entity of a file, or a billion laughs is named and refused."""
     assert "SVG" in await refuse(imaging, body, 415, "unsupported_format")
@@ -93,23 +93,23 @@ TRUNCATED = {
 @pytest.mark.parametrize("name", TRUNCATED)
 async def test_truncated_files_are_corrupt(imaging: Imaging, name: str, percent: int) -> None:
     """A file cut off after 10, 50 or 99 % is 422 corrupt_image, in every format."""
-    await refuse(imaging, pictures.truncated(TRUNCATED[name], percent), 422, "corrupt_image")
+    await refuse(imaging, hostile.truncated(TRUNCATED[name], percent), 422, "corrupt_image")
 
 
 @pytest.mark.parametrize("percent", [10, 50, 99])
 async def test_truncated_avif_is_corrupt(tenant: Tenant, storage: StoreSettings, percent: int) -> None:
     """The same for AVIF where it is switched on."""
     async with running(tenant, storage, formats="avif") as service:
-        await refuse(service, pictures.truncated(pictures.photo(format="avif"), percent), 422, "corrupt_image")
+        await refuse(service, hostile.truncated(pictures.photo(format="avif"), percent), 422, "corrupt_image")
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        pictures.bomb_png(),
-        pictures.jpeg_claiming(),
-        pictures.gif_frames(1, 65535, 65535),
-        pictures.gif_frames(200, 1000, 1000),
+        hostile.bomb_png(),
+        hostile.jpeg_claiming(),
+        hostile.gif_frames(1, 65535, 65535),
+        hostile.gif_frames(200, 1000, 1000),
     ],
     ids=["png-30000", "jpeg-64250", "gif-canvas", "gif-frames-times-pixels"],
 )
@@ -122,7 +122,7 @@ async def test_bombs_are_refused_by_their_header(imaging: Imaging, body: bytes) 
 
 async def test_an_endless_animation_is_refused(imaging: Imaging) -> None:
     """A GIF of 10,000 frames is 422 too_many_frames."""
-    assert "300" in await refuse(imaging, pictures.gif_frames(10_000), 422, "too_many_frames")
+    assert "300" in await refuse(imaging, hostile.gif_frames(10_000), 422, "too_many_frames")
 
 
 async def test_a_long_webp_animation_is_refused(tenant: Tenant, storage: StoreSettings) -> None:
@@ -134,13 +134,13 @@ async def test_a_long_webp_animation_is_refused(tenant: Tenant, storage: StoreSe
 @pytest.mark.parametrize(
     "body",
     [
-        pictures.polyglot_zip(),
-        pictures.polyglot_zip(comment=b"the comment of the archive"),
-        pictures.polyglot_zip(pictures.png()),
-        pictures.polyglot_gif_js(),
-        pictures.polyglot_png_php(),
-        pictures.polyglot_jpeg_html(),
-        pictures.polyglot_pdf(),
+        hostile.polyglot_zip(),
+        hostile.polyglot_zip(comment=b"the comment of the archive"),
+        hostile.polyglot_zip(pictures.png()),
+        hostile.polyglot_gif_js(),
+        hostile.polyglot_png_php(),
+        hostile.polyglot_jpeg_html(),
+        hostile.polyglot_pdf(),
     ],
     ids=["jpeg-zip", "jpeg-zip-comment", "png-zip", "gif-js", "png-php", "jpeg-html", "jpeg-pdf"],
 )
@@ -177,9 +177,9 @@ async def test_large_files_are_refused_before_they_are_read(tenant: Tenant, stor
         pictures.png16(),
         pictures.grey(),
         pictures.grey(format="png"),
-        pictures.broken_exif(),
-        pictures.broken_icc(),
-        pictures.broken_icc("png"),
+        hostile.broken_exif(),
+        hostile.broken_icc(),
+        hostile.broken_icc("png"),
         pictures.photo(1, 4000, "png"),
         pictures.photo(4000, 1),
     ],
@@ -249,7 +249,7 @@ async def test_malformed_ingest_requests(imaging: Imaging, body: bytes, status: 
 
 async def test_a_refusal_is_counted_by_reason(imaging: Imaging) -> None:
     """Rejects and ingest times are metrics, and the request id given by api comes back."""
-    request = await imaging.put(pictures.polyglot_zip())
+    request = await imaging.put(hostile.polyglot_zip())
     answer = await imaging.ingest(request)
     assert answer.headers["x-request-id"] == "request-from-api" == answer.json()["request_id"]
     assert await imaging.metric('imghost_imaging_rejects_total{reason="polyglot"}') == 1

@@ -10,7 +10,7 @@ import pytest
 
 from imghost_core.keys import VARIANT_NAMES
 from imghost_core.settings import StoreSettings
-from support import pictures
+from support import hostile, pictures
 from support.eventually import eventually
 from support.imaging import Imaging, Tenant, running
 from support.minio import Minio
@@ -46,7 +46,7 @@ async def test_work_that_takes_too_long_is_stopped(tenant: Tenant, storage: Stor
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
         assert len(await imaging.stored_keys(request["image"])) == 1
         assert await imaging.metric("imghost_imaging_slots_busy") == 0
-        assert (await imaging.ingest(await imaging.put(pictures.polyglot_zip()))).status_code == 422
+        assert (await imaging.ingest(await imaging.put(hostile.polyglot_zip()))).status_code == 422
 
 
 async def test_a_broken_filesystem_store_heals(imaging: Imaging, storage: StoreSettings) -> None:
@@ -119,7 +119,7 @@ async def test_everything_works_on_minio(on_minio: Imaging) -> None:
     await on_minio.lose(stored, "variants/thumb")
     assert (await on_minio.public.get(f"{path}?size=thumb")).status_code == 200
     assert "variants/thumb.jpg" in await on_minio.stored_keys(stored.image)
-    refused = await on_minio.put(pictures.polyglot_zip())
+    refused = await on_minio.put(hostile.polyglot_zip())
     assert (await on_minio.ingest(refused)).status_code == 422
     assert len(await on_minio.stored_keys(refused["image"])) == 1
 

@@ -1,20 +1,19 @@
-"""Every picture the tests use, made in code: photographs, animations, and the files an attacker would send.
+"""Every good picture the tests use, made in code: photographs, animations, and what phones and print shops send.
 
 Each function returns the bytes of a file. Pictures are the same on every run, and made once per process.
 """
 
-import io
 import struct
-import zipfile
-import zlib
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pyvips
 
+from support import containers
+from support.containers import Gps
+
 _SRGB = "srgb"
-Gps = tuple[float, float]
 
 
 @cache
@@ -27,7 +26,7 @@ def photo(
     seed: int = 1,
     **options: Any,
 ) -> bytes:
-    """Something that compresses like a photograph: 4000x3000 as JPEG is about 2 MB. `options` go to the encoder."""
+    """Something that compresses like a photograph: 4320x3240 as JPEG has 2 MB. `options` go to the encoder."""
     return encode(scene(width, height, noise, seed), format, quality, **options)
 
 
@@ -145,8 +144,8 @@ ARTIST = "Ada Photographer"
 
 def with_exif(jpeg: bytes, *, orientation: int = 1, gps: Gps | None = None) -> bytes:
     """`jpeg` with an EXIF segment put first."""
-    block = b"Exif\0\0" + _tiff(orientation, gps)
-    return _insert(jpeg, 0xE1, block)
+    block = b"Exif\0\0" + containers.tiff(orientation, ARTIST, gps)
+    return containers.insert(jpeg, 0xE1, block)
 
 
 def with_xmp(jpeg: bytes, packet: bytes = b"") -> bytes:
@@ -157,7 +156,7 @@ def with_xmp(jpeg: bytes, packet: bytes = b"") -> bytes:
         b'xmlns:GCamera="http://ns.google.com/photos/1.0/camera/" GCamera:MotionPhoto="1"/>'
         b'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     )
-    return _insert(jpeg, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet)
+    return containers.insert(jpeg, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet)
 
 
 def phone_photo(width: int = 640, height: int = 480) -> bytes:
@@ -165,181 +164,6 @@ def phone_photo(width: int = 640, height: int = 480) -> bytes:
     second = photo(160, 120)
     first = with_exif(with_xmp(photo(width, height)), gps=(48.2, 16.37))
     index = b"MPF\0" + b"II*\0\x08\0\0\0" + struct.pack("<H", 1) + struct.pack("<HHI4s", 0xB000, 7, 4, b"0100")
-    film = (
-        _box(b"ftyp", b"isom\0\0\2\0isomiso2mp41") + _box(b"mdat", bytes(range(256)) * 300) + _box(b"moov", bytes(64))
-    )
-    return _insert(first, 0xE2, index + b"\0\0\0\0") + second + film
-
-
-def broken_exif() -> bytes:
-    """A JPEG whose EXIF points far outside itself."""
-    return _insert(photo(), 0xE1, b"Exif\0\0II*\0\xff\xff\xff\x7f" + b"\xff" * 40)
-
-
-def broken_icc(format: str = "jpeg") -> bytes:  # noqa: A002
-    """A picture whose colour profile is noise."""
-    noise = np.random.default_rng(7).bytes(600)
-    if format == "jpeg":
-        return _insert(photo(), 0xE2, b"ICC_PROFILE\0\x01\x01" + noise)
-    head, rest = _split_png(png())
-    return head + _chunk(b"iCCP", b"odd\0\0" + zlib.compress(noise)) + rest
-
-
-# Attacks
-
-
-def truncated(body: bytes, percent: int) -> bytes:
-    """The first `percent` of a file."""
-    return body[: max(1, len(body) * percent // 100)]
-
-
-@cache
-def bomb_png(width: int = 30_000, height: int = 30_000) -> bytes:
-    """A valid one-bit PNG of `width` x `height`: about 110 kB that want to be hundreds of megabytes."""
-    packer = zlib.compressobj(9)
-    row = b"\0" * (1 + (width + 7) // 8)
-    rows = b"".join(packer.compress(row * 100) for _ in range(height // 100)) + packer.compress(row * (height % 100))
-    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    return _PNG + _chunk(b"IHDR", head) + _chunk(b"IDAT", rows + packer.flush()) + _chunk(b"IEND", b"")
-
-
-def jpeg_claiming(width: int = 64_250, height: int = 64_250) -> bytes:
-    """A small JPEG whose header was patched to claim another size."""
-    body = bytearray(photo())
-    frame = body.index(b"\xff\xc0")
-    body[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
-    return bytes(body)
-
-
-def gif_frames(count: int = 10_000, width: int = 1, height: int = 1) -> bytes:
-    """A GIF of `count` frames of one pixel each on a canvas of `width` x `height`; 10,000 frames are 250 kB."""
-    frame = b"\x21\xf9\x04\x00\x05\x00\x00\x00" + b"\x2c\0\0\0\0\x01\0\x01\0\x00" + b"\x02\x02\x44\x01\x00"
-    return gif_canvas(width, height) + frame * count + b";"
-
-
-def gif_canvas(width: int, height: int) -> bytes:
-    """The head of a GIF with a canvas of `width` x `height` and two colours."""
-    return b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0" + b"\0\0\0\xff\xff\xff"
-
-
-def svg_external(target: str = "http://127.0.0.1:9/canary.png") -> bytes:
-    """An SVG that wants to fetch something."""
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="99" height="99">'
-        f'<image xlink:href="{target}" width="99" height="99"/></svg>'
-    ).encode()
-
-
-def svg_xxe() -> bytes:
-    """An SVG that wants to read a file of the server."""
-    return (
-        b'<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
-        b'<svg xmlns="http://www.w3.org/2000/svg"><text y="20">&x;</text></svg>'
-    )
-
-
-def svg_laughs() -> bytes:
-    """An SVG whose entities multiply to a billion."""
-    entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-    return f'<!DOCTYPE svg [<!ENTITY l0 "ha">{entities}]><svg xmlns="http://www.w3.org/2000/svg"><text>&l9;</text></svg>'.encode()
-
-
-def polyglot_zip(body: bytes | None = None, comment: bytes = b"") -> bytes:
-    """A JPEG that is a ZIP archive as well."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as target:
-        target.writestr("payload.class", b"\xca\xfe\xba\xbe")
-        target.comment = comment
-    return (body or photo()) + archive.getvalue()
-
-
-def polyglot_gif_js() -> bytes:
-    """A GIF that runs as a script: its width spells the start of a comment, the comment ends behind the picture."""
-    return b"GIF89a" + b"/*" + gif_frames(1)[8:] + b"*/=1;alert(document.domain)//"
-
-
-def polyglot_png_php() -> bytes:
-    """A PNG with PHP in a text chunk."""
-    head, rest = _split_png(png())
-    return head + _chunk(b"tEXt", b"Comment\0<?php system($_GET['c']); ?>") + rest
-
-
-def polyglot_jpeg_html() -> bytes:
-    """A JPEG with a web page in its comment."""
-    return _insert(photo(), 0xFE, b"<html><body><script>alert(1)</script></body></html>")
-
-
-def polyglot_pdf() -> bytes:
-    """A JPEG that many readers open as a PDF."""
-    return _insert(photo(), 0xFE, b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n")
-
-
-def strangers() -> dict[str, bytes]:
-    """Files of formats we do not host, by format."""
-    return {
-        "svg": svg_external(),
-        "tiff": photo(64, 48, "tiff"),
-        "bmp": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 58, 0, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + b"\0\0\xff\0",
-        "pdf": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n",
-        "heic": _box(b"ftyp", b"heic\0\0\0\0mif1heic") + b"\0" * 64,
-        "psd": b"8BPS\0\x01" + b"\0" * 40,
-        "ppm": b"P6 2 2 255\n" + b"\x80" * 12,
-        "text": b"I am not a picture, whatever my name says.\n",
-        "zip": polyglot_zip(body=b"PK\x05\x06")[4:],
-    }
-
-
-# The formats' building blocks
-
-_PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def _split_png(body: bytes) -> tuple[bytes, bytes]:
-    """Signature and IHDR, and the rest."""
-    return body[:33], body[33:]
-
-
-def _box(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(body)) + kind + body
-
-
-def _insert(jpeg: bytes, marker: int, segment: bytes) -> bytes:
-    """`jpeg` with one more segment directly after its first marker."""
-    return jpeg[:2] + bytes((0xFF, marker)) + struct.pack(">H", len(segment) + 2) + segment + jpeg[2:]
-
-
-def _tiff(orientation: int, gps: Gps | None) -> bytes:
-    """A little-endian TIFF block with one directory, and a GPS directory behind it."""
-    make, artist = b"imghost test\0", ARTIST.encode() + b"\0"
-    entries = [(0x010F, 2, make), (0x0112, 3, struct.pack("<HH", orientation, 0)), (0x013B, 2, artist)]
-    if gps is None:
-        return b"II*\0" + struct.pack("<I", 8) + _directory(entries, 8)
-    probe = _directory([*entries, (0x8825, 4, struct.pack("<I", 0))], 8)
-    position = 8 + len(probe)
-    main = _directory([*entries, (0x8825, 4, struct.pack("<I", position))], 8)
-    places = [(1, 2, b"N\0"), (2, 5, _degrees(gps[0])), (3, 2, b"E\0"), (4, 5, _degrees(gps[1]))]
-    return b"II*\0" + struct.pack("<I", 8) + main + _directory(places, position)
-
-
-def _directory(entries: list[tuple[int, int, bytes]], position: int) -> bytes:
-    """A TIFF directory that lies at `position`; values longer than four bytes follow it."""
-    sizes = {2: 1, 3: 2, 4: 4, 5: 8}
-    rows, tail = b"", b""
-    start = position + 2 + 12 * len(entries) + 4
-    for tag, kind, value in entries:
-        count = 1 if kind == 3 else len(value) // sizes[kind]
-        if len(value) <= 4:
-            place = value.ljust(4, b"\0")
-        else:
-            place, tail = struct.pack("<I", start + len(tail)), tail + value
-        rows += struct.pack("<HHI", tag, kind, count) + place
-    return struct.pack("<H", len(entries)) + rows + b"\0\0\0\0" + tail
-
-
-def _degrees(value: float) -> bytes:
-    minutes, seconds = divmod(value % 1 * 3600, 60)
-    return struct.pack("<6I", int(value), 1, int(minutes), 1, int(seconds * 100), 100)
+    boxes = ((b"ftyp", b"isom\0\0\2\0isomiso2mp41"), (b"mdat", bytes(range(256)) * 300), (b"moov", bytes(64)))
+    film = b"".join(containers.box(kind, body) for kind, body in boxes)
+    return containers.insert(first, 0xE2, index + b"\0\0\0\0") + second + film

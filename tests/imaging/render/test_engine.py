@@ -8,7 +8,7 @@ import pyvips
 
 from imghost_imaging.formats import DEFAULT_FORMATS
 from imghost_imaging.render import engine
-from support import pictures
+from support import hostile, pictures
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def test_other_loaders_are_shut(name: str) -> None:
     """Libvips itself refuses what is not on the list, whatever our own look at the bytes says."""
     engine.start(DEFAULT_FORMATS)
     with pytest.raises(pyvips.Error):
-        pyvips.Image.new_from_buffer(pictures.strangers()[name], "")
+        pyvips.Image.new_from_buffer(hostile.strangers()[name], "")
 
 
 def test_formats_that_are_off_are_shut() -> None:

@@ -12,7 +12,7 @@ from imghost_imaging.formats import FORMATS, Format
 from imghost_imaging.render import ladder, limits, load
 from imghost_imaging.render.ladder import ANIMATION_PIXELS, BOXES, Ladder
 from imghost_imaging.render.limits import Limits
-from support import likeness, pictures
+from support import hostile, likeness, pictures
 
 BOUNDS = Limits(pixels=100_000_000, frames=300)
 
@@ -108,7 +108,7 @@ def test_an_alpha_channel_that_hides_nothing_goes() -> None:
 
 @pytest.mark.parametrize(
     ("body", "kind"),
-    [(pictures.cmyk(), "jpeg"), (pictures.png16(), "png"), (pictures.broken_icc(), "jpeg"), (pictures.grey(), "jpeg")],
+    [(pictures.cmyk(), "jpeg"), (pictures.png16(), "png"), (hostile.broken_icc(), "jpeg"), (pictures.grey(), "jpeg")],
     ids=["cmyk", "16-bit", "broken-icc", "grey"],
 )
 def test_unusual_colours_come_out_right(body: bytes, kind: Format) -> None:
@@ -170,7 +170,7 @@ def test_equal_sizes_are_the_same_file() -> None:
 
 def test_damage_that_shows_only_in_the_pixels_is_noticed() -> None:
     """A header alone is fine, the pixels behind it are not there: refused when decoding, by name."""
-    body = pictures.truncated(pictures.photo(), 60)
+    body = hostile.truncated(pictures.photo(), 60)
     header = limits.read(body, "jpeg", BOUNDS)
     with pytest.raises(Unprocessable) as caught:
         ladder.build(body, header, soon())

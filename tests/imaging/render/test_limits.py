@@ -5,7 +5,7 @@ import pytest
 from imghost_core.errors import Unprocessable
 from imghost_imaging.render import gif, limits
 from imghost_imaging.render.limits import Header, Limits
-from support import pictures
+from support import hostile, pictures
 
 BOUNDS = Limits(pixels=100_000_000, frames=300)
 
@@ -50,7 +50,7 @@ def test_the_last_allowed_is_allowed(header: Header, code: str | None) -> None:
 
 def test_counting_frames_stops_at_the_limit() -> None:
     """A GIF of a million frames is not read to its end to be refused."""
-    body = pictures.gif_frames(1_000_000)
+    body = hostile.gif_frames(1_000_000)
     assert gif.read_header(body, max_frames=300).frames == 301
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from imghost_imaging.formats import FORMATS
 from imghost_imaging.render import sniff
-from support import pictures
+from support import hostile, pictures
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -17,10 +17,10 @@ def test_every_format_is_known_by_its_content(name: str) -> None:
     assert sniff.identify(pictures.photo(64, 48, name)) == name
 
 
-@pytest.mark.parametrize("name", sorted(pictures.strangers()))
+@pytest.mark.parametrize("name", sorted(hostile.strangers()))
 def test_other_formats_are_not_taken_for_ours(name: str) -> None:
     """No foreign format passes for one of ours."""
-    assert sniff.identify(pictures.strangers()[name]) is None
+    assert sniff.identify(hostile.strangers()[name]) is None
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_other_formats_are_not_taken_for_ours(name: str) -> None:
 )
 def test_well_known_strangers_are_named(name: str, told: str) -> None:
     """The refusal can say what the file is, which tells people what to convert."""
-    assert sniff.stranger(pictures.strangers()[name]) == told
+    assert sniff.stranger(hostile.strangers()[name]) == told
 
 
 def test_real_photographs_are_never_polyglots() -> None:
@@ -93,7 +93,7 @@ def test_markup_is_found_across_the_windows(place: int) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        pictures.polyglot_gif_js(),
+        hostile.polyglot_gif_js(),
         b"GIF89a=1;alert(1)//" + pictures.gif()[6:],
         b"\xff\xd8\xff\xe0/*JFIF" + pictures.photo()[10:] + b"*/=alert(document.domain)/*",
         b"RIFF/*\0\0WEBPVP8 " + pictures.webp()[16:] + b"*/=alert(document.domain)//",
@@ -110,7 +110,7 @@ def test_headers_that_are_scripts(body: bytes) -> None:
 @pytest.mark.parametrize("tail", [b"", b"\0" * 40, b"PK\x05\x06 not an end record"])
 def test_archives_are_found_where_readers_look(tail: bytes) -> None:
     """A ZIP directory is found with comments or junk behind it, as lenient readers find it."""
-    assert sniff.hidden(pictures.polyglot_zip() + tail, "jpeg") == "a ZIP archive"
+    assert sniff.hidden(hostile.polyglot_zip() + tail, "jpeg") == "a ZIP archive"
 
 
 def test_an_end_record_without_a_directory_is_none() -> None:
