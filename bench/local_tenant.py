@@ -99,7 +99,7 @@ def latencies(tenant: dict[str, Any], uploads: int) -> list[tuple[str, str]]:
     size = 0
     with httpx.Client(timeout=30) as client:
         for number in range(uploads):
-            body = pictures.photo(4000, 3000, seed=number)
+            body = pictures.photo(4320, 3240, seed=number)
             size += len(body)
             answer, seconds = call(
                 client, "POST", f"{tenant['urls']['upload']}/upload", headers=headers, files={"file": body}
@@ -109,7 +109,7 @@ def latencies(tenant: dict[str, Any], uploads: int) -> list[tuple[str, str]]:
             thumb.append(call(client, "GET", image["thumbnail"])[1])
             original.append(call(client, "GET", image["view_url"])[1])
     return [
-        (f"upload of {size / uploads / 1e6:.1f} MB, 4000 x 3000, p50 / p95", spread(upload)),
+        (f"upload of {size / uploads / 1e6:.1f} MB, 4320 x 3240, p50 / p95", spread(upload)),
         ("its thumbnail, p50 / p95", spread(thumb)),
         ("its original, p50 / p95", spread(original)),
     ]

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from support.cluster import providers
-from support.cluster.install import NAMESPACE, RELEASE, Installation
+from support.cluster.install import BACKENDS, NAMESPACE, RELEASE, Installation
 from support.cluster.kubectl import Kubectl
 from support.cluster.provider import Provider, Times, wait_until
-from support.e2e.backends import Backends
+from support.e2e.backends import PORTS, Backends
 from support.e2e.crash import Crash
 from support.e2e.faults import Faults
 from support.e2e.figures import Figures
@@ -113,6 +113,15 @@ def operators_renewed(objects: Objects, kubectl: Kubectl) -> Iterator[None]:
     for pod in objects.list("Pod", NAMESPACE, "app.kubernetes.io/component=operator"):
         objects.delete("Pod", pod["metadata"]["name"], NAMESPACE)
     kubectl("rollout", "status", f"deployment/{RELEASE}-operator", f"--namespace={NAMESPACE}", "--timeout=90s")
+
+
+@pytest.fixture
+def backends_renewed(kubectl: Kubectl) -> Iterator[None]:
+    """The same for PostgreSQL and MinIO."""
+    yield
+    for action in (("restart",), ("status", "--timeout=90s")):
+        for server in PORTS:
+            kubectl("rollout", *action, f"statefulset/{server}", f"--namespace={BACKENDS}")
 
 
 @pytest.fixture(scope="session")

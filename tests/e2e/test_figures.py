@@ -5,7 +5,7 @@ from time import monotonic
 import httpx
 
 from support import pictures
-from support.cluster.install import NAMESPACE
+from support.cluster.install import BACKENDS, NAMESPACE
 from support.cluster.kubectl import Object
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects
@@ -13,7 +13,7 @@ from support.e2e.tenants import Tenants
 from support.eventually import eventually
 
 TIMES = 20
-TWO_MEGABYTES = (4000, 3000)
+TWO_MEGABYTES = (4320, 3240)
 
 
 async def test_uploads_and_views_through_the_services(tenants: Tenants, objects: Objects, figures: Figures) -> None:
@@ -22,8 +22,9 @@ async def test_uploads_and_views_through_the_services(tenants: Tenants, objects:
     """
     tenant = await tenants.ready()
     await eventually(lambda: _measured(objects, tenant.namespace), within=90, every=1, why="pods are measured")
-    for name, used in sorted((_memory(objects, tenant.namespace) | _memory(objects, NAMESPACE)).items()):
-        figures.say(f"memory at rest: {name:44} {used:4} MiB")
+    for namespace in (tenant.namespace, NAMESPACE, BACKENDS):
+        for name, used in sorted(_memory(objects, namespace).items()):
+            figures.say(f"memory at rest: {name:44} {used:4} MiB")
     account = await tenant.client.register()
     for number in range(TIMES):
         picture = pictures.photo(*TWO_MEGABYTES, seed=1 + number % 3)

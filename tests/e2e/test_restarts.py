@@ -69,7 +69,12 @@ async def test_killed_processes_lose_nothing(under_load: Faults, crash: Crash) -
 
 
 async def test_a_node_wide_kill_is_outlived(
-    under_load: Faults, objects: Objects, crash: Crash, operators_renewed: None, figures: Figures
+    under_load: Faults,
+    objects: Objects,
+    crash: Crash,
+    operators_renewed: None,
+    backends_renewed: None,
+    figures: Figures,
 ) -> None:
     """SIGKILL at one moment, under load, for every process of imghost on the node: servers, gateway, operator,
     PostgreSQL and MinIO. A client that sends once more, when all has had the time to start again, sees no failed
@@ -81,10 +86,10 @@ async def test_a_node_wide_kill_is_outlived(
         others = [pod for namespace in (BACKENDS, NAMESPACE) for pod in objects.list("Pod", namespace)]
         assert crash.kill([*tenant.pods(), *tenant.gateways(), *others])
         with figures.timed("serving again after a node-wide kill -9"):
-            await faults.has_crashed(tenant, crashes)
             await eventually(
                 _serves(tenant), within=REPLACED_WITHIN, every=0.1, ignoring=(httpx.TransportError,), why="it serves"
             )
+        await faults.has_crashed(tenant, crashes)
         await faults.is_back(tenant)
 
     await under_load.unnoticed("node-wide kill -9", kill_all, pause=STARTED_AGAIN_WITHIN)

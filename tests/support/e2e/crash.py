@@ -10,22 +10,26 @@ NAMESPACE = "imghost-e2e"
 POD = "crash"
 
 # For each line read: kills every process of the pods whose uids are in it, but not the one that holds a pod's
-# namespaces, and prints how many there were.
+# namespaces, waits for their end, and prints how many there were.
 _KILL = """
-import os, sys
+import os, select, signal, sys
 print("armed", flush=True)
 for line in sys.stdin:
     wanted = {form for uid in line.split() for form in (uid, uid.replace("-", "_"))}
-    killed = 0
+    killed = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             groups, name = open(f"/proc/{pid}/cgroup").read(), open(f"/proc/{pid}/comm").read().strip()
             if name not in {"pause", "catatonit"} and any(uid in groups for uid in wanted):
-                os.kill(int(pid), 9)
-                killed += 1
+                process = os.pidfd_open(int(pid))
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                killed.append(process)
         except (FileNotFoundError, ProcessLookupError):
             pass
-    print(killed, flush=True)
+    for process in killed:
+        select.select([process], [], [])
+        os.close(process)
+    print(len(killed), flush=True)
 """
 
 
@@ -53,7 +57,7 @@ class Crash:
             yield self
 
     def kill(self, pods: Iterable[Object]) -> int:
-        """End all processes in these pods at once; returns how many there were."""
+        """End all processes in these pods at once; returns how many there were, when there is none any more."""
         assert self._hand is not None
         assert self._hand.stdin is not None
         self._hand.stdin.write(" ".join(pod["metadata"]["uid"] for pod in pods) + "\n")
