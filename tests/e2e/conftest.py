@@ -134,7 +134,7 @@ def tools_image(provider: Provider, installation: Installation) -> str:
 async def http(provider: Provider, network: Guard) -> AsyncIterator[httpx.AsyncClient]:
     """Connections to tenants, through the ports of the node."""
     network.allowed.add(provider.address)
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=httpx.Timeout(30, connect=5), trust_env=False) as client:
         yield client
 
 
