@@ -107,21 +107,24 @@ def crash(kubectl: Kubectl, tools_image: str) -> Iterator[Crash]:
 
 
 @pytest.fixture
-def operators_renewed(objects: Objects, kubectl: Kubectl) -> Iterator[None]:
+def operators_renewed(kubectl: Kubectl) -> Iterator[None]:
     """New pods afterwards in the place of those that crashed so often that they would be started later and later."""
     yield
-    for pod in objects.list("Pod", NAMESPACE, "app.kubernetes.io/component=operator"):
-        objects.delete("Pod", pod["metadata"]["name"], NAMESPACE)
-    kubectl("rollout", "status", f"deployment/{RELEASE}-operator", f"--namespace={NAMESPACE}", "--timeout=90s")
+    _renew(kubectl, NAMESPACE, f"deployment/{RELEASE}-operator")
 
 
 @pytest.fixture
 def backends_renewed(kubectl: Kubectl) -> Iterator[None]:
     """The same for PostgreSQL and MinIO."""
     yield
-    for action in (("restart",), ("status", "--timeout=90s")):
-        for server in PORTS:
-            kubectl("rollout", *action, f"statefulset/{server}", f"--namespace={BACKENDS}")
+    _renew(kubectl, BACKENDS, *(f"statefulset/{server}" for server in PORTS))
+
+
+def _renew(kubectl: Kubectl, namespace: str, *workloads: str) -> None:
+    """Replace the pods of these workloads, all at once."""
+    kubectl("rollout", "restart", *workloads, f"--namespace={namespace}")
+    for workload in workloads:
+        kubectl("rollout", "status", workload, f"--namespace={namespace}", "--timeout=90s")
 
 
 @pytest.fixture(scope="session")

@@ -101,26 +101,32 @@ class World:
         self.url = self.platform.endpoint(NAMESPACE, "web", "http", 80)
 
     async def serve(self, **how: Any) -> None:
+        """Apply the Deployment, as `deployment` makes it, with its Service."""
         for obj in (CONFIG, SERVICE, deployment(**how)):
             await self.apply(obj)
 
     async def apply(self, obj: Object) -> None:
+        """Apply an object over what is there."""
         await self.platform.apply(obj, self.platform.objects.get(Key.of(obj)))
 
     @property
     def pods(self) -> list[Pod]:
+        """All pods of the tenant."""
         return [pod for _, pod in self.platform.pods(NAMESPACE)]
 
     @property
     def status(self) -> dict[str, Any]:
+        """The Deployment's status; empty while there is none."""
         found = self.platform.objects.get(Key("Deployment", NAMESPACE, "web")) or {}
         return dict(found.get("status", {}))
 
     def is_ready(self, replicas: int) -> bool:
+        """Whether so many pods are there, all new and ready."""
         counts = ("replicas", "updatedReplicas", "readyReplicas")
         return [self.status.get(name) for name in counts] == [replicas] * 3
 
     async def ask(self) -> dict[str, Any]:
+        """What one of the servers says of itself, through the Service."""
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
             answer = await client.get(self.url)
             found: dict[str, Any] = answer.json()

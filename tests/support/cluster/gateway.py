@@ -12,7 +12,7 @@ from functools import partial
 
 CHUNK = 1 << 16
 CONNECT_SECONDS = 2.0
-CONNECTS = 3
+CONNECTS_AGAIN = 2
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -25,17 +25,20 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.write_eof()
 
 
-async def connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connect(
+    host: str, port: int, again: int = CONNECTS_AGAIN
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection to the target; raises OSError.
 
-    While kube-proxy writes its rules a first packet may pass between them. The kernel remembers that it was not
-    redirected and lets every repetition go astray, too (seen once in twenty kills of all pods): only a new connection
-    gets through.
+    After a kill of all pods, while kube-proxy writes its rules anew, an attempt may hang for longer than 30 s where a
+    new one gets through at once. Probably its first packet passed between two rules, and its repetitions follow it.
     """
-    for _ in range(CONNECTS - 1):
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS)
-    return await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS)
+    try:
+        return await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS)
+    except TimeoutError:
+        if not again:
+            raise
+        return await connect(host, port, again - 1)
 
 
 async def serve(host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
