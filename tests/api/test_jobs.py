@@ -11,8 +11,8 @@ import httpx
 import pytest
 from procrastinate.exceptions import AppNotOpen
 
-from imghost_api.images import service
-from imghost_api.resources import Resources
+from imghost_api.context import Resources
+from imghost_api.images.library import service
 from imghost_api.upkeep import service as upkeep
 from imghost_core import keys
 from imghost_core.ids import uuid7
@@ -67,7 +67,7 @@ async def test_a_rolled_back_delete_leaves_no_job(ada: Person, tenant: Tenant) -
 
 
 async def _principal(resources: Resources, person: Person) -> Any:
-    from imghost_api.auth.service import by_key
+    from imghost_api.access.credentials import by_key
 
     return (await by_key(resources, person.key["X-API-Key"]))[0]
 

@@ -13,7 +13,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey, RSAKey
 
-from imghost_api.auth.tokens import Claims, Tokens
+from imghost_api.crypto.tokens import Claims, Tokens
 from imghost_api.main import run
 from imghost_core.errors import Unauthorized
 from support.api import PRIVATE_KEY, Tenant, api_environment, api_settings, problem, register

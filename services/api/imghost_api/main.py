@@ -17,17 +17,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from imghost_api import http_errors, openapi
-from imghost_api.account import routes as account
-from imghost_api.auth import routes as auth
-from imghost_api.auth.tokens import Tokens
+from imghost_api.accounts.profile import routes as account
+from imghost_api.accounts.sessions import routes as auth
+from imghost_api.api_keys import routes as keys
+from imghost_api.context import Resources, opened
+from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import Database
 from imghost_api.db.schema import OutdatedSchema, require_current
-from imghost_api.images import routes as images
-from imghost_api.keys import routes as keys
+from imghost_api.http import errors, openapi
+from imghost_api.images.library import routes as images
 from imghost_api.metrics import ApiMetrics
 from imghost_api.readiness import Readiness
-from imghost_api.resources import Resources, opened
 from imghost_api.settings import ApiSettings
 from imghost_api.upkeep import service as upkeep
 from imghost_core import __version__, logs, metrics, tracing
@@ -112,7 +112,7 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
         public.include_router(router)
     public.router.routes.extend(probes)
     public.openapi = lambda: openapi.document(public)  # type: ignore[method-assign]
-    http_errors.add_handlers(public)
+    errors.add_handlers(public)
     _allow_frontend(public, settings)
     ops = _ops(registry, probes)
     front = RequestEnvelope(public, http, quiet=health.QUIET, traced=False)  # FastAPI makes the spans of its routes

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from imghost_api.fields import Answer, Moment
+from imghost_api.http.fields import Answer, Moment
 
 
 class Metadata(BaseModel):

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
+from imghost_api.context import Resources
 from imghost_api.db.engine import ALL_WORKSPACES
-from imghost_api.images.service import DELETE_OBJECTS
-from imghost_api.resources import Resources
+from imghost_api.images.library.service import DELETE_OBJECTS
 from imghost_api.upkeep import queries
 from imghost_core import keys, logs
 from imghost_core.objects.base import ObjectStore

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from imghost_api.images.multipart import MOST_FIELD_BYTES, UploadParser, too_large
+from imghost_api.images.upload.multipart import MOST_FIELD_BYTES, UploadParser, too_large
 from imghost_core.errors import ImghostError, Unavailable
 
 _BATCH = 512 * 1024

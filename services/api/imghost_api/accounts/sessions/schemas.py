@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from imghost_api.account.schemas import UserView
-from imghost_api.fields import Answer, Body, Email, Name, Password, Username
-from imghost_api.keys.schemas import NewKeyView
+from imghost_api.accounts.profile.schemas import UserView
+from imghost_api.api_keys.schemas import NewKeyView
+from imghost_api.http.fields import Answer, Body, Email, Name, Password, Username
 
 
 class Registration(Body):

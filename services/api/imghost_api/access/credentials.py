@@ -4,16 +4,16 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from imghost_api.account.queries import user_view
-from imghost_api.auth import queries
-from imghost_api.auth.principal import Principal
-from imghost_api.auth.schemas import Login, RegisteredAnswer, Registration, TokenAnswer
-from imghost_api.auth.tokens import Claims
+from imghost_api.access import queries
+from imghost_api.access.principal import Principal
+from imghost_api.accounts.profile.queries import user_view
+from imghost_api.accounts.sessions.schemas import Login, RegisteredAnswer, Registration, TokenAnswer
+from imghost_api.api_keys import service as keys
+from imghost_api.api_keys.schemas import NewKey
+from imghost_api.context import Resources
+from imghost_api.crypto.tokens import Claims
 from imghost_api.db.engine import ALL_WORKSPACES, Session
-from imghost_api.keys import limits
-from imghost_api.keys import service as keys
-from imghost_api.keys.schemas import NewKey
-from imghost_api.resources import Resources
+from imghost_api.plans import rate_limits as limits
 from imghost_core import ids
 from imghost_core.errors import Forbidden, TooManyRequests, Unauthorized
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from imghost_api.api_keys.schemas import KeyView
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import ApiKey, RateWindow, Workspace
-from imghost_api.keys.schemas import KeyView
 
 
 async def lock_workspace(session: Session, workspace_id: UUID) -> None:

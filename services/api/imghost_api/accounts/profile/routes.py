@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter
 
-from imghost_api.account import service
-from imghost_api.account.schemas import AccountAnswer, AccountChange
-from imghost_api.deps import CurrentUser, UserSession
-from imghost_api.json_body import JsonRoute
-from imghost_api.openapi import alias, problems
+from imghost_api.access.deps import CurrentUser, UserSession
+from imghost_api.accounts.profile import service
+from imghost_api.accounts.profile.schemas import AccountAnswer, AccountChange
+from imghost_api.http.json_body import JsonRoute
+from imghost_api.http.openapi import alias, problems
 
 router = APIRouter(route_class=JsonRoute, tags=["account"])
 

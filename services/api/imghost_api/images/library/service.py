@@ -5,11 +5,11 @@ import binascii
 from datetime import UTC, datetime
 from uuid import UUID
 
-from imghost_api.auth.principal import Principal
+from imghost_api.access.principal import Principal
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import Image
-from imghost_api.images import queries
-from imghost_api.images.queries import Position
+from imghost_api.images.library import queries
+from imghost_api.images.library.queries import Position
 from imghost_api.images.schemas import ImagesAnswer, ImageView, Metadata, UploadedImage
 from imghost_api.images.urls import UrlBuilder
 from imghost_api.jobs import Jobs

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Response
 
-from imghost_api.auth import service
-from imghost_api.auth.schemas import KeySet, Login, RegisteredAnswer, Registration, TokenAnswer
-from imghost_api.deps import ResourcesOf
-from imghost_api.json_body import JsonRoute
-from imghost_api.openapi import alias, problems
+from imghost_api.access import credentials as service
+from imghost_api.access.deps import ResourcesOf
+from imghost_api.accounts.sessions.schemas import KeySet, Login, RegisteredAnswer, Registration, TokenAnswer
+from imghost_api.http.json_body import JsonRoute
+from imghost_api.http.openapi import alias, problems
 
 router = APIRouter(route_class=JsonRoute, tags=["auth"])
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from imghost_api.auth.principal import Principal
+from imghost_api.access.principal import Principal
+from imghost_api.api_keys import queries
 from imghost_api.db.engine import Session
-from imghost_api.keys import queries
 from imghost_core.errors import TooManyRequests
 
 _HOUR = timedelta(hours=1)

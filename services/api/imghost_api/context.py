@@ -5,16 +5,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from imghost_api.auth.passwords import Passwords
-from imghost_api.auth.tokens import Tokens
+from imghost_api.api_keys.service import Digest, digest_under
+from imghost_api.concurrency import Slots
+from imghost_api.crypto.passwords import Passwords
+from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import Database
 from imghost_api.images.urls import UrlBuilder
-from imghost_api.imaging import Imaging
+from imghost_api.imaging_client import Imaging
 from imghost_api.jobs import Jobs
-from imghost_api.keys.service import Digest, digest_under
 from imghost_api.metrics import ApiMetrics
 from imghost_api.settings import ApiSettings
-from imghost_api.slots import Slots
 from imghost_core.objects.base import ObjectStore
 from imghost_core.objects.open import open_store
 

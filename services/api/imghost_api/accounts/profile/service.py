@@ -1,8 +1,8 @@
 """Reading and changing one's own account."""
 
-from imghost_api.account import queries
-from imghost_api.account.schemas import AccountChange, UserView
-from imghost_api.auth.principal import Principal
+from imghost_api.access.principal import Principal
+from imghost_api.accounts.profile import queries
+from imghost_api.accounts.profile.schemas import AccountChange, UserView
 from imghost_api.db.engine import Session
 
 

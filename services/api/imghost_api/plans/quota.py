@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime, time, timedelta
 
-from imghost_api.auth.principal import Limits, Principal
+from imghost_api.access.principal import Limits, Principal
+from imghost_api.api_keys.queries import used_in
 from imghost_api.db.engine import Session
-from imghost_api.images import queries
+from imghost_api.images.library import queries
 from imghost_api.images.schemas import BandwidthQuota, BytesQuota, CountQuota, Quota
-from imghost_api.keys.limits import hour_of
-from imghost_api.keys.queries import used_in
+from imghost_api.plans.rate_limits import hour_of
 from imghost_core.errors import ImghostError, PlanNeeded, TooManyRequests
 
 

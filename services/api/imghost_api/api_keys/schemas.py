@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from imghost_api.fields import Answer, Body, Moment, Name
+from imghost_api.http.fields import Answer, Body, Moment, Name
 
 
 class NewKey(Body):

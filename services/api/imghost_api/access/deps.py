@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from imghost_api.auth import service
-from imghost_api.auth.principal import Principal
+from imghost_api.access import credentials as service
+from imghost_api.access.principal import Principal
+from imghost_api.context import Resources
 from imghost_api.db.engine import Session
-from imghost_api.keys import limits
-from imghost_api.resources import Resources
+from imghost_api.plans import rate_limits as limits
 from imghost_core.errors import InvalidRequest, Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The token of a sign-in")

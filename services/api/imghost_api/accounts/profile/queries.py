@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from imghost_api.account.schemas import UserView
+from imghost_api.accounts.profile.schemas import UserView
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import Plan, User, Workspace
 from imghost_core.errors import Conflict

@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from imghost_api.deps import Caller, CallerSession, ResourcesOf
-from imghost_api.images import quota, service
-from imghost_api.images.multipart import FIELD
+from imghost_api.access.deps import Caller, CallerSession, ResourcesOf
+from imghost_api.http.openapi import alias, problems
+from imghost_api.images.library import service
 from imghost_api.images.schemas import DeletedAnswer, ImagesAnswer, QuotaAnswer, UploadAnswer
-from imghost_api.images.upload import Incoming
-from imghost_api.images.upload import upload as take_in
-from imghost_api.openapi import alias, problems
+from imghost_api.images.upload.multipart import FIELD
+from imghost_api.images.upload.service import Incoming
+from imghost_api.images.upload.service import upload as take_in
+from imghost_api.plans import quota
 
 router = APIRouter(tags=["images"])
 

@@ -9,16 +9,17 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from imghost_api.auth.principal import Principal
+from imghost_api.access.principal import Principal
+from imghost_api.context import Resources
 from imghost_api.db.tables import Image
 from imghost_api.idempotency import service as idempotency
 from imghost_api.idempotency.service import Claim
-from imghost_api.images import queries, quota
-from imghost_api.images.names import clean
+from imghost_api.images.library import queries
+from imghost_api.images.library.service import uploaded
 from imghost_api.images.schemas import UploadAnswer
-from imghost_api.images.service import uploaded
-from imghost_api.images.spool import Received, receive
-from imghost_api.resources import Resources
+from imghost_api.images.upload.filenames import clean
+from imghost_api.images.upload.spool import Received, receive
+from imghost_api.plans import quota
 from imghost_core import ids, keys, logs
 from imghost_core.errors import ImghostError, Unavailable, Unprocessable
 from imghost_core.ingest import Ingested, IngestRequest

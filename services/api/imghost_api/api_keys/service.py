@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from imghost_api.auth.principal import Limits
+from imghost_api.access.principal import Limits
+from imghost_api.api_keys import queries
+from imghost_api.api_keys.schemas import KeyView, NewKey, NewKeyView
 from imghost_api.db.engine import Session
-from imghost_api.keys import queries
-from imghost_api.keys.schemas import KeyView, NewKey, NewKeyView
 from imghost_core import ids
 from imghost_core.errors import Conflict, NotFound, Unprocessable
 

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Row, Select, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from imghost_api.account.queries import taken_names
-from imghost_api.auth.principal import Key, Limits, Principal
+from imghost_api.access.principal import Key, Limits, Principal
+from imghost_api.accounts.profile.queries import taken_names
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import ApiKey, LoginAttempt, Membership, Plan, User, Workspace
 from imghost_core.ids import uuid7

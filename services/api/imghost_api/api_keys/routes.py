@@ -4,11 +4,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from imghost_api.deps import CurrentUser, ResourcesOf, UserSession
-from imghost_api.json_body import JsonRoute
-from imghost_api.keys import service
-from imghost_api.keys.schemas import KeysAnswer, NewKey, NewKeyAnswer, RevokedAnswer
-from imghost_api.openapi import problems
+from imghost_api.access.deps import CurrentUser, ResourcesOf, UserSession
+from imghost_api.api_keys import service
+from imghost_api.api_keys.schemas import KeysAnswer, NewKey, NewKeyAnswer, RevokedAnswer
+from imghost_api.http.json_body import JsonRoute
+from imghost_api.http.openapi import problems
 
 router = APIRouter(route_class=JsonRoute, prefix="/api/v1/api-keys", tags=["api keys"])
 

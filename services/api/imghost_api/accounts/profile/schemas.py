@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from imghost_api.fields import Answer, Body, Moment, Name, Username
+from imghost_api.http.fields import Answer, Body, Moment, Name, Username
 
 
 class UserView(BaseModel):

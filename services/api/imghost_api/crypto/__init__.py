@@ -1,0 +1,1 @@
+"""Passwords and access tokens: no database, no HTTP."""

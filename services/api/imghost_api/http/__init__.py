@@ -1,0 +1,1 @@
+"""The HTTP edge: OpenAPI document, problem documents, JSON bodies, shared field types."""
