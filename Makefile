@@ -30,7 +30,7 @@ down status logs reset:
 
 .PHONY: test
 test: $(VENV)/.dev ## Run every test, on real parts (ARGS="-k upload": only some)
-	@$(BIN)/python tests/support/programs.py
+	@$(BIN)/python -m imghost_dev programs
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: lint
@@ -39,10 +39,10 @@ lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python scripts/requirements.py check
-	$(BIN)/python scripts/addresses.py
+	$(BIN)/python -m imghost_dev requirements check
+	$(BIN)/python -m imghost_dev addresses
 	$(BIN)/imghost crds | diff $(CRD) - || { echo 'error: $(CRD) is not what the models say; run `make crds`' >&2; exit 1; }
-	PYTHONPATH=tests $(BIN)/python -m support.chart check
+	$(BIN)/python -m imghost_dev chart check
 
 .PHONY: format
 format: $(VENV)/.dev ## Format the code and repair what a program can repair
@@ -51,7 +51,7 @@ format: $(VENV)/.dev ## Format the code and repair what a program can repair
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure starts, memory, uploads and thumbnails of a tenant on this machine
-	@$(BIN)/python bench/local_tenant.py $(ARGS)
+	@$(BIN)/python -m imghost_dev bench $(ARGS)
 
 .PHONY: crds
 crds: $(VENV)/.dev ## Generate crds/ from the operator's models
@@ -60,11 +60,11 @@ crds: $(VENV)/.dev ## Generate crds/ from the operator's models
 
 .PHONY: manifests
 manifests: $(VENV)/.dev ## Render manifests/install.yaml from the chart, and give the chart the CRD
-	PYTHONPATH=tests $(BIN)/python -m support.chart write
+	$(BIN)/python -m imghost_dev chart write
 
 .PHONY: requirements
 requirements: $(VENV)/.dev ## Pin anew what pyproject.toml asks for (ARGS=--upgrade: everything to its newest version)
-	$(BIN)/python scripts/requirements.py write $(ARGS)
+	$(BIN)/python -m imghost_dev requirements write $(ARGS)
 
 .PHONY: clean
 clean: ## Delete .venv and all caches of this checkout; data of `make up` stays
@@ -73,23 +73,23 @@ clean: ## Delete .venv and all caches of this checkout; data of `make up` stays
 
 .PHONY: images
 images: $(VENV)/.dev ## Build the container images, try each, tell its size (ARGS="api imaging": only these)
-	@PYTHONPATH=tests $(BIN)/python -m support.images $(ARGS)
+	@$(BIN)/python -m imghost_dev images $(ARGS)
 
 .PHONY: cluster cluster-down
 cluster: $(VENV)/.dev ## Start a real Kubernetes with PostgreSQL, MinIO, the operator and the demo tenant (needs root)
-	@PYTHONPATH=tests $(BIN)/python -m support.cluster demo $(ARGS)
+	@$(BIN)/python -m imghost_dev cluster demo $(ARGS)
 cluster-down: $(VENV)/.dev ## Remove every trace of that cluster
-	@PYTHONPATH=tests $(BIN)/python -m support.cluster down $(ARGS)
+	@$(BIN)/python -m imghost_dev cluster down $(ARGS)
 
 .PHONY: test-node
 test-node: $(VENV)/.dev ## Build the images, then test them, and the node of `make cluster` itself (needs root; ARGS as for test)
-	@$(BIN)/python tests/support/programs.py node
-	@PYTHONPATH=tests $(BIN)/python -m support.images
+	@$(BIN)/python -m imghost_dev programs node
+	@$(BIN)/python -m imghost_dev images
 	@$(BIN)/pytest -m node tests/cluster $(ARGS)
 
 .PHONY: e2e
 e2e: $(VENV)/.dev ## Run the end-to-end scenarios in that cluster, or in one for them alone (ARGS="-k drift": only some)
-	@PYTHONPATH=tests $(BIN)/python -m support.e2e $(ARGS)
+	@$(BIN)/python -m imghost_dev e2e $(ARGS)
 
 # Everything comes from hash-pinned files, the project itself from this folder. A stamp says which file was installed.
 $(VENV)/.cli $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python

@@ -14,8 +14,8 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck
 
-from support import programs
-from support.chart import Helm
+from imghost_dev import programs
+from imghost_dev.chart import Helm
 from support.kube import Kube, controller_programs
 from support.minio import Minio
 from support.network import Guard

@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 from imghost_cli import screen
-from imghost_cli.errors import CliError, Refused
-from imghost_cli.local import report
-from imghost_cli.local.state import AlreadyRunning, State
+from imghost_local import report
+from imghost_local.errors import InvalidInput, UserError
+from imghost_local.state import AlreadyRunning, State
 
 
 def detached(state: State, manifest: Path, ports: str, within: float) -> None:
     """Run in the background; return when ready, with the same words as in the foreground.
 
-    Raises what the background process ended with, or `CliError` when it is not ready in time; it then goes on trying.
+    Raises what the background process ended with, or `UserError` when it is not ready in time; it then goes on trying.
     """
     if (holder := state.holder()) is not None:
         raise AlreadyRunning(f"imghost already runs in {state.root} (process {holder}). See `imghost status`.")
@@ -29,10 +29,10 @@ def detached(state: State, manifest: Path, ports: str, within: float) -> None:
         found = screen.wait_until_ready(
             console, lambda: report.read(state, child.pid), lambda: child.poll() is None, within
         )
-    except CliError:
+    except UserError:
         if child.poll() is None:
             raise
-        kind = Refused if child.returncode == Refused.exit_code else CliError
+        kind = InvalidInput if child.returncode == InvalidInput.exit_code else UserError
         said = log.read_text(errors="replace").strip().rpartition("imghost: ")[2]
         raise kind(said or "It ended while starting and did not say why.") from None
     screen.summary(console, found)

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from imghost_cli import screen
-from imghost_cli.errors import CliError
 from imghost_cli.follow import Follower
-from imghost_cli.local import installation, report
-from imghost_cli.local.state import State
+from imghost_local import installation, report
+from imghost_local.errors import UserError
+from imghost_local.state import State
 
 _LOOK = 0.2
 
@@ -57,7 +57,7 @@ def _present(state: State, console: Console, ended: threading.Event, within: flo
             console, lambda: report.read(state, os.getpid()), lambda: not ended.is_set(), within
         )
         screen.summary(console, found)
-    except CliError as error:
+    except UserError as error:
         if not ended.is_set():
             console.print(str(error), markup=False)
     while not ended.wait(_LOOK):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imghost_cli.errors import CliError, Refused
+from imghost_local.errors import InvalidInput, UserError
 
 if TYPE_CHECKING:
-    from imghost_cli.local.state import State
+    from imghost_local.state import State
 
 NOT_READY, NOT_RUNNING = 3, 4
 _STOP_WITHIN = 60.0
@@ -65,7 +65,7 @@ def up(
     Edits of the manifest are applied while it runs. Data is kept in .imghost (see --state).
     """
     if sys.platform != "linux":
-        raise CliError(
+        raise UserError(
             "`imghost up` needs Linux: addresses for each process, and processes that end with their parent."
         )
     folder, asked = _state(state), _ports(ports)
@@ -100,7 +100,7 @@ def status(
 ) -> None:
     """Tell where it is and how it does. Exit code 0: ready, 3: not ready, 4: not running."""
     from imghost_cli import screen
-    from imghost_cli.local import report
+    from imghost_local import report
 
     folder = _state(state)
     pid = folder.holder()
@@ -134,7 +134,7 @@ def logs(
     follower = Follower(folder.logs, source)
     found = follower.last(tail)
     if not found and not follow:
-        raise CliError(f"No logs of '{source}' in {folder.logs}." if source else f"No logs in {folder.logs} yet.")
+        raise UserError(f"No logs of '{source}' in {folder.logs}." if source else f"No logs in {folder.logs} yet.")
     for line in found:
         screen.show(console, line)
     with suppress(KeyboardInterrupt):
@@ -154,7 +154,7 @@ def reset(
         typer.echo(f"There is nothing in {folder.root}.")
         return
     if not folder.is_ours():
-        raise Refused(f"{folder.root} is not a state folder of imghost; nothing was removed.")
+        raise InvalidInput(f"{folder.root} is not a state folder of imghost; nothing was removed.")
     if not yes:
         typer.confirm(f"Remove everything in {folder.root}, pictures and database included?", abort=True)
     if (pid := folder.holder()) is not None:
@@ -168,7 +168,7 @@ def render(manifest: Manifest) -> None:
     """Print the objects that the operator would create for a manifest, as YAML. Needs no cluster."""
     import yaml
 
-    from imghost_cli import manifests
+    from imghost_local import manifests
     from imghost_operator.render import render as objects_of
 
     tenants = manifests.read(manifest)
@@ -216,19 +216,19 @@ def migrate() -> None:
 
 
 def _state(folder: Path) -> "State":
-    from imghost_cli.local.state import State
+    from imghost_local.state import State
 
     return State(folder)
 
 
 def _ports(text: str) -> dict[str, int]:
-    """`5001,5002,5003` → port by name. Raises `Refused`."""
+    """`5001,5002,5003` → port by name. Raises `InvalidInput`."""
     if not text:
         return {}
     parts = text.split(",")
     numbers = [int(part) for part in parts if part.strip().isdecimal() and 0 < int(part) < 65536]  # noqa: PLR2004
     if len(parts) != len(numbers) or len(set(numbers)) != len(PORT_NAMES) or len(parts) != len(PORT_NAMES):
-        raise Refused(
+        raise InvalidInput(
             f"--ports is '{text}'; it needs three different ports, for {', '.join(PORT_NAMES)}: 5001,5002,5003."
         )
     return dict(zip(PORT_NAMES, numbers, strict=True))
@@ -250,7 +250,7 @@ def main() -> None:
     """Run the command line; what a user did wrong is one line on standard error, never a traceback."""
     try:
         app()
-    except CliError as error:
+    except UserError as error:
         typer.echo(f"imghost: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:

@@ -10,9 +10,9 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from imghost_cli.errors import CliError
 from imghost_cli.lines import Line, colour_of
-from imghost_cli.local.report import Report
+from imghost_local.errors import UserError
+from imghost_local.report import Report
 
 _LOOK = 0.1
 
@@ -58,14 +58,14 @@ def step(report: Report) -> str:
 
 
 def wait_until_ready(console: Console, read: Callable[[], Report], alive: Callable[[], bool], within: float) -> Report:
-    """Show progress until the report says ready. Raises `CliError` when it ended, or is not ready in time."""
+    """Show progress until the report says ready. Raises `UserError` when it ended, or is not ready in time."""
     deadline = time.monotonic() + within
     with Progress(console) as progress:
         while not (report := read()).get("ready"):
             if not alive():
-                raise CliError("It ended while starting.")
+                raise UserError("It ended while starting.")
             if time.monotonic() > deadline:
-                raise CliError(f"Not ready within {within:.0f} s, still trying: {step(report)} See `imghost logs`.")
+                raise UserError(f"Not ready within {within:.0f} s, still trying: {step(report)} See `imghost logs`.")
             progress.show(step(report))
             time.sleep(_LOOK)
     return report

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from structlog.processors import JSONRenderer
 
 from imghost_api.main import create_apps
-from support.api import Person, Tenant, api_settings, new_tenant, register
+from support.api import Person, TenantDatabase, api_settings, new_tenant, register
 from support.imaging_server import serve_imaging
 from support.postgres import Postgres
 
@@ -29,7 +29,7 @@ def plain_logs() -> None:
 
 
 @pytest.fixture(scope="session")
-def tenant(postgres: Postgres) -> Tenant:
+def tenant(postgres: Postgres) -> TenantDatabase:
     """A migrated database that tests share; each works with users of its own."""
     made = new_tenant(postgres)
     made.migrate()
@@ -43,14 +43,14 @@ def store_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def imaging_url(tenant: Tenant, store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def imaging_url(tenant: TenantDatabase, store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The real imaging service on the shared store; its ops listener's address."""
     with serve_imaging(tenant, tmp_path_factory.mktemp("imaging"), STORE_ROOT=str(store_root)) as url:
         yield url
 
 
 @pytest.fixture
-def open_api(tenant: Tenant, store_root: Path) -> OpenApi:
+def open_api(tenant: TenantDatabase, store_root: Path) -> OpenApi:
     """Open an api in this process, with settings changed as asked, and a client to it."""
 
     @asynccontextmanager

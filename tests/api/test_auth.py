@@ -9,10 +9,12 @@ import httpx
 import pytest
 from pwdlib.hashers.bcrypt import BcryptHasher
 
-from support.api import PASSWORD, Tenant, names, problem, register
+from support.api import PASSWORD, TenantDatabase, names, problem, register
 
 
-async def test_registration_gives_a_token_a_key_and_the_free_plan(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_registration_gives_a_token_a_key_and_the_free_plan(
+    api: httpx.AsyncClient, tenant: TenantDatabase
+) -> None:
     """Registering makes a user with a workspace on the free plan and returns a token and a first key
     (000-R1, 000-F1, 003-6).
     """
@@ -60,7 +62,7 @@ async def test_a_name_in_use_is_refused(api: httpx.AsyncClient, field: str) -> N
     assert told["errors"][0]["field"] == field
 
 
-async def test_racing_registrations_make_one_account(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_racing_registrations_make_one_account(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """Of ten registrations with the same names at once one succeeds, and nothing is left of the others."""
     wanted = names()
     before = tenant.query("SELECT count(*) FROM workspaces")[0][0]
@@ -176,7 +178,7 @@ async def test_an_unknown_name_is_throttled_too(open_api: Any) -> None:
     assert statuses == [401, 401, 429]
 
 
-async def test_the_throttle_ends_and_success_resets_it(open_api: Any, tenant: Tenant) -> None:
+async def test_the_throttle_ends_and_success_resets_it(open_api: Any, tenant: TenantDatabase) -> None:
     """A right password forgets earlier failures, and a window that is over counts no more."""
     async with open_api(login_attempts=2) as api:
         person = await register(api)
@@ -191,7 +193,7 @@ async def test_the_throttle_ends_and_success_resets_it(open_api: Any, tenant: Te
         assert await attempt(PASSWORD) == 200
 
 
-async def test_bcrypt_hashes_verify_and_are_upgraded(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_bcrypt_hashes_verify_and_are_upgraded(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """An account brought along with a bcrypt hash signs in, and its hash is Argon2id from then on (000-S3)."""
     person = await register(api)
     long_password = "p" * 80  # bcrypt never looked beyond 72 bytes
@@ -247,7 +249,7 @@ async def test_an_api_key_is_not_a_sign_in(api: httpx.AsyncClient) -> None:
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_blocking_stops_every_credential(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_blocking_stops_every_credential(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """A blocked user's token, keys and password all stop at once, and work again when unblocked."""
     person = await register(api)
     login = {"identifier": person.names["email"], "password": PASSWORD}
@@ -264,7 +266,7 @@ async def test_blocking_stops_every_credential(api: httpx.AsyncClient, tenant: T
     assert (await api.get("/images", headers=person.key)).status_code == 200
 
 
-async def test_a_suspended_workspace_is_refused(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_a_suspended_workspace_is_refused(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """Nobody acts in a suspended workspace, with whatever credential (002-J2)."""
     person = await register(api)
     tenant.query(
@@ -276,7 +278,7 @@ async def test_a_suspended_workspace_is_refused(api: httpx.AsyncClient, tenant: 
         problem(await api.get("/images", headers=headers), 403, "workspace_suspended")
 
 
-async def test_rights_end_with_the_membership(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_rights_end_with_the_membership(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """A token and a key stop when their user is no longer a member: rights are looked up, not remembered."""
     person = await register(api)
     tenant.query("DELETE FROM memberships WHERE user_id = %s", person.id)

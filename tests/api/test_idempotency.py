@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from support import pictures
-from support.api import Person, Tenant, problem, register
+from support import sample_images
+from support.api import Person, TenantDatabase, problem, register
 from support.eventually import eventually
 
 KEY = {"Idempotency-Key": "holiday/1.jpg"}
-PICTURE = pictures.photo(64, 48)
+PICTURE = sample_images.photo(64, 48)
 
 
 async def test_a_repeated_upload_is_replayed(ada: Person) -> None:
@@ -34,7 +34,7 @@ async def test_without_a_key_every_upload_is_its_own(ada: Person) -> None:
 async def test_a_key_is_for_one_file(ada: Person) -> None:
     """The key with another file is a 422, and nothing of it is stored."""
     await ada.upload(PICTURE, **KEY)
-    problem(await ada.upload(pictures.png(), **KEY), 422, "idempotency_key_reused")
+    problem(await ada.upload(sample_images.png(), **KEY), 422, "idempotency_key_reused")
     assert (await ada.quota())["uploads"]["used"] == 1
 
 
@@ -45,7 +45,7 @@ async def test_keys_of_workspaces_are_apart(ada: Person) -> None:
     assert mine.json()["image"]["id"] != theirs.json()["image"]["id"]
 
 
-async def test_twins_make_one_picture(ada: Person, tenant: Tenant) -> None:
+async def test_twins_make_one_picture(ada: Person, tenant: TenantDatabase) -> None:
     """Ten uploads with one key at once make one picture; the others are told to come back, or get its answer."""
     answers = await asyncio.gather(*(ada.upload(PICTURE, **KEY) for _ in range(10)))
     images = {answer.json()["image"]["id"] for answer in answers if answer.status_code == 201}
@@ -64,7 +64,7 @@ async def test_a_refused_upload_is_not_kept(ada: Person) -> None:
     assert (await ada.upload(PICTURE, **KEY)).status_code == 201
 
 
-async def test_a_retry_is_answered_though_the_quota_is_used_up(ada: Person, tenant: Tenant) -> None:
+async def test_a_retry_is_answered_though_the_quota_is_used_up(ada: Person, tenant: TenantDatabase) -> None:
     """The retry of the upload that took the last place gets its answer, not the limit."""
     first = await ada.upload(PICTURE, **KEY)
     tenant.query(
@@ -78,7 +78,7 @@ async def test_a_retry_is_answered_though_the_quota_is_used_up(ada: Person, tena
     problem(await ada.upload(PICTURE, **{"Idempotency-Key": "another"}), 429, "daily_limit")
 
 
-async def test_an_upload_that_died_can_be_taken_over(open_api: Any, imaging_url: str, tenant: Tenant) -> None:
+async def test_an_upload_that_died_can_be_taken_over(open_api: Any, imaging_url: str, tenant: TenantDatabase) -> None:
     """A key whose holder went silent is 409 at first and free after the takeover time; the old holder, should it
     wake, cannot finish.
     """
@@ -94,11 +94,13 @@ async def test_an_upload_that_died_can_be_taken_over(open_api: Any, imaging_url:
         assert tenant.query(f"SELECT claim FROM idempotency_keys {claims}", person.id) != before
 
 
-async def test_a_sleeper_cannot_finish_after_a_takeover(open_api: Any, imaging_url: str, tenant: Tenant) -> None:
+async def test_a_sleeper_cannot_finish_after_a_takeover(
+    open_api: Any, imaging_url: str, tenant: TenantDatabase
+) -> None:
     """Of a slow upload and the one that took its key over, one makes the picture, whichever commits."""
     async with open_api(imaging_url=imaging_url, idempotency_takeover_seconds=1) as api:
         person = await register(api)
-        slow = pictures.photo(3000, 2000)
+        slow = sample_images.photo(3000, 2000)
         first = asyncio.create_task(person.upload(slow, **KEY))
         claimed = "SELECT count(*) FROM idempotency_keys k JOIN memberships m USING (workspace_id) WHERE m.user_id = %s"
         await eventually(lambda: tenant.query(claimed, person.id)[0][0], every=0.005, why="the first upload claims")
@@ -113,7 +115,7 @@ async def test_a_sleeper_cannot_finish_after_a_takeover(open_api: Any, imaging_u
     assert tenant.query("SELECT count(*) FROM images WHERE user_id = %s", person.id) == [(1,)]
 
 
-async def test_a_slow_upload_keeps_its_key(open_api: Any, tenant: Tenant) -> None:
+async def test_a_slow_upload_keeps_its_key(open_api: Any, tenant: TenantDatabase) -> None:
     """An upload that takes longer than the takeover time is not taken over as long as its process lives."""
     ended = asyncio.Event()
 

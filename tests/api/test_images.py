@@ -11,16 +11,16 @@ from sqlalchemy import select, text
 from imghost_api.db.engine import ALL_WORKSPACES, Database
 from imghost_api.db.tables import ApiKey, IdempotencyKey, Image, Membership, UsageDay, Workspace
 from imghost_core.ids import uuid7
-from support import pictures
-from support.api import Person, Tenant, api_settings, problem, register
+from support import sample_images
+from support.api import Person, TenantDatabase, api_settings, problem, register
 
 
-def workspace_of(tenant: Tenant, person: Person) -> UUID:
+def workspace_of(tenant: TenantDatabase, person: Person) -> UUID:
     found: UUID = tenant.query("SELECT workspace_id FROM memberships WHERE user_id = %s", person.id)[0][0]
     return found
 
 
-def insert_images(tenant: Tenant, person: Person, times: list[datetime]) -> list[str]:
+def insert_images(tenant: TenantDatabase, person: Person, times: list[datetime]) -> list[str]:
     """Rows of pictures uploaded at these times; their public ids."""
     made = []
     for moment in times:
@@ -41,7 +41,7 @@ def insert_images(tenant: Tenant, person: Person, times: list[datetime]) -> list
 
 async def test_the_list_shows_own_pictures(ada: Person) -> None:
     """A picture in the list has all its addresses and facts (000-R13, 000-M8)."""
-    uploaded = (await ada.upload(pictures.png(), name="Käse.png")).json()["image"]
+    uploaded = (await ada.upload(sample_images.png(), name="Käse.png")).json()["image"]
     answer = (await ada.client.get("/images", headers=ada.key)).json()
     (shown,) = answer.pop("data")
     assert answer == {"success": True, "has_more": False, "next_cursor": None}
@@ -50,7 +50,7 @@ async def test_the_list_shows_own_pictures(ada: Person) -> None:
     assert (shown["is_public"], shown["uploaded_at"][-1]) == (True, "Z")
 
 
-async def test_pages_have_every_picture_once(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_pages_have_every_picture_once(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """Following the cursor shows every picture once, newest first, also those of the same moment."""
     person = await register(api)
     now = datetime.now(UTC)
@@ -85,7 +85,7 @@ async def test_a_bad_page_request_is_told(api: httpx.AsyncClient, query: str) ->
 @pytest.mark.parametrize("path", ["/images/{}", "/api/v1/images/{}"])
 async def test_a_picture_is_deleted(ada: Person, path: str) -> None:
     """A deleted picture is gone from the list, and deleting it again is a 404 (000-R14)."""
-    image = (await ada.upload(pictures.photo(64, 48))).json()["image"]["id"]
+    image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
     answer = await ada.client.delete(path.format(image), headers=ada.key)
     assert answer.json() == {"success": True, "id": image, "message": "The picture is deleted."}
     assert (await ada.client.get("/images", headers=ada.key)).json()["data"] == []
@@ -94,7 +94,7 @@ async def test_a_picture_is_deleted(ada: Person, path: str) -> None:
 
 async def test_workspaces_never_meet(ada: Person) -> None:
     """Nobody lists or deletes another workspace's pictures: for them they do not exist (000-A8)."""
-    image = (await ada.upload(pictures.photo(64, 48))).json()["image"]["id"]
+    image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
     eve = await register(ada.client)
     for headers in (eve.key, eve.token):
         problem(await ada.client.delete(f"/images/{image}", headers=headers), 404, "not_found")
@@ -105,12 +105,12 @@ async def test_workspaces_never_meet(ada: Person) -> None:
 
 @pytest.mark.parametrize("table", [Image, ApiKey, UsageDay, IdempotencyKey, Membership, Workspace])
 async def test_the_second_wall_holds_without_the_first(
-    ada: Person, tenant: Tenant, table: type[Image], tmp_path: object
+    ada: Person, tenant: TenantDatabase, table: type[Image], tmp_path: object
 ) -> None:
     """A query that forgets its workspace filter still sees only its own workspace's rows: row-level security."""
     eve = await register(ada.client)
     for person in (ada, eve):
-        await person.upload(pictures.photo(32, 32), **{"Idempotency-Key": "mine"})
+        await person.upload(sample_images.photo(32, 32), **{"Idempotency-Key": "mine"})
     database = Database.open(api_settings(tenant, tmp_path))  # type: ignore[arg-type]
     column = table.id if table is Workspace else table.workspace_id
     mine = workspace_of(tenant, ada)
@@ -128,12 +128,14 @@ async def test_the_second_wall_holds_without_the_first(
     await database.close()
 
 
-async def test_rows_cannot_be_written_into_another_workspace(ada: Person, tenant: Tenant, tmp_path: object) -> None:
+async def test_rows_cannot_be_written_into_another_workspace(
+    ada: Person, tenant: TenantDatabase, tmp_path: object
+) -> None:
     """Row-level security also refuses to write a row that belongs elsewhere."""
     from sqlalchemy.exc import ProgrammingError
 
     eve = await register(ada.client)
-    await ada.upload(pictures.photo(32, 32))
+    await ada.upload(sample_images.photo(32, 32))
     database = Database.open(api_settings(tenant, tmp_path))  # type: ignore[arg-type]
     with pytest.raises(ProgrammingError, match="row-level security"):
         async with database.transaction(workspace_of(tenant, ada)) as session:
@@ -141,9 +143,9 @@ async def test_rows_cannot_be_written_into_another_workspace(ada: Person, tenant
     await database.close()
 
 
-async def test_the_delivery_view_shows_live_pictures_only(ada: Person, tenant: Tenant) -> None:
+async def test_the_delivery_view_shows_live_pictures_only(ada: Person, tenant: TenantDatabase) -> None:
     """Imaging's view has one row per live picture of an unblocked owner, with its pending views counted."""
-    image = (await ada.upload(pictures.photo(64, 48))).json()["image"]["id"]
+    image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
 
     def shown() -> list[tuple[object, ...]]:
         import psycopg

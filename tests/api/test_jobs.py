@@ -16,11 +16,11 @@ from imghost_api.images.library import service
 from imghost_api.upkeep import service as upkeep
 from imghost_core import keys
 from imghost_core.ids import uuid7
-from support import pictures
-from support.api import Person, Tenant, register
+from support import sample_images
+from support.api import Person, TenantDatabase, register
 from support.eventually import eventually
 
-PICTURE = pictures.photo(64, 48)
+PICTURE = sample_images.photo(64, 48)
 
 
 def resources_of(api: httpx.AsyncClient) -> Resources:
@@ -28,7 +28,7 @@ def resources_of(api: httpx.AsyncClient) -> Resources:
     return opened
 
 
-def owner_of(tenant: Tenant, public_id: str) -> tuple[UUID, UUID]:
+def owner_of(tenant: TenantDatabase, public_id: str) -> tuple[UUID, UUID]:
     ((workspace, image),) = tenant.query("SELECT workspace_id, id FROM images WHERE public_id = %s", public_id)
     return workspace, image
 
@@ -39,7 +39,9 @@ def files(store_root: Path, workspace: UUID, image: UUID) -> list[Path]:
     return [Path(folder) / name for folder, _, names in found for name in names]
 
 
-async def test_a_deleted_pictures_objects_go(open_api: Any, imaging_url: str, tenant: Tenant, store_root: Path) -> None:
+async def test_a_deleted_pictures_objects_go(
+    open_api: Any, imaging_url: str, tenant: TenantDatabase, store_root: Path
+) -> None:
     """Deleting a picture removes all its objects soon after, by a job of the same transaction."""
     async with open_api(imaging_url=imaging_url, jobs_concurrency=1) as api:
         person = await register(api)
@@ -50,7 +52,7 @@ async def test_a_deleted_pictures_objects_go(open_api: Any, imaging_url: str, te
         assert len(files(store_root, *owner_of(tenant, kept))) == 6
 
 
-async def test_a_rolled_back_delete_leaves_no_job(ada: Person, tenant: Tenant) -> None:
+async def test_a_rolled_back_delete_leaves_no_job(ada: Person, tenant: TenantDatabase) -> None:
     """A job exists if, and only if, its transaction commits."""
     image = (await ada.upload(PICTURE)).json()["image"]["id"]
     resources = resources_of(ada.client)
@@ -72,14 +74,14 @@ async def _principal(resources: Resources, person: Person) -> Any:
     return (await by_key(resources, person.key["X-API-Key"]))[0]
 
 
-async def test_a_late_delete_job_spares_a_live_picture(ada: Person, tenant: Tenant, store_root: Path) -> None:
+async def test_a_late_delete_job_spares_a_live_picture(ada: Person, tenant: TenantDatabase, store_root: Path) -> None:
     """The job looks again before it removes: a picture that lives keeps its objects."""
     owner = owner_of(tenant, (await ada.upload(PICTURE)).json()["image"]["id"])
     await upkeep.delete_objects(resources_of(ada.client), workspace=str(owner[0]), image=str(owner[1]))
     assert len(files(store_root, *owner)) == 6
 
 
-async def test_the_sweep_removes_old_orphans_only(ada: Person, tenant: Tenant, store_root: Path) -> None:
+async def test_the_sweep_removes_old_orphans_only(ada: Person, tenant: TenantDatabase, store_root: Path) -> None:
     """Objects that no picture owns go once they are old; young ones, which may be an upload under way, and those of
     pictures stay.
     """
@@ -94,7 +96,7 @@ async def test_the_sweep_removes_old_orphans_only(ada: Person, tenant: Tenant, s
     assert [len(files(store_root, workspace, image)) for image in (old, young, live)] == [0, 1, 6]
 
 
-async def test_views_are_rolled_up_once(ada: Person, tenant: Tenant) -> None:
+async def test_views_are_rolled_up_once(ada: Person, tenant: TenantDatabase) -> None:
     """Each event reaches its picture and its day once, also when several processes roll up at once (000-D5)."""
     image = (await ada.upload(PICTURE)).json()["image"]["id"]
     _, image_id = owner_of(tenant, image)
@@ -113,7 +115,7 @@ async def test_views_are_rolled_up_once(ada: Person, tenant: Tenant) -> None:
     assert shown["views"] == 900
 
 
-async def test_expired_rows_go(ada: Person, tenant: Tenant) -> None:
+async def test_expired_rows_go(ada: Person, tenant: TenantDatabase) -> None:
     """Idempotency keys, sign-in counters, rate windows and counted events go when their time is over; what windows
     counted of a key stays with the key.
     """
@@ -136,7 +138,7 @@ async def test_expired_rows_go(ada: Person, tenant: Tenant) -> None:
 
 
 async def test_a_killed_workers_job_runs_again(
-    open_api: Any, imaging_url: str, tenant: Tenant, store_root: Path
+    open_api: Any, imaging_url: str, tenant: TenantDatabase, store_root: Path
 ) -> None:
     """A job whose worker died is found and run by another."""
     async with open_api(imaging_url=imaging_url, jobs_concurrency=1) as api:
@@ -161,7 +163,7 @@ async def test_a_killed_workers_job_runs_again(
         await eventually(lambda: not files(store_root, workspace, image_id), within=15, why="the job runs again")
 
 
-async def test_a_failing_job_is_counted_and_retried(open_api: Any, tenant: Tenant) -> None:
+async def test_a_failing_job_is_counted_and_retried(open_api: Any, tenant: TenantDatabase) -> None:
     """A job that fails is counted as failed and kept for another try."""
     async with open_api(jobs_concurrency=1) as api:
         resources = resources_of(api)

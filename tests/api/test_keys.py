@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from imghost_core.ids import is_api_key
-from support.api import PEPPER, Tenant, problem, register
+from support.api import PEPPER, TenantDatabase, problem, register
 
 
 async def test_a_key_is_made_listed_used_and_revoked(api: httpx.AsyncClient) -> None:
@@ -36,7 +36,7 @@ async def test_a_key_is_made_listed_used_and_revoked(api: httpx.AsyncClient) -> 
     problem(await api.delete(f"/api/v1/api-keys/{made['id']}", headers=person.token), 404, "key_not_found")
 
 
-async def test_only_a_keyed_hash_is_stored(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_only_a_keyed_hash_is_stored(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """The database holds the key's HMAC under the pepper, and nowhere the key itself (000-D2)."""
     person = await register(api)
     key = person.key["X-API-Key"]
@@ -47,7 +47,7 @@ async def test_only_a_keyed_hash_is_stored(api: httpx.AsyncClient, tenant: Tenan
     assert key[3:-4] not in whole
 
 
-async def test_last_use_is_written_at_most_once_a_minute(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_last_use_is_written_at_most_once_a_minute(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """Many calls at once write the time of last use once."""
     person = await register(api)
     row = "SELECT last_used_at, xmin::text FROM api_keys WHERE user_id = %s"
@@ -86,7 +86,7 @@ async def test_a_malformed_key_id_is_told(api: httpx.AsyncClient) -> None:
     assert told["errors"][0]["field"] == "key_id"
 
 
-async def test_the_number_of_keys_is_bounded(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_the_number_of_keys_is_bounded(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """A workspace has at most 100 working keys, also when the last ones are asked for at once."""
     person = await register(api)
     tenant.query(

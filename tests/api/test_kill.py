@@ -10,13 +10,13 @@ import httpx
 import psycopg
 
 from imghost_core import keys
-from support import pictures
-from support.api import Person, Tenant, api_environment, register
+from support import sample_images
+from support.api import Person, TenantDatabase, api_environment, register
 from support.eventually import eventually
 from support.forwarder import Forwarder
 from support.processes import HOST, Process, accepts, free_port
 
-PICTURE = pictures.photo(800, 600)
+PICTURE = sample_images.photo(800, 600)
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
 TAIL = b"\r\n--b--\r\n"
 BODY = HEAD + PICTURE + TAIL
@@ -26,7 +26,7 @@ FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 class ApiProcess:
     """An api process that can be killed and started again at the same address."""
 
-    def __init__(self, tenant: Tenant, store: Path, folder: Path, imaging_port: int) -> None:
+    def __init__(self, tenant: TenantDatabase, store: Path, folder: Path, imaging_port: int) -> None:
         self.port = free_port()
         self._folder = folder
         self._environment = api_environment(
@@ -55,7 +55,9 @@ class ApiProcess:
         return self._process._child.returncode
 
 
-async def test_killed_at_every_moment(tenant: Tenant, store_root: Path, imaging_url: str, tmp_path: Path) -> None:
+async def test_killed_at_every_moment(
+    tenant: TenantDatabase, store_root: Path, imaging_url: str, tmp_path: Path
+) -> None:
     """Killed while receiving, while the picture is judged, inside the last transaction and before the answer: what
     was acknowledged before is there, and the retry with the same Idempotency-Key gives exactly one picture.
     """
@@ -119,7 +121,7 @@ async def while_judging(server: ApiProcess, person: Person, imaging: Forwarder) 
     writer.close()
 
 
-async def while_committing(server: ApiProcess, person: Person, tenant: Tenant) -> None:
+async def while_committing(server: ApiProcess, person: Person, tenant: TenantDatabase) -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = %s"
     async with await psycopg.AsyncConnection.connect(tenant.admin_url) as lock:
         await lock.execute(
@@ -132,7 +134,7 @@ async def while_committing(server: ApiProcess, person: Person, tenant: Tenant) -
         writer.close()
 
 
-async def before_answering(server: ApiProcess, person: Person, tenant: Tenant) -> None:
+async def before_answering(server: ApiProcess, person: Person, tenant: TenantDatabase) -> None:
     rows = "SELECT count(*) FROM idempotency_keys WHERE key = 'answering' AND reply IS NOT NULL"
     writer = await begin(server, person, "answering", BODY)
     await eventually(lambda: tenant.query(rows)[0][0], within=20, every=0.005, why="the upload commits")
@@ -140,7 +142,7 @@ async def before_answering(server: ApiProcess, person: Person, tenant: Tenant) -
     writer.close()
 
 
-def assert_kept(tenant: Tenant, person: Person, store_root: Path, acknowledged: list[str]) -> None:
+def assert_kept(tenant: TenantDatabase, person: Person, store_root: Path, acknowledged: list[str]) -> None:
     """Every acknowledged picture has its row and objects, there is no other, and the counters agree."""
     rows = tenant.query("SELECT public_id, workspace_id, id, sha256 FROM images WHERE user_id = %s", person.id)
     assert sorted(row[0] for row in rows) == sorted(acknowledged)

@@ -7,17 +7,17 @@ from typing import Any
 import httpx
 import pytest
 
-from support import pictures
-from support.api import Person, Tenant, problem, register
+from support import sample_images
+from support.api import Person, TenantDatabase, problem, register
 
-PICTURE = pictures.photo(48, 32)
+PICTURE = sample_images.photo(48, 32)
 
 
-def workspace_of(tenant: Tenant, person: Person) -> str:
+def workspace_of(tenant: TenantDatabase, person: Person) -> str:
     return str(tenant.query("SELECT workspace_id FROM memberships WHERE user_id = %s", person.id)[0][0])
 
 
-def custom_plan(tenant: Tenant, person: Person, **limits: int) -> None:
+def custom_plan(tenant: TenantDatabase, person: Person, **limits: int) -> None:
     """Put the person's workspace on a plan of their own: free, with some limits changed."""
     code = f"plan-{person.id}"
     tenant.query(
@@ -30,7 +30,7 @@ def custom_plan(tenant: Tenant, person: Person, **limits: int) -> None:
     tenant.query("UPDATE workspaces SET plan_code = %s WHERE id = %s", code, workspace_of(tenant, person))
 
 
-def counters_and_rows(tenant: Tenant, person: Person) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+def counters_and_rows(tenant: TenantDatabase, person: Person) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """(uploads today, bytes stored) as counted, and as the rows say."""
     workspace = workspace_of(tenant, person)
     counted = tenant.query(
@@ -47,7 +47,9 @@ def counters_and_rows(tenant: Tenant, person: Person) -> tuple[list[tuple[Any, .
 
 
 @pytest.mark.parametrize("limit", ["uploads_per_day", "storage_bytes"])
-async def test_two_hundred_uploads_at_the_edge(open_api: Any, imaging_url: str, tenant: Tenant, limit: str) -> None:
+async def test_two_hundred_uploads_at_the_edge(
+    open_api: Any, imaging_url: str, tenant: TenantDatabase, limit: str
+) -> None:
     """Of 200 uploads at once with room for 20, exactly 20 succeed, the others get the limit's own problem, and the
     counters equal the rows (000-R12).
     """
@@ -66,7 +68,7 @@ async def test_two_hundred_uploads_at_the_edge(open_api: Any, imaging_url: str, 
     assert counted == rows == [(room, room * len(PICTURE))]
 
 
-async def test_the_daily_limit_ends_at_midnight_utc(ada: Person, tenant: Tenant) -> None:
+async def test_the_daily_limit_ends_at_midnight_utc(ada: Person, tenant: TenantDatabase) -> None:
     """The refusal's Retry-After leads to the next midnight of UTC, and yesterday's uploads do not count (000-L9)."""
     custom_plan(tenant, ada, uploads_per_day=1)
     assert (await ada.upload(PICTURE)).status_code == 201
@@ -103,7 +105,7 @@ async def test_the_quota_tells_limits_use_and_reset(ada: Person) -> None:
     assert (await ada.client.get("/api/v1/upload/quota", headers=ada.token)).status_code == 200
 
 
-async def test_deleting_twice_at_once_gives_back_once(ada: Person, tenant: Tenant) -> None:
+async def test_deleting_twice_at_once_gives_back_once(ada: Person, tenant: TenantDatabase) -> None:
     """Of ten deletions of one picture at once one succeeds, and its bytes are given back once (000-R14)."""
     image = (await ada.upload(PICTURE)).json()["image"]["id"]
     await ada.upload(PICTURE)
@@ -141,7 +143,7 @@ async def test_a_keys_hourly_limit_is_exact(api: httpx.AsyncClient) -> None:
     assert counts[key["id"]] == 25  # refused calls are not counted
 
 
-async def test_the_plans_hourly_limit_binds_all_keys_together(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_the_plans_hourly_limit_binds_all_keys_together(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """More keys do not make more requests: the plan's limit counts them all, and tokens too."""
     person = await register(api)
     custom_plan(tenant, person, requests_per_hour=10)
@@ -165,7 +167,7 @@ async def test_rate_limit_headers_count_down(api: httpx.AsyncClient) -> None:
     assert int(first.headers["x-ratelimit-reset"]) % 3600 == 0
 
 
-async def test_a_key_never_has_more_than_the_plan(api: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_a_key_never_has_more_than_the_plan(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
     """A key above the plan's limit cannot be made, and one made before a downgrade is held to the new plan (000-L4)."""
     person = await register(api)
     body = {"key_name": "fast", "rate_limit_per_hour": 1001}

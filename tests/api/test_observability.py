@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from support import pictures
-from support.api import PASSWORD, PEPPER, PRIVATE_KEY, TOKEN, Tenant, api_environment, names, register
+from support import sample_images
+from support.api import PASSWORD, PEPPER, PRIVATE_KEY, TOKEN, TenantDatabase, api_environment, names, register
 from support.collector import Collector, Span, collecting
 from support.eventually import eventually
 from support.imaging_server import serve_imaging
 from support.processes import HOST, Process, accepts, free_port
 
-PICTURE = pictures.photo(64, 48)
+PICTURE = sample_images.photo(64, 48)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture
-async def server(tenant: Tenant, store_root: Path, tmp_path: Path, collector: Collector) -> Any:
+async def server(tenant: TenantDatabase, store_root: Path, tmp_path: Path, collector: Collector) -> Any:
     """A real api and a real imaging process, with everything logged and traced."""
     port, ops = free_port(), free_port()
     settings = {"LOG_LEVEL": "debug", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
@@ -56,7 +56,7 @@ async def server(tenant: Tenant, store_root: Path, tmp_path: Path, collector: Co
 
 
 async def test_logs_hold_no_secret_and_one_request_id(
-    server: httpx.AsyncClient, tmp_path: Path, tenant: Tenant
+    server: httpx.AsyncClient, tmp_path: Path, tenant: TenantDatabase
 ) -> None:
     """After every kind of call, good and bad, the logs of both processes hold none of the secrets; every line is one
     JSON object; and an upload can be followed by its id through both.

@@ -10,12 +10,12 @@ import pytest
 
 from imghost_api.readiness import Readiness
 from imghost_core.errors import Unavailable
-from support import pictures
-from support.api import Tenant, names, problem, register
+from support import sample_images
+from support.api import TenantDatabase, names, problem, register
 from support.eventually import eventually
 from support.forwarder import Forwarder
 
-PICTURE = pictures.photo(64, 48)
+PICTURE = sample_images.photo(64, 48)
 
 
 def unavailable(answer: httpx.Response) -> None:
@@ -23,7 +23,7 @@ def unavailable(answer: httpx.Response) -> None:
     assert int(answer.headers["retry-after"]) >= 1
 
 
-async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: str, tenant: Tenant) -> None:
+async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: str, tenant: TenantDatabase) -> None:
     """Without the database every route answers 503 fast; when it is back everything works again by itself."""
     async with Forwarder(tenant.server.port) as way:
         url = tenant.url("api").replace(f":{tenant.server.port}/", f":{way.port}/")
@@ -46,7 +46,7 @@ async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: s
             assert (await person.quota())["uploads"]["used"] == 1
 
 
-async def test_a_process_stops_while_the_database_is_away(open_api: Any, tenant: Tenant) -> None:
+async def test_a_process_stops_while_the_database_is_away(open_api: Any, tenant: TenantDatabase) -> None:
     """Stopping does not wait for a database that is gone, although background jobs were running on it."""
     async with Forwarder(tenant.server.port) as way:
         url = tenant.url("api").replace(f":{tenant.server.port}/", f":{way.port}/")
@@ -58,7 +58,7 @@ async def test_a_process_stops_while_the_database_is_away(open_api: Any, tenant:
         assert time.monotonic() - began < 12
 
 
-async def test_the_database_does_not_answer(open_api: Any, tenant: Tenant) -> None:
+async def test_the_database_does_not_answer(open_api: Any, tenant: TenantDatabase) -> None:
     """A database that accepts and then says nothing is given up after the time-out, not waited for."""
     async with Forwarder(tenant.server.port) as way:
         way.hold()
@@ -70,7 +70,7 @@ async def test_the_database_does_not_answer(open_api: Any, tenant: Tenant) -> No
 
 
 @pytest.mark.parametrize("kind", ["filesystem", "s3"])
-async def test_the_store_is_away(open_api: Any, tenant: Tenant, tmp_path: Path, kind: str) -> None:
+async def test_the_store_is_away(open_api: Any, tenant: TenantDatabase, tmp_path: Path, kind: str) -> None:
     """Without the store an upload is a 503, nothing is counted, and its Idempotency-Key is free again."""
     (tmp_path / "broken").write_text("a file where a folder should be")
     changes: dict[str, Any] = {"store_root": tmp_path / "broken"}
@@ -196,7 +196,7 @@ async def test_replicas_do_not_leave_together() -> None:
     assert max(left.values()) - min(left.values()) > 1
 
 
-async def test_readiness_tells_of_the_database(open_api: Any, tenant: Tenant) -> None:
+async def test_readiness_tells_of_the_database(open_api: Any, tenant: TenantDatabase) -> None:
     """/readyz is 503 before the database was seen, 200 after, on both listeners; /livez and /health never mind."""
     async with Forwarder(tenant.server.port) as way:
         await way.down()

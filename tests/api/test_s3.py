@@ -6,14 +6,14 @@ from typing import Any
 
 from minio import Minio as Client
 
-from support import pictures
-from support.api import Tenant, problem, register
+from support import sample_images
+from support.api import TenantDatabase, problem, register
 from support.eventually import eventually
 from support.imaging_server import serve_imaging
 from support.minio import Minio
 
 
-async def test_a_pictures_life_on_s3(open_api: Any, tenant: Tenant, minio: Minio, tmp_path: Path) -> None:
+async def test_a_pictures_life_on_s3(open_api: Any, tenant: TenantDatabase, minio: Minio, tmp_path: Path) -> None:
     """On MinIO, too, an upload stores the original and its sizes below the tenant's prefix, a refusal leaves nothing,
     and a deletion removes everything.
     """
@@ -40,7 +40,7 @@ async def test_a_pictures_life_on_s3(open_api: Any, tenant: Tenant, minio: Minio
             person = await register(api)
             problem(await person.upload(b"no picture"), 415, "unsupported_format")
             assert stored() == []
-            image = (await person.upload(pictures.photo(300, 200))).json()["image"]["id"]
+            image = (await person.upload(sample_images.photo(300, 200))).json()["image"]["id"]
             found = stored()
             assert len(found) == 6
             assert all(key.startswith("demo/w/") for key in found)

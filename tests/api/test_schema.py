@@ -15,11 +15,11 @@ from imghost_api.db.migrate import MigrationFailed, migrate
 from imghost_api.db.schema import OutdatedSchema, alembic_config, is_current
 from imghost_api.db.tables import Base
 from imghost_api.main import schema_is_current
-from support.api import Tenant, api_settings, new_tenant
+from support.api import TenantDatabase, api_settings, new_tenant
 from support.postgres import Postgres
 
 
-def test_migrations_make_the_tables(tenant: Tenant) -> None:
+def test_migrations_make_the_tables(tenant: TenantDatabase) -> None:
     """A migrated database has exactly the tables, columns, indexes and constraints of `db/tables.py`."""
     engine = create_engine(tenant.url("owner").replace("postgresql://", "postgresql+psycopg://"))
     options = {
@@ -40,7 +40,7 @@ def test_history_is_one_line() -> None:
     assert not any(script.is_branch_point or script.is_merge_point for script in scripts.walk_revisions())
 
 
-def test_migrating_again_changes_nothing(tenant: Tenant) -> None:
+def test_migrating_again_changes_nothing(tenant: TenantDatabase) -> None:
     """A second run on an up-to-date database succeeds and leaves the schema as it was."""
     catalogue = "SELECT relname, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
     before = tenant.query(catalogue)
@@ -71,7 +71,7 @@ def test_two_migrations_at_once(postgres: Postgres) -> None:
         ({"API_ROLE": ""}, "API_ROLE"),
     ],
 )
-def test_a_migration_that_fails_says_why_in_one_line(tenant: Tenant, change: dict[str, str], says: str) -> None:
+def test_a_migration_that_fails_says_why_in_one_line(tenant: TenantDatabase, change: dict[str, str], says: str) -> None:
     """`imghost migrate` ends non-zero with one line that names the cause and shows no password."""
     environment = {
         "DATABASE_URL": tenant.url("owner"),
@@ -88,7 +88,7 @@ def test_a_migration_that_fails_says_why_in_one_line(tenant: Tenant, change: dic
     assert "Traceback" not in ended.stderr
 
 
-def test_a_migration_gives_up_on_a_lock(tenant: Tenant) -> None:
+def test_a_migration_gives_up_on_a_lock(tenant: TenantDatabase) -> None:
     """A migration that cannot get its turn ends with a clear error instead of waiting for ever."""
     settings = tenant.migrate_settings().model_copy(update={"migrate_timeout_seconds": 1})
     with psycopg.connect(tenant.url("owner")) as other:
@@ -137,13 +137,13 @@ API_MAY_NOT = [
 @pytest.mark.parametrize(
     ("role", "statement"), [("imaging", s) for s in IMAGING_MAY_NOT] + [("api", s) for s in API_MAY_NOT]
 )
-def test_roles_have_no_more_than_they_need(tenant: Tenant, role: str, statement: str) -> None:
+def test_roles_have_no_more_than_they_need(tenant: TenantDatabase, role: str, statement: str) -> None:
     """Imaging's role reads one view and inserts events; api's role changes rows but no structure."""
     with psycopg.connect(tenant.url(role)) as connection, pytest.raises(InsufficientPrivilege):
         connection.execute(statement)  # type: ignore[call-overload]
 
 
-def test_imaging_may_read_its_view_and_insert_events(tenant: Tenant) -> None:
+def test_imaging_may_read_its_view_and_insert_events(tenant: TenantDatabase) -> None:
     """What imaging does need works under its role."""
     with psycopg.connect(tenant.url("imaging")) as connection:
         connection.execute("SELECT * FROM delivery_images")
@@ -154,7 +154,7 @@ def test_imaging_may_read_its_view_and_insert_events(tenant: Tenant) -> None:
         connection.rollback()
 
 
-def test_plans_are_those_of_the_requirements(tenant: Tenant) -> None:
+def test_plans_are_those_of_the_requirements(tenant: TenantDatabase) -> None:
     """The catalogue holds the limits of free, pro and enterprise, and the prices of basic and pro."""
     rows = tenant.query(
         "SELECT code, price_cents, uploads_per_day, requests_per_hour, storage_bytes, bandwidth_bytes_per_month"

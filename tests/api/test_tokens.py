@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet, OctKey, OKPKey, RSAKey
 from imghost_api.crypto.tokens import Claims, Tokens
 from imghost_api.main import run
 from imghost_core.errors import Unauthorized
-from support.api import PRIVATE_KEY, Tenant, api_environment, api_settings, problem, register
+from support.api import PRIVATE_KEY, TenantDatabase, api_environment, api_settings, problem, register
 
 NOW = 1_800_000_000
 SECRET = "canary-jwt-secret-of-at-least-32-characters"
@@ -24,7 +24,7 @@ CLAIMS = Claims(uuid.UUID(int=1), uuid.UUID(int=2))
 
 
 @pytest.fixture(scope="module")
-def settings(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def settings(tenant: TenantDatabase, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return api_settings(tenant, tmp_path_factory.mktemp("unused"), jwt_secret=SECRET)
 
 
@@ -204,7 +204,7 @@ async def test_a_bad_token_is_a_401(api: httpx.AsyncClient) -> None:
     ids=lambda bad: "-".join(f"{name}={str(value)[:10]}" for name, value in bad.items()),
 )
 def test_the_server_refuses_unsafe_settings(
-    tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: dict[str, str | None]
+    tenant: TenantDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: dict[str, str | None]
 ) -> None:
     """A short secret or a wrong key stops the start with one line that names the setting and not its value (000-L8)."""
     for name, value in {**api_environment(tenant, tmp_path), **bad}.items():

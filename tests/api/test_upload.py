@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from support import hostile, pictures
-from support.api import Person, Tenant, problem, register
+from support import hostile, sample_images
+from support.api import Person, TenantDatabase, problem, register
 
 MIB = 1024 * 1024
 
@@ -20,14 +20,14 @@ def objects(store_root: Path, workspace: str) -> list[str]:
     return sorted(path.relative_to(base).as_posix() for path in base.rglob("*") if path.is_file())
 
 
-def workspace_of(tenant: Tenant, person: Person) -> str:
+def workspace_of(tenant: TenantDatabase, person: Person) -> str:
     return str(tenant.query("SELECT workspace_id FROM memberships WHERE user_id = %s", person.id)[0][0])
 
 
 @pytest.mark.parametrize("path", ["/upload", "/api/v1/images"])
 async def test_an_upload_is_answered_in_the_documented_shape(ada: Person, path: str) -> None:
     """The answer has exactly the documented fields, with URLs built from the settings (000-R12, 000-W4, W5, W7)."""
-    body = pictures.photo(640, 480)
+    body = sample_images.photo(640, 480)
     answer = await ada.client.post(path, headers=ada.key, files={"file": ("cat.jpg", body, "image/jpeg")})
     assert answer.status_code == 201, answer.text
     public_id = answer.json()["image"]["id"]
@@ -46,11 +46,11 @@ async def test_an_upload_is_answered_in_the_documented_shape(ada: Person, path: 
     }
 
 
-async def test_an_upload_is_stored_and_counted(ada: Person, tenant: Tenant, store_root: Path) -> None:
+async def test_an_upload_is_stored_and_counted(ada: Person, tenant: TenantDatabase, store_root: Path) -> None:
     """After the answer the original and every size are in the store under our own ids, and the row and both counters
     agree (000-D3, 000-F2).
     """
-    body = pictures.png()
+    body = sample_images.png()
     answer = await ada.upload(body, name="../../etc/pass\u202ewd.png")
     (row,) = tenant.query(
         "SELECT id::text, workspace_id::text, original_name, mime_type, file_size, width, height, sha256, is_public,"
@@ -69,21 +69,21 @@ async def test_an_upload_is_stored_and_counted(ada: Person, tenant: Tenant, stor
 
 async def test_a_token_may_upload_too(ada: Person) -> None:
     """A signed-in user uploads without a key."""
-    files = {"file": ("a.webp", pictures.webp(), "image/webp")}
+    files = {"file": ("a.webp", sample_images.webp(), "image/webp")}
     assert (await ada.client.post("/upload", headers=ada.token, files=files)).status_code == 201
 
 
 @pytest.mark.parametrize(
     ("make", "kind", "frames"),
     [
-        (lambda: pictures.photo(100, 80), "jpeg", 1),
-        (pictures.png, "png", 1),
-        (pictures.webp, "webp", 1),
-        (lambda: pictures.gif(5), "gif", 5),
+        (lambda: sample_images.photo(100, 80), "jpeg", 1),
+        (sample_images.png, "png", 1),
+        (sample_images.webp, "webp", 1),
+        (lambda: sample_images.gif(5), "gif", 5),
     ],
 )
 async def test_the_content_decides(
-    ada: Person, tenant: Tenant, make: Callable[[], bytes], kind: str, frames: int
+    ada: Person, tenant: TenantDatabase, make: Callable[[], bytes], kind: str, frames: int
 ) -> None:
     """The format is judged by content: the name and the declared type may say what they like (000-P6,
     001-33).
@@ -99,7 +99,7 @@ REFUSED: list[tuple[str, Callable[[], bytes], int, str]] = [
     ("empty", lambda: b"", 422, "empty_file"),
     ("not an image", lambda: b"hello, this is text\n" * 50, 415, "unsupported_format"),
     ("svg", hostile.svg_external, 415, "unsupported_format"),
-    ("truncated", lambda: hostile.truncated(pictures.photo(), 60), 422, "corrupt_image"),
+    ("truncated", lambda: hostile.truncated(sample_images.photo(), 60), 422, "corrupt_image"),
     ("bomb", hostile.bomb_png, 422, "too_many_pixels"),
     ("frames", hostile.gif_frames, 422, "too_many_frames"),
     ("zip", hostile.polyglot_zip, 422, "polyglot"),
@@ -109,7 +109,7 @@ REFUSED: list[tuple[str, Callable[[], bytes], int, str]] = [
 
 @pytest.mark.parametrize(("make", "status", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 async def test_a_refused_upload_leaves_nothing(
-    ada: Person, tenant: Tenant, store_root: Path, make: Callable[[], bytes], status: int, code: str
+    ada: Person, tenant: TenantDatabase, store_root: Path, make: Callable[[], bytes], status: int, code: str
 ) -> None:
     """Every kind of bad file gets its own problem, stores no object and no row, and moves no counter."""
     problem(await ada.upload(make()), status, code)
@@ -120,7 +120,7 @@ async def test_a_refused_upload_leaves_nothing(
     assert (quota["uploads"]["used"], quota["storage"]["used_bytes"]) == (0, 0)
 
 
-async def test_too_large_is_refused_by_the_plan_and_by_the_service(open_api: Any, tenant: Tenant) -> None:
+async def test_too_large_is_refused_by_the_plan_and_by_the_service(open_api: Any, tenant: TenantDatabase) -> None:
     """The smaller of the plan's and the service's limit holds, and the problem tells it (000-L6)."""
     async with open_api(max_upload_bytes=MIB) as api:
         person = await register(api)
@@ -209,7 +209,7 @@ async def test_a_broken_form_is_told(api: httpx.AsyncClient, kind: str, body: by
 async def test_small_fields_beside_the_file_are_let_be(ada: Person) -> None:
     """Clients that send other small fields too can upload."""
     answer = await ada.client.post(
-        "/upload", headers=ada.key, data={"title": "a cat"}, files={"file": ("a.jpg", pictures.photo(64, 64))}
+        "/upload", headers=ada.key, data={"title": "a cat"}, files={"file": ("a.jpg", sample_images.photo(64, 64))}
     )
     assert answer.status_code == 201, answer.text
 

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import pytest
 
-from support import programs
-from support.audited import Audited, Credentials
-from support.chart import CHART, NAMESPACE, Helm
+from imghost_dev import programs
+from imghost_dev.chart import CHART, NAMESPACE, Helm
+from support.audit_log import AuditedKube, Credentials
 
 
 class Install(Protocol):
@@ -18,9 +18,9 @@ class Install(Protocol):
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditedKube]:
     """The control plane, with real controllers, and with the namespace that the chart is installed in."""
-    kube = Audited(programs.kubernetes(), tmp_path_factory.mktemp("cluster"))
+    kube = AuditedKube(programs.kubernetes(), tmp_path_factory.mktemp("cluster"))
     controllers = kube.controllers()
     try:
         kube.start()
@@ -34,13 +34,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
 
 
 @pytest.fixture(scope="session")
-def remote(helm: Helm, cluster: Audited) -> Helm:
+def remote(helm: Helm, cluster: AuditedKube) -> Helm:
     """Helm as administrator of the control plane."""
     return helm.at(f"--kubeconfig={cluster.kubeconfig}", f"--namespace={NAMESPACE}")
 
 
 @pytest.fixture
-def credentials(cluster: Audited, tmp_path: Path) -> Credentials:
+def credentials(cluster: AuditedKube, tmp_path: Path) -> Credentials:
     """Makes what a pod finds mounted for its service account."""
     return Credentials(cluster, tmp_path)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from imghost_dev.chart import CHART, INSTALL, NAMESPACE, Helm, Object, one, parse
 from imghost_operator import health
 from imghost_operator.metrics import Metrics
-from support.audited import Audited
-from support.chart import CHART, INSTALL, NAMESPACE, Helm, Object, one, parse
+from support.audit_log import AuditedKube
 from support.processes import HOST, free_port
 
 VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
@@ -43,14 +43,14 @@ MONITOR_KIND = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def namespaces(cluster: Audited) -> None:
+def namespaces(cluster: AuditedKube) -> None:
     """Those that a values file lists."""
     for name in ("imghost-news", "imghost-sport"):
         cluster.kubectl("create", "namespace", name)
 
 
 @pytest.mark.parametrize("values", [None, *VALUES], ids=lambda path: path.stem if path else "install.yaml")
-def test_server_accepts_every_object(cluster: Audited, helm: Helm, values: Path | None) -> None:
+def test_server_accepts_every_object(cluster: AuditedKube, helm: Helm, values: Path | None) -> None:
     """Every object of every values file passes validation and defaulting by an API server that knows no cloud
     provider's kinds (000-A6), hooks included.
     """
@@ -71,7 +71,7 @@ def pods(objects: list[Object]) -> list[Object]:
     return found
 
 
-def test_pods_are_restricted(cluster: Audited, helm: Helm) -> None:
+def test_pods_are_restricted(cluster: AuditedKube, helm: Helm) -> None:
     """Operator, hook and test run where Pod Security enforces "restricted"; the same pod with more rights does not."""
     started = pods(helm.objects())
     assert len(started) == 3
@@ -92,7 +92,7 @@ def test_only_the_operator_gets_a_token_for_long(helm: Helm) -> None:
     assert with_token == {"imghost-operator-deployment", "imghost-uninstall-job"}
 
 
-def test_upgrade_brings_new_fields_of_the_crd(cluster: Audited, install: Install, tmp_path: Path) -> None:
+def test_upgrade_brings_new_fields_of_the_crd(cluster: AuditedKube, install: Install, tmp_path: Path) -> None:
     """Helm leaves a chart's crds/ folder alone for ever; ours is upgraded, or new fields would be dropped silently."""
     older = shutil.copytree(CHART, tmp_path / "imghost")
     file = older / "files" / "crds" / f"{CRD}.yaml"
@@ -106,12 +106,12 @@ def test_upgrade_brings_new_fields_of_the_crd(cluster: Audited, install: Install
     assert "displayName" in _fields(cluster)
 
 
-def _fields(cluster: Audited) -> set[str]:
+def _fields(cluster: AuditedKube) -> set[str]:
     crd = json.loads(cluster.kubectl("get", "crd", CRD, "--output=json"))
     return set(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"])
 
 
-def test_second_installation_changes_nothing(cluster: Audited, install: Install) -> None:
+def test_second_installation_changes_nothing(cluster: AuditedKube, install: Install) -> None:
     """An upgrade to the same restarts nobody: no object gets another generation."""
     install()
     before = _generations(cluster)
@@ -119,7 +119,7 @@ def test_second_installation_changes_nothing(cluster: Audited, install: Install)
     assert _generations(cluster) == before
 
 
-def _generations(cluster: Audited) -> dict[str, int]:
+def _generations(cluster: AuditedKube) -> dict[str, int]:
     text = cluster.kubectl(
         "get",
         "deployment,networkpolicy,poddisruptionbudget,crd,validatingadmissionpolicy",
@@ -129,7 +129,7 @@ def _generations(cluster: Audited) -> dict[str, int]:
     return {f"{it['kind']} {it['metadata']['name']}": it["metadata"]["generation"] for it in json.loads(text)["items"]}
 
 
-def test_crd_outlives_the_release(cluster: Audited, install: Install, remote: Helm) -> None:
+def test_crd_outlives_the_release(cluster: AuditedKube, install: Install, remote: Helm) -> None:
     """Uninstalling leaves the CRD, so the tenants; installing again takes it up."""
     install()
     remote.run("uninstall", "imghost", "--no-hooks")
@@ -137,7 +137,7 @@ def test_crd_outlives_the_release(cluster: Audited, install: Install, remote: He
     install()
 
 
-def test_service_monitor_is_made_where_its_kind_is(cluster: Audited, install: Install, remote: Helm) -> None:
+def test_service_monitor_is_made_where_its_kind_is(cluster: AuditedKube, install: Install, remote: Helm) -> None:
     """Helm asks the cluster what it knows: with the Prometheus Operator's CRD the monitor appears by itself."""
     cluster.kubectl("apply", "-f", "-", input=json.dumps(MONITOR_KIND))
     cluster.kubectl("wait", "--for=condition=Established", "crd/servicemonitors.monitoring.coreos.com")

@@ -9,11 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from imghost_operator.build.network import METRICS_LABEL
-from imghost_operator.lease import LEASE
-from imghost_operator.passes import FINALIZER
-from imghost_operator.settings import OperatorSettings
-from support.chart import (
+from imghost_dev.chart import (
     CHART,
     CRD,
     INSTALL,
@@ -27,6 +23,10 @@ from support.chart import (
     one,
     parse,
 )
+from imghost_operator.build.network import METRICS_LABEL
+from imghost_operator.lease import LEASE
+from imghost_operator.passes import FINALIZER
+from imghost_operator.settings import OperatorSettings
 
 VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
 MONITORING = "--api-versions=monitoring.coreos.com/v1/ServiceMonitor"

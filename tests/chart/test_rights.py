@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from imghost_dev.chart import CHART, NAMESPACE, ROOT, Helm, Object, one, parse
 from imghost_operator import build
 from imghost_operator.build.meta import tenant_of
 from imghost_operator.resources import RESOURCES
-from support.audited import OPERATOR, Audited, Credentials, Request, Right
-from support.chart import CHART, NAMESPACE, ROOT, Helm, Object, one, parse
+from support.audit_log import OPERATOR, AuditedKube, Credentials, Request, Right
 from support.eventually import eventually
 from support.minio import Minio
 from support.operators import condition
@@ -70,7 +70,7 @@ def test_no_way_to_more_rights(helm: Helm, values: str) -> None:
     assert granted(objects, "") == operator | hook
 
 
-def test_listed_namespaces_are_all_the_operator_gets(cluster: Audited, helm: Helm) -> None:
+def test_listed_namespaces_are_all_the_operator_gets(cluster: AuditedKube, helm: Helm) -> None:
     """In the profile of listed namespaces the API refuses Secrets elsewhere, and namespaces anywhere."""
     text = helm.template(f"--values={VALUES / 'namespaces.yaml'}", "--show-only=templates/rbac.yaml", release="listed")
     for name in LISTED:
@@ -104,7 +104,7 @@ def stores_at(minio: Minio) -> str:
     return json.dumps([{**store, "endpoint": minio.endpoint}])
 
 
-def can(cluster: Audited, user: str, verb: str, kind: str, namespace: str) -> bool:
+def can(cluster: AuditedKube, user: str, verb: str, kind: str, namespace: str) -> bool:
     """Kubernetes' own answer; an empty namespace stands for all of them."""
     version, plural, _ = RESOURCES[kind]
     group = version.rpartition("/")[0]
@@ -118,13 +118,13 @@ def can(cluster: Audited, user: str, verb: str, kind: str, namespace: str) -> bo
     return bool(answer.body["status"]["allowed"])
 
 
-def make_namespace(cluster: Audited, name: str) -> None:
+def make_namespace(cluster: AuditedKube, name: str) -> None:
     """A namespace, unless another test has made it."""
     answer = cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     assert answer.status in {201, 409}
 
 
-async def refused(cluster: Audited, *command: str, saying: str) -> None:
+async def refused(cluster: AuditedKube, *command: str, saying: str) -> None:
     """Wait until kubectl, as the operator, is refused; the API server takes a moment to learn of a new policy."""
 
     def why() -> str:
@@ -138,7 +138,7 @@ async def refused(cluster: Audited, *command: str, saying: str) -> None:
 
 
 @pytest.mark.parametrize("namespace", ["kube-system", "default", NAMESPACE])
-async def test_operator_cannot_write_into_other_namespaces(cluster: Audited, release: None, namespace: str) -> None:
+async def test_operator_cannot_write_into_other_namespaces(cluster: AuditedKube, release: None, namespace: str) -> None:
     """What RBAC must allow everywhere, since tenants' namespaces come later, the admission policy confines to them."""
     make_namespace(cluster, LISTED[0])
     secret = ("create", "secret", "generic", "planted")
@@ -147,7 +147,7 @@ async def test_operator_cannot_write_into_other_namespaces(cluster: Audited, rel
     cluster.kubectl(*secret, f"--namespace={LISTED[0]}", "--dry-run=server", f"--as={OPERATOR}")
 
 
-async def test_operator_cannot_take_other_namespaces(cluster: Audited, release: None) -> None:
+async def test_operator_cannot_take_other_namespaces(cluster: AuditedKube, release: None) -> None:
     """Nor can it make, change or delete a namespace that is no tenant's."""
     make_namespace(cluster, "payroll")
     rule = "only in namespaces imghost-<tenant>"
@@ -157,7 +157,7 @@ async def test_operator_cannot_take_other_namespaces(cluster: Audited, release: 
     cluster.kubectl("create", "namespace", "imghost-new", "--dry-run=server", f"--as={OPERATOR}")
 
 
-def test_owner_references_need_the_finalizers_right(cluster: Audited, release: None) -> None:
+def test_owner_references_need_the_finalizers_right(cluster: AuditedKube, release: None) -> None:
     """Where OwnerReferencesPermissionEnforcement is on, a child of a tenant cannot be made without this right."""
     role = json.loads(cluster.kubectl("get", "clusterrole", "imghost-operator", "--output=json"))
     rules = [rule for rule in role["rules"] if rule["resources"] != ["imagehosttenants/finalizers"]]
@@ -183,7 +183,7 @@ def test_owner_references_need_the_finalizers_right(cluster: Audited, release: N
 class Life:
     """The life of one tenant under an operator that has the chart's environment, rights and nothing else."""
 
-    def __init__(self, cluster: Audited, folder: Path, deployment: Object, tenant: str) -> None:
+    def __init__(self, cluster: AuditedKube, folder: Path, deployment: Object, tenant: str) -> None:
         self._cluster, self._folder, self._name = cluster, folder, tenant
         self._namespace = build.namespace_of(tenant)
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
@@ -274,7 +274,7 @@ def mounted(postgres: Postgres, minio: Minio, tmp_path: Path) -> Path:
 
 
 async def test_operator_uses_every_right_and_needs_no_other(
-    cluster: Audited, release: None, helm: Helm, mounted: Path
+    cluster: AuditedKube, release: None, helm: Helm, mounted: Path
 ) -> None:
     """A tenant lives and dies with the chart's rights: nothing was forbidden, and granted minus used is nothing."""
     deployment = cluster.get("apps/v1", "deployments", NAMESPACE, "imghost-operator")
@@ -287,7 +287,7 @@ async def test_operator_uses_every_right_and_needs_no_other(
 
 
 async def test_operator_works_with_rights_in_listed_namespaces_only(
-    cluster: Audited, release: None, helm: Helm, mounted: Path, minio: Minio
+    cluster: AuditedKube, release: None, helm: Helm, mounted: Path, minio: Minio
 ) -> None:
     """The same life in a namespace that others made, which outlives it, with the rights of that profile, all used."""
     for name in LISTED:

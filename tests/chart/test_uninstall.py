@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.audited import Audited, Credentials
-from support.chart import NAMESPACE, Helm, Object
+from imghost_dev.chart import NAMESPACE, Helm, Object
+from support.audit_log import AuditedKube, Credentials
 from support.eventually import eventually
 from support.workloads import Workloads
 
@@ -21,7 +21,7 @@ Uninstall = Callable[[], "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def tenant(cluster: Audited, install: Install) -> Iterator[Tenant]:
+def tenant(cluster: AuditedKube, install: Install) -> Iterator[Tenant]:
     """Makes a tenant as a running operator would hold it, by its finalizer and one of somebody else."""
     made = []
 
@@ -58,7 +58,7 @@ def uninstall(remote: Helm) -> Iterator[Uninstall]:
 class Hook:
     """The pod of the hook's Job."""
 
-    def __init__(self, cluster: Audited, credentials: Credentials, folder: Path) -> None:
+    def __init__(self, cluster: AuditedKube, credentials: Credentials, folder: Path) -> None:
         self._cluster, self._credentials, self._folder = cluster, credentials, folder
         self._workloads = Workloads(cluster, NAMESPACE)
 
@@ -99,7 +99,7 @@ class Hook:
 
 
 @pytest.fixture
-def hook(cluster: Audited, credentials: Credentials, tmp_path: Path) -> Iterator[Hook]:
+def hook(cluster: AuditedKube, credentials: Credentials, tmp_path: Path) -> Iterator[Hook]:
     """What stands in for the node; Helm keeps a hook that failed, for people to look at."""
     played = Hook(cluster, credentials, tmp_path)
     yield played
@@ -107,13 +107,13 @@ def hook(cluster: Audited, credentials: Credentials, tmp_path: Path) -> Iterator
     cluster.kubectl("delete", "job", HOOK, f"--namespace={NAMESPACE}", "--ignore-not-found")
 
 
-def finalizers(cluster: Audited, name: str) -> list[str]:
+def finalizers(cluster: AuditedKube, name: str) -> list[str]:
     """Those of a tenant."""
     tenant = cluster.get("imghost.dev/v1", "imagehosttenants", "", name)
     return list(tenant["metadata"].get("finalizers", []))
 
 
-def replicas(cluster: Audited) -> int:
+def replicas(cluster: AuditedKube) -> int:
     """How many pods of the operator are asked for."""
     return int(cluster.get("apps/v1", "deployments", NAMESPACE, "imghost-operator")["spec"]["replicas"])
 
@@ -125,7 +125,7 @@ def result(child: "subprocess.Popen[str]") -> tuple[int, str]:
 
 
 async def test_uninstalling_leaves_no_stuck_finalizer(
-    cluster: Audited, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
+    cluster: AuditedKube, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
 ) -> None:
     """Tenants stay, without our finalizer and with those of others; deleted later, nothing hangs."""
     install()
@@ -144,7 +144,7 @@ async def test_uninstalling_leaves_no_stuck_finalizer(
 
 
 async def test_operator_ends_before_finalizers_go(
-    cluster: Audited, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
+    cluster: AuditedKube, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
 ) -> None:
     """A running operator would put its finalizer back, so the hook scales it to zero and waits for its last pod."""
     install()
@@ -162,7 +162,7 @@ async def test_operator_ends_before_finalizers_go(
 
 
 async def test_uninstalling_can_be_refused_while_there_are_tenants(
-    remote: Helm, cluster: Audited, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
+    remote: Helm, cluster: AuditedKube, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
 ) -> None:
     """With uninstall.tenants=Refuse nothing changes, the reason names the tenants, and its advice can be followed."""
     install("--set=uninstall.tenants=Refuse")
@@ -179,7 +179,7 @@ async def test_uninstalling_can_be_refused_while_there_are_tenants(
 
 
 async def test_uninstalling_waits_for_tenants_that_are_being_deleted(
-    cluster: Audited, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
+    cluster: AuditedKube, install: Install, tenant: Tenant, uninstall: Uninstall, hook: Hook
 ) -> None:
     """A deletion under way is not cut off, for its data would stay; when it is done, uninstalling goes through."""
     install()
@@ -197,7 +197,7 @@ async def test_uninstalling_waits_for_tenants_that_are_being_deleted(
 
 
 async def test_uninstalling_works_without_the_crd(
-    cluster: Audited, install: Install, uninstall: Uninstall, hook: Hook
+    cluster: AuditedKube, install: Install, uninstall: Uninstall, hook: Hook
 ) -> None:
     """Who deleted the CRD first can still uninstall."""
     install()

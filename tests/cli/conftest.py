@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from imghost_cli.local.state import State
+from imghost_local.state import State
 from support.commandline import Imghost
 
 

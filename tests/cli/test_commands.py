@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from imghost_cli.local.state import State
 from imghost_cli.main import main
+from imghost_local.state import State
 from support.commandline import Imghost
 
 ROOT = Path(__file__).parents[2]

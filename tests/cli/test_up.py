@@ -23,7 +23,7 @@ import pytest
 from support.commandline import Imghost
 from support.eventually import eventually
 
-PHOTOGRAPH = files("imghost_cli").joinpath("samples/hubble.jpg").read_bytes()
+PHOTOGRAPH = files("imghost_local").joinpath("samples/hubble.jpg").read_bytes()
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from support.cluster.kubectl import Kubectl
-from support.cluster.local.layout import Layout
-from support.cluster.local.provider import Local
-from support.cluster.provider import Times
-from support.images import Image
+from imghost_dev.cluster.kubectl import Kubectl
+from imghost_dev.cluster.local.layout import Layout
+from imghost_dev.cluster.local.provider import Local
+from imghost_dev.cluster.provider import Times
+from imghost_dev.images import Image
 
 PREPARED_SECONDS = 600  # of the first test: packages, images and the node itself are made for it
 

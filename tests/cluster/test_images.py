@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support import builders
-from support.images import BUDGETS, DEPLOYABLES, MEGABYTE, REPOSITORY, Image, Images
+from imghost_dev import builders
+from imghost_dev.images import BUDGETS, DEPLOYABLES, MEGABYTE, REPOSITORY, Image, Images
 
 pytestmark = pytest.mark.timeout(600)  # one that has changed is built here
 

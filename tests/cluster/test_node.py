@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from support.cluster.existing import ALLOWED, REGISTRY, Existing
-from support.cluster.kubectl import Kubectl
-from support.cluster.local.provider import Local
-from support.cluster.provider import ClusterError, Times
+from imghost_dev.cluster.existing import ALLOWED, REGISTRY, Existing
+from imghost_dev.cluster.kubectl import Kubectl
+from imghost_dev.cluster.local.provider import Local
+from imghost_dev.cluster.provider import ClusterError, Times
+from imghost_dev.images import Image
 from support.eventually import eventually
-from support.images import Image
 from support.network import Guard
 
 RESTRICTED = {

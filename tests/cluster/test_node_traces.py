@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from support.cluster.local import cgroups, node
-from support.cluster.local.layout import Layout
-from support.cluster.local.provider import Local
-from support.cluster.provider import ClusterError, Times
+from imghost_dev.cluster.local import cgroups, node
+from imghost_dev.cluster.local.layout import Layout
+from imghost_dev.cluster.local.provider import Local
+from imghost_dev.cluster.provider import ClusterError, Times
 from support.eventually import eventually
 
 # Where programs of a node write on an ordinary machine, and settings that a kubelet changes for the whole machine.

@@ -72,7 +72,7 @@ def test_test_folders_are_no_packages() -> None:
 
 def test_no_lock_file_holds_an_address() -> None:
     """Everyone installs from the package index they use; a file that names one works at one place only."""
-    locks = [*(ROOT / "requirements").glob("*.txt"), *(ROOT / "tests" / "support" / "kube-programs").glob("go.*")]
+    locks = [*(ROOT / "requirements").glob("*.txt"), *(ROOT / "tools" / "imghost_dev" / "kube-programs").glob("go.*")]
     assert {"dev.txt", "go.sum"} <= {path.name for path in locks}
     assert [path.name for path in locks if "://" in path.read_text()] == []
 

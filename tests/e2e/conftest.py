@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.cluster import providers
-from support.cluster.install import BACKENDS, NAMESPACE, RELEASE, Installation
-from support.cluster.kubectl import Kubectl
-from support.cluster.provider import Provider, Times, wait_until
+from imghost_dev.cluster import providers
+from imghost_dev.cluster.install import BACKENDS, NAMESPACE, RELEASE, Installation
+from imghost_dev.cluster.kubectl import Kubectl
+from imghost_dev.cluster.provider import Provider, Times, wait_until
 from support.e2e.backends import PORTS, Backends
 from support.e2e.crash import Crash
 from support.e2e.faults import Faults

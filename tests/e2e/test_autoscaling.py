@@ -6,7 +6,7 @@ from support.e2e.figures import Figures
 from support.e2e.ledger import Ledger
 from support.e2e.load import Load
 from support.e2e.objects import Objects
-from support.e2e.tenants import Tenant, Tenants
+from support.e2e.tenants import ClusterTenant, Tenants
 from support.eventually import eventually
 
 MEASURED_WITHIN = 120
@@ -32,7 +32,7 @@ async def test_load_brings_pods(tenants: Tenants, objects: Objects, figures: Fig
     await tenant.settled()
 
 
-def _measured(objects: Objects, tenant: Tenant) -> bool:
+def _measured(objects: Objects, tenant: ClusterTenant) -> bool:
     status = objects.get("HorizontalPodAutoscaler", "imaging", tenant.namespace).get("status", {})
     measured = [it["resource"] for it in status.get("currentMetrics") or () if "resource" in it]
     assert measured, status

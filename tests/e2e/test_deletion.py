@@ -7,13 +7,13 @@ import pytest
 from minio.error import S3Error
 
 from imghost_operator.provision.database import database_name
-from support import pictures
+from support import sample_images
 from support.e2e.backends import Backends
 from support.e2e.figures import Figures
 from support.e2e.objects import PATHS, Objects
-from support.e2e.tenants import Tenant, Tenants
+from support.e2e.tenants import ClusterTenant, Tenants
 
-PICTURE = pictures.photo(800, 600)
+PICTURE = sample_images.photo(800, 600)
 
 
 async def test_delete_leaves_nothing(tenants: Tenants, objects: Objects, backends: Backends, figures: Figures) -> None:
@@ -67,17 +67,17 @@ def _connect(backends: Backends, url: str) -> None:
         pass
 
 
-def _stored(backends: Backends, tenant: Tenant, bucket: str) -> list[str | None]:
+def _stored(backends: Backends, tenant: ClusterTenant, bucket: str) -> list[str | None]:
     found = backends.whole_store().list_objects(bucket, f"{tenant.name}/", recursive=True, include_version=True)
     return [it.object_name for it in found]
 
 
-def _keys(backends: Backends, tenant: Tenant) -> list[str]:
+def _keys(backends: Backends, tenant: ClusterTenant) -> list[str]:
     names = [name for known in backends.store_keys() for name in json.loads(known)]
     return [name for name in names if name.startswith(f"iht-{tenant.name}-")]
 
 
-def _named_after(objects: Objects, tenant: Tenant) -> list[str]:
+def _named_after(objects: Objects, tenant: ClusterTenant) -> list[str]:
     """Every object of the cluster, of the kinds we know, that is in the tenant's namespace or carries its name."""
     return [
         f"{kind} {it['metadata']['name']}"

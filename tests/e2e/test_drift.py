@@ -5,7 +5,7 @@ from time import monotonic
 
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects
-from support.e2e.tenants import Tenant, Tenants
+from support.e2e.tenants import ClusterTenant, Tenants
 from support.eventually import eventually
 
 TIMES, DELETIONS = 20, 5  # a deleted Deployment takes its pods along, so that is tried less often
@@ -34,7 +34,7 @@ async def _repaired(figures: Figures, kind: str, damage: Callable[[], Callable[[
     figures.add("drift repaired: all of these", took)
 
 
-def _delete_deployment(tenant: Tenant, objects: Objects) -> Callable[[], bool]:
+def _delete_deployment(tenant: ClusterTenant, objects: Objects) -> Callable[[], bool]:
     before = tenant.get("Deployment", "imaging")
     objects.delete("Deployment", "imaging", tenant.namespace)
 
@@ -49,13 +49,13 @@ def _delete_deployment(tenant: Tenant, objects: Objects) -> Callable[[], bool]:
     return is_back
 
 
-def _edit_service(tenant: Tenant, objects: Objects) -> Callable[[], bool]:
+def _edit_service(tenant: ClusterTenant, objects: Objects) -> Callable[[], bool]:
     before = tenant.get("Service", "api")["spec"]
     objects.patch("Service", "api", {"spec": {"selector": {"app": "somebody-elses"}}}, tenant.namespace)
     return lambda: bool(tenant.get("Service", "api")["spec"] == before)
 
 
-def _open_network(tenant: Tenant, objects: Objects) -> Callable[[], bool]:
+def _open_network(tenant: ClusterTenant, objects: Objects) -> Callable[[], bool]:
     before = tenant.get("NetworkPolicy", "default-deny")["spec"]
     objects.patch("NetworkPolicy", "default-deny", {"spec": {"ingress": [{}]}}, tenant.namespace)
     return lambda: bool(tenant.get("NetworkPolicy", "default-deny")["spec"] == before)

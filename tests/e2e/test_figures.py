@@ -4,9 +4,9 @@ from time import monotonic
 
 import httpx
 
-from support import pictures
-from support.cluster.install import BACKENDS, NAMESPACE
-from support.cluster.kubectl import Object
+from imghost_dev.cluster.install import BACKENDS, NAMESPACE
+from imghost_dev.cluster.kubectl import Object
+from support import sample_images
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects
 from support.e2e.tenants import Tenants
@@ -27,7 +27,7 @@ async def test_uploads_and_views_through_the_services(tenants: Tenants, objects:
             figures.say(f"memory at rest: {name:44} {used:4} MiB")
     account = await tenant.client.register()
     for number in range(TIMES):
-        picture = pictures.photo(*TWO_MEGABYTES, seed=1 + number % 3)
+        picture = sample_images.photo(*TWO_MEGABYTES, seed=1 + number % 3)
         began = monotonic()
         image = await tenant.client.uploaded(account, picture)
         figures.add(f"upload of {len(picture) / 1e6:.1f} MB", monotonic() - began)

@@ -5,11 +5,11 @@ from importlib.resources import files
 import httpx
 import pytest
 
-from support import likeness
+from support import image_similarity
 from support.e2e.figures import Figures
 from support.e2e.tenants import Tenants
 
-PHOTOGRAPH = files("imghost_cli").joinpath("samples", "hubble.jpg").read_bytes()
+PHOTOGRAPH = files("imghost_local").joinpath("samples", "hubble.jpg").read_bytes()
 SIZES = {"thumb": 200, "small": 400, "medium": 800, "large": 1200}
 
 
@@ -41,7 +41,7 @@ async def test_a_sample_becomes_a_picture(tenants: Tenants, figures: Figures, sa
     for size, longest in SIZES.items():
         answer = await client.view(f"{image['view_url']}?size={size}")
         _is_safe(answer)
-        shape = likeness.pixels(answer.content).shape
+        shape = image_similarity.pixels(answer.content).shape
         assert max(shape[:2]) == min(longest, max(width, height))
         assert abs(shape[1] / shape[0] - width / height) < 0.02
     unchanged = await client.http.get(image["url"], headers={"If-None-Match": original.headers["etag"]})

@@ -3,14 +3,14 @@
 import asyncio
 import secrets
 
-from support import pictures
-from support.cluster.install import NAMESPACE, RELEASE, Installation
+from imghost_dev.cluster.install import NAMESPACE, RELEASE, Installation
+from support import sample_images
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects
-from support.e2e.tenants import Tenant, Tenants
+from support.e2e.tenants import ClusterTenant, Tenants
 from support.eventually import eventually
 
-PICTURE = pictures.photo(800, 600)
+PICTURE = sample_images.photo(800, 600)
 
 
 async def test_an_upgrade_of_the_operator_restarts_no_pod_of_a_tenant(
@@ -67,7 +67,7 @@ async def test_an_uninstall_leaves_no_stuck_finalizer(
     assert (await again.client.view(f"{again.urls['view']}/i/{image['id']}")).content == PICTURE
 
 
-def _pods(tenant: Tenant) -> dict[str, int]:
+def _pods(tenant: ClusterTenant) -> dict[str, int]:
     """Uid of each pod and how often its container was restarted."""
     return {pod["metadata"]["uid"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in tenant.pods()}
 
@@ -77,5 +77,5 @@ def _operators(objects: Objects) -> set[str]:
     return {pod["metadata"]["uid"] for pod in found if not pod["metadata"].get("deletionTimestamp")}
 
 
-def _has_service(objects: Objects, tenant: Tenant) -> bool:
+def _has_service(objects: Objects, tenant: ClusterTenant) -> bool:
     return objects.find("Service", "api", tenant.namespace) is not None

@@ -5,11 +5,11 @@ import psycopg
 import pytest
 from minio.error import S3Error
 
-from support import pictures
+from support import sample_images
 from support.e2e.backends import Backends
-from support.e2e.tenants import Tenant, Tenants
+from support.e2e.tenants import ClusterTenant, Tenants
 
-PICTURE = pictures.photo(800, 600)
+PICTURE = sample_images.photo(800, 600)
 
 
 async def test_a_tenants_credentials_open_nothing_of_another(tenants: Tenants, backends: Backends) -> None:
@@ -29,7 +29,7 @@ async def test_a_tenants_credentials_open_nothing_of_another(tenants: Tenants, b
     assert (await ours.client.view(f"{ours.urls['view']}/i/{image['id']}")).status_code == httpx.codes.NOT_FOUND
 
 
-async def _api_is_closed(tenant: Tenant, key: str, token: str) -> None:
+async def _api_is_closed(tenant: ClusterTenant, key: str, token: str) -> None:
     for headers in ({"X-API-Key": key}, {"Authorization": f"Bearer {token}"}):
         answers = [
             await tenant.client.http.get(f"{tenant.urls['upload']}/images", headers=headers),
@@ -41,7 +41,7 @@ async def _api_is_closed(tenant: Tenant, key: str, token: str) -> None:
         assert {answer.status_code for answer in answers} == {httpx.codes.UNAUTHORIZED}
 
 
-def _database_is_closed(backends: Backends, ours: Tenant, theirs: Tenant) -> None:
+def _database_is_closed(backends: Backends, ours: ClusterTenant, theirs: ClusterTenant) -> None:
     """None of our roles may even connect to their database, or log in as one of their roles."""
     their_url = theirs.secret("database-api")["DATABASE_URL"]
     their = psycopg.conninfo.conninfo_to_dict(their_url)
@@ -61,7 +61,7 @@ def _connect(backends: Backends, url: str, **instead: object) -> None:
         pass
 
 
-def _store_is_closed(backends: Backends, ours: Tenant, theirs: Tenant) -> None:
+def _store_is_closed(backends: Backends, ours: ClusterTenant, theirs: ClusterTenant) -> None:
     """Our key lists, reads, writes and deletes below our prefix only."""
     key, place = ours.secret("storage"), ours.get("ConfigMap", "api")["data"]
     bucket, their_prefix = place["S3_BUCKET"], theirs.get("ConfigMap", "api")["data"]["S3_PREFIX"]

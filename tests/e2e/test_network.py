@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from support.cluster.install import BACKENDS, GATEWAY
-from support.cluster.kubectl import Kubectl, Object
+from imghost_dev.cluster.install import BACKENDS, GATEWAY
+from imghost_dev.cluster.kubectl import Kubectl, Object
 from support.e2e.figures import Figures
 from support.e2e.network import enforces_policies, reaches
 from support.e2e.objects import Objects
 from support.e2e.policies import End, allows
-from support.e2e.tenants import Tenant, Tenants
+from support.e2e.tenants import ClusterTenant, Tenants
 
 HTTP, OPS, POSTGRES, S3, KUBERNETES, HTTPS = 8080, 9090, 5432, 9000, 6443, 443
 OUTSIDE = End("203.0.113.7")
@@ -48,7 +48,7 @@ async def test_only_the_ways_that_are_needed_are_open(
         )
 
 
-def _ways(objects: Objects, ours: Tenant, theirs: Tenant) -> list[Way]:
+def _ways(objects: Objects, ours: ClusterTenant, theirs: ClusterTenant) -> list[Way]:
     api, imaging = ours.pods("api")[0], ours.pods("imaging")[0]
     their_api, their_imaging = theirs.pods("api")[0], theirs.pods("imaging")[0]
     postgres, minio = (objects.get("Pod", f"{name}-0", BACKENDS) for name in ("postgres", "minio"))
@@ -77,7 +77,7 @@ def _ways(objects: Objects, ours: Tenant, theirs: Tenant) -> list[Way]:
     return needed
 
 
-def _gateway(objects: Objects, tenant: Tenant) -> Object:
+def _gateway(objects: Objects, tenant: ClusterTenant) -> Object:
     return objects.list("Pod", GATEWAY, f"tenant={tenant.name}")[0]
 
 

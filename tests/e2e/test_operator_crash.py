@@ -5,16 +5,16 @@ from collections.abc import Callable
 
 import pytest
 
+from imghost_dev.cluster.install import NAMESPACE
+from imghost_dev.cluster.kubectl import Object
 from imghost_operator.lease import LEASE
 from imghost_operator.provision.database import database_name
-from support import pictures
-from support.cluster.install import NAMESPACE
-from support.cluster.kubectl import Object
+from support import sample_images
 from support.e2e.backends import Backends
 from support.e2e.crash import Crash
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects
-from support.e2e.tenants import Tenant, Tenants
+from support.e2e.tenants import ClusterTenant, Tenants
 from support.eventually import eventually
 
 # What is first seen of each wave.
@@ -53,10 +53,10 @@ async def test_a_tenant_converges_though_the_operator_is_killed(
     assert [_number_of_templates(objects, tenant, it) for it in ("api", "imaging")] == [1, 1]
     _is_provisioned_once(backends, tenant)
     account = await tenant.client.register()
-    assert await tenant.client.uploaded(account, pictures.photo(640, 480))
+    assert await tenant.client.uploaded(account, sample_images.photo(640, 480))
 
 
-def _is_there(objects: Objects, tenant: Tenant, kind: str, name: str) -> Callable[[], bool]:
+def _is_there(objects: Objects, tenant: ClusterTenant, kind: str, name: str) -> Callable[[], bool]:
     if kind == "Namespace":
         return lambda: objects.find("Namespace", tenant.namespace) is not None
     if not name:
@@ -69,12 +69,12 @@ def _leader(objects: Objects) -> Object:
     return objects.get("Pod", objects.get("Lease", LEASE, NAMESPACE)["spec"]["holderIdentity"], NAMESPACE)
 
 
-def _number_of_templates(objects: Objects, tenant: Tenant, component: str) -> int:
+def _number_of_templates(objects: Objects, tenant: ClusterTenant, component: str) -> int:
     """More than one would mean that settings or secrets were made a second time."""
     return len(objects.list("ReplicaSet", tenant.namespace, f"app.kubernetes.io/component={component}"))
 
 
-def _is_provisioned_once(backends: Backends, tenant: Tenant) -> None:
+def _is_provisioned_once(backends: Backends, tenant: ClusterTenant) -> None:
     database = database_name(tenant.name)
     assert backends.rows("SELECT count(*) FROM pg_database WHERE datname = %s", database) == [(1,)]
     roles = backends.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", f"{database}%")

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support import pictures
-from support.cluster.install import BACKENDS
+from imghost_dev.cluster.install import BACKENDS
+from support import sample_images
 from support.e2e.audit import nothing_is_lost
 from support.e2e.figures import Figures
 from support.e2e.ledger import Ledger
@@ -16,7 +16,7 @@ from support.e2e.objects import Objects
 from support.e2e.tenants import Tenants
 from support.eventually import eventually
 
-PICTURE = pictures.photo(800, 600)
+PICTURE = sample_images.photo(800, 600)
 
 
 @pytest.mark.parametrize(("server", "condition"), [("postgres", "DatabaseReady"), ("minio", "StorageReady")])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from support.cluster.kubectl import Kubectl, Object
-from support.cluster.provider import ClusterError
+from imghost_dev.cluster.kubectl import Kubectl, Object
+from imghost_dev.cluster.provider import ClusterError
 from support.e2e.objects import Objects, Refused
 from support.e2e.tenants import Tenants
 from support.eventually import eventually

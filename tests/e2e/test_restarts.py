@@ -6,14 +6,14 @@ from functools import partial
 
 import httpx
 
-from support.cluster.install import BACKENDS, NAMESPACE
-from support.cluster.kubectl import Kubectl
+from imghost_dev.cluster.install import BACKENDS, NAMESPACE
+from imghost_dev.cluster.kubectl import Kubectl
 from support.e2e import faults
 from support.e2e.crash import Crash
 from support.e2e.faults import REPLACED_WITHIN, Faults
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects
-from support.e2e.tenants import Tenant
+from support.e2e.tenants import ClusterTenant
 from support.eventually import eventually
 
 STARTED_AGAIN_WITHIN = 15.0
@@ -24,7 +24,7 @@ async def test_a_rolling_restart_is_not_noticed(under_load: Faults, kubectl: Kub
     acknowledged upload is lost (000-A5).
     """
 
-    async def restart(tenant: Tenant) -> None:
+    async def restart(tenant: ClusterTenant) -> None:
         before = faults.names(tenant)
         for name in ("api", "imaging"):
             arguments = ("rollout", "restart", f"deployment/{name}", f"--namespace={tenant.namespace}")
@@ -39,7 +39,7 @@ async def test_a_drained_node_is_not_noticed(under_load: Faults, objects: Object
     retry sees no failed request, and no acknowledged upload is lost.
     """
 
-    async def drain(tenant: Tenant) -> None:
+    async def drain(tenant: ClusterTenant) -> None:
         before = faults.names(tenant)
         for name in sorted(before):
             await eventually(
@@ -58,7 +58,7 @@ async def test_killed_processes_lose_nothing(under_load: Faults, crash: Crash) -
     acknowledged upload is lost.
     """
 
-    async def kill_each(tenant: Tenant) -> None:
+    async def kill_each(tenant: ClusterTenant) -> None:
         for pod in faults.servers(tenant):
             crashes = faults.crashes(tenant)
             assert crash.kill([pod])
@@ -81,7 +81,7 @@ async def test_a_node_wide_kill_is_outlived(
     request, and no acknowledged upload is lost.
     """
 
-    async def kill_all(tenant: Tenant) -> None:
+    async def kill_all(tenant: ClusterTenant) -> None:
         crashes = faults.crashes(tenant)
         others = [pod for namespace in (BACKENDS, NAMESPACE) for pod in objects.list("Pod", namespace)]
         assert crash.kill([*tenant.pods(), *tenant.gateways(), *others])
@@ -95,7 +95,7 @@ async def test_a_node_wide_kill_is_outlived(
     await under_load.unnoticed("node-wide kill -9", kill_all, pause=STARTED_AGAIN_WITHIN)
 
 
-def _serves(tenant: Tenant) -> Callable[[], Awaitable[bool]]:
+def _serves(tenant: ClusterTenant) -> Callable[[], Awaitable[bool]]:
     """Whether one look at the tenant's readiness, that is not repeated, finds api and imaging."""
     http, urls = tenant.client.http, (tenant.urls["upload"], tenant.urls["view"])
 

@@ -1,8 +1,8 @@
 """More pods and fewer, asked for in the manifest and by `kubectl scale`."""
 
-from support.cluster.kubectl import Kubectl
+from imghost_dev.cluster.kubectl import Kubectl
 from support.e2e.figures import Figures
-from support.e2e.tenants import Tenant, Tenants
+from support.e2e.tenants import ClusterTenant, Tenants
 from support.eventually import eventually
 
 
@@ -31,11 +31,11 @@ async def test_services_are_scaled_each_on_its_own(tenants: Tenants, kubectl: Ku
     await _has_pods(tenant, "imaging", 1)
 
 
-def _asked(tenant: Tenant, component: str) -> int:
+def _asked(tenant: ClusterTenant, component: str) -> int:
     return int(tenant.get("Deployment", component)["spec"]["replicas"])
 
 
-async def _has_pods(tenant: Tenant, component: str, count: int) -> None:
+async def _has_pods(tenant: ClusterTenant, component: str, count: int) -> None:
     def ready() -> bool:
         status = tenant.get("Deployment", component)["status"]
         counts = (status.get("replicas", 0), status.get("readyReplicas", 0), len(tenant.pods(component)))
@@ -51,5 +51,5 @@ async def _has_pods(tenant: Tenant, component: str, count: int) -> None:
     assert tenant.now["status"][component]["desired"] == count
 
 
-def _names(tenant: Tenant, component: str) -> set[str]:
+def _names(tenant: ClusterTenant, component: str) -> set[str]:
     return {pod["metadata"]["name"] for pod in tenant.pods(component)}

@@ -3,12 +3,12 @@
 import asyncio
 from functools import partial
 
-from support.cluster.install import Installation
-from support.cluster.kubectl import Object
-from support.cluster.provider import Provider
+from imghost_dev.cluster.install import Installation
+from imghost_dev.cluster.kubectl import Object
+from imghost_dev.cluster.provider import Provider
 from support.e2e import faults, release
 from support.e2e.faults import Faults
-from support.e2e.tenants import Tenant
+from support.e2e.tenants import ClusterTenant
 
 
 async def test_a_new_release_is_not_noticed(under_load: Faults, provider: Provider, installation: Installation) -> None:
@@ -16,7 +16,7 @@ async def test_a_new_release_is_not_noticed(under_load: Faults, provider: Provid
     when new ones serve; a client with one retry sees no failed request, and no acknowledged upload is lost.
     """
 
-    async def upgrade(tags: dict[str, str], tenant: Tenant) -> None:
+    async def upgrade(tags: dict[str, str], tenant: ClusterTenant) -> None:
         before = faults.names(tenant)
         await asyncio.to_thread(installation.operator, _of(installation, tags))
         await faults.replaced(tenant, before)

@@ -14,7 +14,7 @@ from imghost_api.db.migrate import migrate
 from imghost_api.settings import MigrateSettings
 from imghost_core.settings import StoreSettings
 from imghost_imaging.render import engine
-from support.imaging import SECRET, Imaging, Tenant, running
+from support.imaging import SECRET, Imaging, ImagingDatabase, running
 from support.postgres import Postgres
 
 
@@ -25,7 +25,7 @@ def render_engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def tenant(postgres: Postgres) -> Tenant:
+def tenant(postgres: Postgres) -> ImagingDatabase:
     """A database with the real schema and roles, one user and one workspace."""
     name = f"imaging_{secrets.token_hex(4)}"
     roles = {part: f"{name}_{part}" for part in ("owner", "api", "imaging")}
@@ -40,7 +40,7 @@ def tenant(postgres: Postgres) -> Tenant:
     migrate(
         MigrateSettings(database_url=SecretStr(urls["owner"]), api_role=roles["api"], imaging_role=roles["imaging"])
     )
-    tenant = Tenant(postgres.url(name), urls["imaging"], uuid.uuid4(), uuid.uuid4())
+    tenant = ImagingDatabase(postgres.url(name), urls["imaging"], uuid.uuid4(), uuid.uuid4())
     tenant.execute(
         "INSERT INTO users (id, first_name, username, email) VALUES (%(id)s, 'Ada', 'ada', 'ada@example.org')",
         {"id": tenant.user},
@@ -59,7 +59,7 @@ def storage(tmp_path: Path) -> StoreSettings:
 
 
 @pytest.fixture
-async def imaging(tenant: Tenant, storage: StoreSettings) -> AsyncIterator[Imaging]:
+async def imaging(tenant: ImagingDatabase, storage: StoreSettings) -> AsyncIterator[Imaging]:
     """The service with its default limits."""
     async with running(tenant, storage, concurrency=2) as service:
         yield service

@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from imghost_core.keys import VARIANT_NAMES
-from support import likeness, pictures
+from support import image_similarity, sample_images
 from support.eventually import eventually
 from support.imaging import Imaging, Stored
 
-PHOTO = pictures.photo(1900, 1000)
+PHOTO = sample_images.photo(1900, 1000)
 BOXES = {"thumb": 200, "small": 400, "medium": 800, "large": 1200}
 
 
@@ -47,7 +47,7 @@ async def test_every_size_is_what_it_says(imaging: Imaging, photo: Stored, size:
     """GET /i/{id}?size= gives the picture with that longest side, looking like the original (000-R17)."""
     answer = await get(imaging, f"/i/{photo.public_id}?size={size}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
-    small = likeness.pixels(answer.content)
+    small = image_similarity.pixels(answer.content)
     assert max(small.shape[:2]) == BOXES[size]
     assert answer.headers["content-length"] == str(len(answer.content))
 
@@ -62,7 +62,7 @@ async def test_both_url_styles_resolve(imaging: Imaging, photo: Stored) -> None:
 
 async def test_a_file_name_needs_the_right_extension(imaging: Imaging) -> None:
     """A PNG is at .png, its opaque sizes at .jpg; any other ending is 404."""
-    stored = await imaging.upload(pictures.png(), "a.png")
+    stored = await imaging.upload(sample_images.png(), "a.png")
     statuses = {
         name: (await get(imaging, f"/{stored.public_id}{name}")).status_code
         for name in (
@@ -93,7 +93,7 @@ async def test_an_unknown_size_names_the_known(imaging: Imaging, photo: Stored, 
 
 async def test_download_is_an_attachment_under_its_name(imaging: Imaging) -> None:
     """?download=true saves the picture under the name it was uploaded with (000-R18)."""
-    stored = await imaging.upload(pictures.photo(), "Ferien am Wörthersee.JPG")
+    stored = await imaging.upload(sample_images.photo(), "Ferien am Wörthersee.JPG")
     answer = await get(imaging, f"/i/{stored.public_id}?download=true")
     assert answer.headers["content-disposition"] == (
         "attachment; filename=\"Ferien am W_rthersee.JPG\"; filename*=UTF-8''Ferien%20am%20W%C3%B6rthersee.JPG"
@@ -121,9 +121,9 @@ async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None
 async def test_unknown_private_deleted_and_blocked_look_the_same(imaging: Imaging) -> None:
     """Nobody can tell a private, deleted or blocked picture from one that never was, on any route."""
     hidden = {
-        "private": await imaging.upload(pictures.photo(), public=False),
-        "deleted": await imaging.upload(pictures.photo()),
-        "blocked": await imaging.upload(pictures.photo()),
+        "private": await imaging.upload(sample_images.photo(), public=False),
+        "deleted": await imaging.upload(sample_images.photo()),
+        "blocked": await imaging.upload(sample_images.photo()),
     }
     for state in ("deleted", "blocked"):
         query = f"UPDATE images SET {state}_at = now() WHERE id = %(id)s"
@@ -167,7 +167,7 @@ async def test_a_date_serves_who_has_no_tag(imaging: Imaging, photo: Stored) -> 
 
 async def test_each_size_has_a_tag_of_its_own(imaging: Imaging, photo: Stored) -> None:
     """Original and sizes never share a tag, and a second picture of other bytes has other tags."""
-    other = await imaging.upload(pictures.png())
+    other = await imaging.upload(sample_images.png())
     tags = [
         (await imaging.public.head(f"/i/{stored.public_id}{query}")).headers["etag"]
         for stored in (photo, other)
@@ -298,13 +298,13 @@ async def test_without_the_original_the_mezzanine_serves(imaging: Imaging, photo
     await imaging.lose(photo, "variants/small", "original/")
     answer = await get(imaging, path)
     assert answer.status_code == 200
-    assert likeness.difference(likeness.pixels(answer.content), likeness.pixels(before)) < 3
+    assert image_similarity.difference(image_similarity.pixels(answer.content), image_similarity.pixels(before)) < 3
     assert "variants/small.jpg" in await imaging.stored_keys(photo.image)
 
 
 async def test_a_lost_size_of_an_animation_is_made_again(imaging: Imaging) -> None:
     """From an animated mezzanine a size moves again, and the thumb is a still again."""
-    stored = await imaging.upload(pictures.gif(5, 500, 300), "a.gif")
+    stored = await imaging.upload(sample_images.gif(5, 500, 300), "a.gif")
     for size, frames in (("small", 5), ("thumb", 1)):
         await imaging.lose(stored, f"variants/{size}", "original/")
         body = (await get(imaging, f"/i/{stored.public_id}?size={size}")).content

@@ -7,8 +7,8 @@ import pytest
 from imghost_core.ingest import Ingested
 from imghost_core.keys import VARIANT_NAMES
 from imghost_core.settings import StoreSettings
-from support import hostile, likeness, pictures
-from support.imaging import Imaging, Tenant, running
+from support import hostile, image_similarity, sample_images
+from support.imaging import Imaging, ImagingDatabase, running
 
 LADDER = {"mezzanine", *(f"variants/{name}" for name in VARIANT_NAMES)}
 
@@ -27,13 +27,13 @@ async def refuse(imaging: Imaging, body: bytes, status: int, code: str) -> str:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (pictures.photo(1920, 1440), ("jpeg", "image/jpeg", "jpg", "jpg", 1920, 1440, 1)),
-        (pictures.png(), ("png", "image/png", "png", "jpg", 320, 240, 1)),
-        (pictures.png(alpha=True), ("png", "image/png", "png", "webp", 320, 240, 1)),
-        (pictures.gif(6), ("gif", "image/gif", "gif", "webp", 160, 120, 6)),
-        (pictures.webp(1), ("webp", "image/webp", "webp", "jpg", 160, 120, 1)),
-        (pictures.webp(6), ("webp", "image/webp", "webp", "webp", 160, 120, 6)),
-        (pictures.exif_photo(6), ("jpeg", "image/jpeg", "jpg", "jpg", 480, 640, 1)),
+        (sample_images.photo(1920, 1440), ("jpeg", "image/jpeg", "jpg", "jpg", 1920, 1440, 1)),
+        (sample_images.png(), ("png", "image/png", "png", "jpg", 320, 240, 1)),
+        (sample_images.png(alpha=True), ("png", "image/png", "png", "webp", 320, 240, 1)),
+        (sample_images.gif(6), ("gif", "image/gif", "gif", "webp", 160, 120, 6)),
+        (sample_images.webp(1), ("webp", "image/webp", "webp", "jpg", 160, 120, 1)),
+        (sample_images.webp(6), ("webp", "image/webp", "webp", "webp", 160, 120, 6)),
+        (sample_images.exif_photo(6), ("jpeg", "image/jpeg", "jpg", "jpg", 480, 640, 1)),
     ],
     ids=["jpeg", "png", "png-alpha", "gif-animated", "webp", "webp-animated", "jpeg-turned"],
 )
@@ -67,25 +67,25 @@ async def test_svg_is_refused_without_being_parsed(imaging: Imaging, body: bytes
 
 async def test_a_format_that_is_off_is_refused(imaging: Imaging) -> None:
     """AVIF is opt-in: by default a good AVIF is 415, and its loader stays shut."""
-    assert "AVIF" in await refuse(imaging, pictures.photo(64, 48, "avif"), 415, "unsupported_format")
+    assert "AVIF" in await refuse(imaging, sample_images.photo(64, 48, "avif"), 415, "unsupported_format")
 
 
-async def test_avif_is_taken_when_switched_on(tenant: Tenant, storage: StoreSettings) -> None:
+async def test_avif_is_taken_when_switched_on(tenant: ImagingDatabase, storage: StoreSettings) -> None:
     """With AVIF in FORMATS it is hosted like the others."""
     async with running(tenant, storage, formats="jpeg,avif") as service:
-        request = await service.put(pictures.photo(320, 240, "avif"))
+        request = await service.put(sample_images.photo(320, 240, "avif"))
         assert (await service.ingest(request)).json()["format"] == "avif"
 
 
 TRUNCATED = {
-    "jpeg": pictures.photo(),
-    "jpeg-progressive": pictures.photo(interlace=True),
-    "png": pictures.png(),
-    "png-interlaced": pictures.png(interlace=True),
-    "gif": pictures.gif(),
-    "gif-animated": pictures.gif(8),
-    "webp": pictures.photo(format="webp"),
-    "webp-animated": pictures.webp(8),
+    "jpeg": sample_images.photo(),
+    "jpeg-progressive": sample_images.photo(interlace=True),
+    "png": sample_images.png(),
+    "png-interlaced": sample_images.png(interlace=True),
+    "gif": sample_images.gif(),
+    "gif-animated": sample_images.gif(8),
+    "webp": sample_images.photo(format="webp"),
+    "webp-animated": sample_images.webp(8),
 }
 
 
@@ -97,10 +97,10 @@ async def test_truncated_files_are_corrupt(imaging: Imaging, name: str, percent:
 
 
 @pytest.mark.parametrize("percent", [10, 50, 99])
-async def test_truncated_avif_is_corrupt(tenant: Tenant, storage: StoreSettings, percent: int) -> None:
+async def test_truncated_avif_is_corrupt(tenant: ImagingDatabase, storage: StoreSettings, percent: int) -> None:
     """The same for AVIF where it is switched on."""
     async with running(tenant, storage, formats="avif") as service:
-        await refuse(service, hostile.truncated(pictures.photo(format="avif"), percent), 422, "corrupt_image")
+        await refuse(service, hostile.truncated(sample_images.photo(format="avif"), percent), 422, "corrupt_image")
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,10 @@ async def test_an_endless_animation_is_refused(imaging: Imaging) -> None:
     assert "300" in await refuse(imaging, hostile.gif_frames(10_000), 422, "too_many_frames")
 
 
-async def test_a_long_webp_animation_is_refused(tenant: Tenant, storage: StoreSettings) -> None:
+async def test_a_long_webp_animation_is_refused(tenant: ImagingDatabase, storage: StoreSettings) -> None:
     """The frame limit holds for WebP as well, and follows MAX_FRAMES."""
     async with running(tenant, storage, max_frames=5) as service:
-        assert "5 frames" in await refuse(service, pictures.webp(6), 422, "too_many_frames")
+        assert "5 frames" in await refuse(service, sample_images.webp(6), 422, "too_many_frames")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ async def test_a_long_webp_animation_is_refused(tenant: Tenant, storage: StoreSe
     [
         hostile.polyglot_zip(),
         hostile.polyglot_zip(comment=b"the comment of the archive"),
-        hostile.polyglot_zip(pictures.png()),
+        hostile.polyglot_zip(sample_images.png()),
         hostile.polyglot_gif_js(),
         hostile.polyglot_png_php(),
         hostile.polyglot_jpeg_html(),
@@ -161,7 +161,7 @@ async def test_a_mere_signature_is_corrupt(imaging: Imaging, body: bytes) -> Non
     await refuse(imaging, body, 422, "corrupt_image")
 
 
-async def test_large_files_are_refused_before_they_are_read(tenant: Tenant, storage: StoreSettings) -> None:
+async def test_large_files_are_refused_before_they_are_read(tenant: ImagingDatabase, storage: StoreSettings) -> None:
     """More than MAX_INPUT_BYTES is 413 with both numbers."""
     async with running(tenant, storage, max_input_bytes=1024 * 1024) as service:
         detail = await refuse(service, b"\xff\xd8\xff" + b"\0" * 1024 * 1024, 413, "too_large")
@@ -171,17 +171,17 @@ async def test_large_files_are_refused_before_they_are_read(tenant: Tenant, stor
 @pytest.mark.parametrize(
     "body",
     [
-        pictures.phone_photo(),
-        pictures.with_xmp(pictures.photo()),
-        pictures.cmyk(),
-        pictures.png16(),
-        pictures.grey(),
-        pictures.grey(format="png"),
+        sample_images.phone_photo(),
+        sample_images.with_xmp(sample_images.photo()),
+        sample_images.cmyk(),
+        sample_images.png16(),
+        sample_images.grey(),
+        sample_images.grey(format="png"),
         hostile.broken_exif(),
         hostile.broken_icc(),
         hostile.broken_icc("png"),
-        pictures.photo(1, 4000, "png"),
-        pictures.photo(4000, 1),
+        sample_images.photo(1, 4000, "png"),
+        sample_images.photo(4000, 1),
     ],
     ids=["phone", "xmp", "cmyk", "16-bit", "grey", "grey-png", "exif", "icc", "icc-png", "column", "row"],
 )
@@ -193,7 +193,7 @@ async def test_unusual_but_good_pictures_are_taken(imaging: Imaging, body: bytes
 
 async def test_the_stored_bytes_must_be_the_announced_ones(imaging: Imaging) -> None:
     """If the store holds other bytes than api hashed, nothing is made of them; sending again helps."""
-    request = await imaging.put(pictures.photo())
+    request = await imaging.put(sample_images.photo())
     answer = await imaging.ingest(request | {"size": request["size"] + 1})
     assert (answer.status_code, answer.json()["code"]) == (503, "original_differs")
     assert await imaging.stored_keys(request["image"]) == [f"original/{request['sha256']}"]
@@ -201,28 +201,30 @@ async def test_the_stored_bytes_must_be_the_announced_ones(imaging: Imaging) -> 
 
 async def test_an_original_that_is_not_there(imaging: Imaging) -> None:
     """Ingest of what was never stored is 404 object_missing."""
-    request = await imaging.put(pictures.photo())
+    request = await imaging.put(sample_images.photo())
     answer = await imaging.ingest(request | {"image": str(uuid.uuid4())})
     assert (answer.status_code, answer.json()["code"]) == (404, "object_missing")
 
 
 async def test_nothing_of_a_place_comes_out(imaging: Imaging) -> None:
     """GPS, artist and all other EXIF are in the original alone, never in what is made of it."""
-    photo = pictures.with_exif(pictures.with_xmp(pictures.photo(1800, 1200)), orientation=6, gps=(48.2, 16.37))
+    photo = sample_images.with_exif(
+        sample_images.with_xmp(sample_images.photo(1800, 1200)), orientation=6, gps=(48.2, 16.37)
+    )
     request = await imaging.put(photo)
     assert (await imaging.ingest(request)).status_code == 200
     made = [key for key in await imaging.stored_keys(request["image"]) if not key.startswith("original/")]
     assert len(made) == 5
     for key in made:
         body = await imaging.store.get(f"w/{request['workspace']}/{request['image']}/{key}")
-        assert not any(trace in body for trace in (b"Exif", b"xmpmeta", b"ICC_PROFILE", pictures.ARTIST.encode()))
-        assert likeness.pixels(body).shape[0] > likeness.pixels(body).shape[1]
+        assert not any(trace in body for trace in (b"Exif", b"xmpmeta", b"ICC_PROFILE", sample_images.ARTIST.encode()))
+        assert image_similarity.pixels(body).shape[0] > image_similarity.pixels(body).shape[1]
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "test-token-of-the-internal-dooR"])
 async def test_the_internal_door_needs_its_token(imaging: Imaging, token: str) -> None:
     """Without the right bearer token ingest is 401 and touches nothing."""
-    request = await imaging.put(pictures.photo())
+    request = await imaging.put(sample_images.photo())
     answer = await imaging.ingest(request, token)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert len(await imaging.stored_keys(request["image"])) == 1

@@ -10,9 +10,9 @@ import pytest
 
 from imghost_core.keys import VARIANT_NAMES
 from imghost_core.settings import StoreSettings
-from support import hostile, pictures
+from support import hostile, sample_images
 from support.eventually import eventually
-from support.imaging import Imaging, Tenant, running
+from support.imaging import Imaging, ImagingDatabase, running
 from support.minio import Minio
 from support.postgres import Postgres
 
@@ -23,10 +23,12 @@ async def ready(imaging: Imaging) -> bool:
     return statuses[0] == 200
 
 
-async def test_a_crowd_of_uploads_is_partly_refused_and_all_answered(tenant: Tenant, storage: StoreSettings) -> None:
+async def test_a_crowd_of_uploads_is_partly_refused_and_all_answered(
+    tenant: ImagingDatabase, storage: StoreSettings
+) -> None:
     """Beyond slots and queue ingest is 503 overloaded with Retry-After, at once; what was admitted succeeds."""
     async with running(tenant, storage, concurrency=1, queue_per_slot=2) as imaging:
-        requests = [await imaging.put(pictures.photo(1600, 1200, seed=number)) for number in range(12)]
+        requests = [await imaging.put(sample_images.photo(1600, 1200, seed=number)) for number in range(12)]
         answers = await asyncio.gather(*map(imaging.ingest, requests))
         statuses = [answer.status_code for answer in answers]
         assert set(statuses) == {200, 503}
@@ -38,10 +40,10 @@ async def test_a_crowd_of_uploads_is_partly_refused_and_all_answered(tenant: Ten
         assert (await imaging.ingest(requests[statuses.index(503)])).status_code == 200
 
 
-async def test_work_that_takes_too_long_is_stopped(tenant: Tenant, storage: StoreSettings) -> None:
+async def test_work_that_takes_too_long_is_stopped(tenant: ImagingDatabase, storage: StoreSettings) -> None:
     """A picture whose work passes its time limit is 503 overloaded, nothing is stored, and the slot is free again."""
     async with running(tenant, storage, concurrency=1, render_seconds=0.02) as imaging:
-        request = await imaging.put(pictures.photo(4000, 3000))
+        request = await imaging.put(sample_images.photo(4000, 3000))
         answer = await imaging.ingest(request)
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
         assert len(await imaging.stored_keys(request["image"])) == 1
@@ -51,8 +53,8 @@ async def test_work_that_takes_too_long_is_stopped(tenant: Tenant, storage: Stor
 
 async def test_a_broken_filesystem_store_heals(imaging: Imaging, storage: StoreSettings) -> None:
     """A store that cannot be read is 503 with Retry-After, and all is well when it is back."""
-    stored = await imaging.upload(pictures.photo())
-    request = await imaging.put(pictures.png())
+    stored = await imaging.upload(sample_images.photo())
+    request = await imaging.put(sample_images.png())
     root, away = storage.store_root, Path(f"{storage.store_root}-away")
     assert root is not None
     root.rename(away)
@@ -66,10 +68,10 @@ async def test_a_broken_filesystem_store_heals(imaging: Imaging, storage: StoreS
 
 
 async def test_views_and_pictures_survive_a_database_outage(
-    imaging: Imaging, postgres: Postgres, tenant: Tenant
+    imaging: Imaging, postgres: Postgres, tenant: ImagingDatabase
 ) -> None:
     """Without its database delivery is 503 with Retry-After and not ready; it heals, and earlier views are counted."""
-    stored = await imaging.upload(pictures.photo())
+    stored = await imaging.upload(sample_images.photo())
     assert (await imaging.public.get(f"/i/{stored.public_id}")).status_code == 200
     with tenant.database_away(postgres.admin_url):
         for path in (f"/i/{stored.public_id}", f"/{stored.public_id}_thumb.jpg", f"/info/{stored.public_id}"):
@@ -78,7 +80,7 @@ async def test_views_and_pictures_survive_a_database_outage(
             assert int(answer.headers["retry-after"]) >= 1
         assert not await ready(imaging)
         assert (await imaging.public.get("/livez")).status_code == 200
-        assert (await imaging.ingest(await imaging.put(pictures.png()))).status_code == 200  # needs no database
+        assert (await imaging.ingest(await imaging.put(sample_images.png()))).status_code == 200  # needs no database
     await eventually(lambda: ready(imaging), within=20, why="the service heals by itself")
     assert (await imaging.public.get(f"/i/{stored.public_id}")).status_code == 200
 
@@ -89,7 +91,7 @@ async def test_views_and_pictures_survive_a_database_outage(
 
 
 @pytest.fixture
-async def on_minio(minio: Minio, tenant: Tenant) -> AsyncIterator[Imaging]:
+async def on_minio(minio: Minio, tenant: ImagingDatabase) -> AsyncIterator[Imaging]:
     """The service on a real MinIO, below a prefix."""
     bucket = f"imaging-{secrets.token_hex(6)}"
     address = minio.endpoint.removeprefix("http://")
@@ -109,7 +111,7 @@ async def on_minio(minio: Minio, tenant: Tenant) -> AsyncIterator[Imaging]:
 
 async def test_everything_works_on_minio(on_minio: Imaging) -> None:
     """Ingest, original, sizes, ranges and restoring behave the same on an S3 as on files."""
-    stored = await on_minio.upload(pictures.photo(1900, 1000))
+    stored = await on_minio.upload(sample_images.photo(1900, 1000))
     path = f"/i/{stored.public_id}"
     assert (await on_minio.public.get(path)).content == stored.body
     part = await on_minio.public.get(path, headers={"Range": "bytes=1000-1999"})
@@ -126,8 +128,8 @@ async def test_everything_works_on_minio(on_minio: Imaging) -> None:
 
 async def test_a_minio_that_crashes_is_503_and_heals(on_minio: Imaging, minio: Minio) -> None:
     """While the store is away delivery and ingest are 503 with Retry-After; when it is back, so are the pictures."""
-    stored = await on_minio.upload(pictures.photo())
-    request = await on_minio.put(pictures.png())
+    stored = await on_minio.upload(sample_images.photo())
+    request = await on_minio.put(sample_images.png())
     minio.stop()
     try:
         for answer in (

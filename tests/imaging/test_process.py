@@ -18,9 +18,9 @@ from imghost_core.objects import open_store
 from imghost_core.settings import StoreSettings
 from imghost_imaging.catalog import Catalog
 from imghost_imaging.settings import ImagingSettings
-from support import pictures
+from support import sample_images
 from support.eventually import eventually
-from support.imaging import TOKEN, Imaging, Tenant
+from support.imaging import TOKEN, Imaging, ImagingDatabase
 
 RUN = [sys.executable, "-c", "from imghost_imaging.main import run; run()"]
 
@@ -72,7 +72,7 @@ def test_bad_settings_are_one_line(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-async def process(tenant: Tenant, tmp_path: Path) -> AsyncIterator[tuple[subprocess.Popen[str], Imaging]]:
+async def process(tenant: ImagingDatabase, tmp_path: Path) -> AsyncIterator[tuple[subprocess.Popen[str], Imaging]]:
     """The real process, ready, started from its environment alone; it must write no warning or error."""
     storage = StoreSettings(store_kind="filesystem", store_root=tmp_path / "store")
     ports = [_free_port(), _free_port()]
@@ -109,7 +109,7 @@ async def process(tenant: Tenant, tmp_path: Path) -> AsyncIterator[tuple[subproc
 async def test_the_real_process_serves_and_ends(process: tuple[subprocess.Popen[str], Imaging]) -> None:
     """Both listeners answer; SIGTERM ends it with 0, and the last view is written before."""
     running, imaging = process
-    stored = await imaging.upload(pictures.photo())
+    stored = await imaging.upload(sample_images.photo())
     assert (await imaging.public.get(f"/i/{stored.public_id}")).content == stored.body
     running.send_signal(signal.SIGTERM)
     await eventually(lambda: running.poll() is not None, within=30, why="SIGTERM ends the process")
@@ -121,7 +121,7 @@ async def test_the_real_process_serves_and_ends(process: tuple[subprocess.Popen[
 async def test_an_upload_in_flight_outlives_sigterm(process: tuple[subprocess.Popen[str], Imaging]) -> None:
     """What is being ingested when the pod is told to stop is finished, stored and answered."""
     running, imaging = process
-    request = await imaging.put(pictures.webp(60, 400, 400))
+    request = await imaging.put(sample_images.webp(60, 400, 400))
     upload = asyncio.create_task(imaging.ingest(request))
 
     async def at_work() -> bool:
@@ -176,7 +176,7 @@ async def test_every_metric_is_there_from_the_start(imaging: Imaging) -> None:
     }
 
 
-async def test_the_database_role_can_do_no_more(imaging: Imaging, tenant: Tenant) -> None:
+async def test_the_database_role_can_do_no_more(imaging: Imaging, tenant: ImagingDatabase) -> None:
     """With imaging's own credentials nothing but the view can be read, and nothing but events be written."""
     forbidden = [
         "SELECT * FROM users",

@@ -13,12 +13,12 @@ import pytest
 from imghost_operator import build, main
 from imghost_operator.platform import Key
 from imghost_operator.provision.database import database_name
-from support.bench import MERGE, TENANTS, Bench, path
 from support.eventually import eventually
 from support.kube import Kube
 from support.minio import Minio
 from support.operators import OperatorProcess, condition, environment, install_crds
 from support.postgres import Postgres
+from support.reconcile_harness import MERGE, TENANTS, ReconcileHarness, path
 
 pytestmark = pytest.mark.timeout(180)
 SECRETS = ("database-owner", "database-api", "database-imaging", "storage", "api-signing", "internal")
@@ -60,14 +60,14 @@ def fleet(kube: Kube, postgres: Postgres, minio: Minio, tmp_path: Path) -> Itera
 
 
 @pytest.fixture
-async def bench(kube: Kube, postgres: Postgres, minio: Minio, fleet: Fleet) -> AsyncIterator[Bench]:
-    made = Bench(kube, postgres, minio)
+async def bench(kube: Kube, postgres: Postgres, minio: Minio, fleet: Fleet) -> AsyncIterator[ReconcileHarness]:
+    made = ReconcileHarness(kube, postgres, minio)
     yield made
     fleet.stop()
     await made.close()
 
 
-async def ready(bench: Bench) -> None:
+async def ready(bench: ReconcileHarness) -> None:
     """Wait for the tenant, while its pods are played."""
 
     def is_ready() -> bool:
@@ -79,7 +79,7 @@ async def ready(bench: Bench) -> None:
     await eventually(is_ready, within=40, why="the tenant is ready")
 
 
-async def one_more_pass(bench: Bench, operator: OperatorProcess) -> None:
+async def one_more_pass(bench: ReconcileHarness, operator: OperatorProcess) -> None:
     """Make the operator look at the tenant once more, without anything to do."""
     before = operator.passes()
     note = {"metadata": {"annotations": {"example.com/note": str(before)}}}
@@ -87,7 +87,7 @@ async def one_more_pass(bench: Bench, operator: OperatorProcess) -> None:
     await eventually(lambda: operator.passes() > before, why="another pass is over")
 
 
-async def settled(bench: Bench, operator: OperatorProcess) -> None:
+async def settled(bench: ReconcileHarness, operator: OperatorProcess) -> None:
     """Passes until one of them made no call."""
 
     async def quiet() -> bool:
@@ -98,7 +98,7 @@ async def settled(bench: Bench, operator: OperatorProcess) -> None:
     await eventually(quiet, within=20, why="a pass made no call")
 
 
-async def test_from_manifest_to_ready_and_then_silence(bench: Bench, fleet: Fleet) -> None:
+async def test_from_manifest_to_ready_and_then_silence(bench: ReconcileHarness, fleet: Fleet) -> None:
     """A tenant becomes ready; from then on, and after a restart of the operator, looking at it makes no API call."""
     first = await fleet.ready()
     bench.create()
@@ -120,7 +120,7 @@ async def test_from_manifest_to_ready_and_then_silence(bench: Bench, fleet: Flee
     assert not [value for value in values | {bench.minio.secret_key} if value in logged]
 
 
-async def test_drift_and_edits_are_noticed_by_themselves(bench: Bench, fleet: Fleet) -> None:
+async def test_drift_and_edits_are_noticed_by_themselves(bench: ReconcileHarness, fleet: Fleet) -> None:
     """A deleted Service comes back and an edited spec is rolled out, because watches tell, not because time passes."""
     operator = await fleet.ready()
     others = operator.figure("imghost_operator_tenants")
@@ -140,7 +140,7 @@ async def test_drift_and_edits_are_noticed_by_themselves(bench: Bench, fleet: Fl
     await eventually(lambda: operator.figure("imghost_operator_tenants") == others, why="the operator forgot it")
 
 
-async def test_a_kill_in_any_wave_leaves_nothing_undone_or_done_twice(bench: Bench, fleet: Fleet) -> None:
+async def test_a_kill_in_any_wave_leaves_nothing_undone_or_done_twice(bench: ReconcileHarness, fleet: Fleet) -> None:
     """Killed as each wave begins, the operator goes on where it was: one database, one key, one of each object
     (reliability 15).
     """
@@ -169,20 +169,20 @@ async def test_a_kill_in_any_wave_leaves_nothing_undone_or_done_twice(bench: Ben
         await connection.execute("SELECT 1")
 
 
-def _database_exists(bench: Bench) -> bool:
+def _database_exists(bench: ReconcileHarness) -> bool:
     with psycopg.connect(bench.postgres.admin_url) as connection:
         query = "SELECT 1 FROM pg_database WHERE datname = %s"
         return connection.execute(query, (database_name(bench.name),)).fetchone() is not None
 
 
-def _kind_exists(kind: str) -> Callable[[Bench], bool]:
-    def check(bench: Bench) -> bool:
+def _kind_exists(kind: str) -> Callable[[ReconcileHarness], bool]:
+    def check(bench: ReconcileHarness) -> bool:
         return bool(bench.api.request("GET", path(Key(kind, bench.namespace, ""))).body.get("items"))
 
     return check
 
 
-async def test_one_operator_leads_and_the_next_takes_over(bench: Bench, fleet: Fleet) -> None:
+async def test_one_operator_leads_and_the_next_takes_over(bench: ReconcileHarness, fleet: Fleet) -> None:
     """A second operator waits without writing, is healthy while it waits, and goes on when the first one ends."""
     first = await fleet.ready("one")
     second = fleet.start("two")
@@ -199,7 +199,7 @@ async def test_one_operator_leads_and_the_next_takes_over(bench: Bench, fleet: F
     await eventually(lambda: bench.get(deployment)["spec"]["replicas"] == 3, within=10, why="it does the work")
 
 
-async def test_an_operator_that_lost_its_lease_ends(bench: Bench, fleet: Fleet) -> None:
+async def test_an_operator_that_lost_its_lease_ends(bench: ReconcileHarness, fleet: Fleet) -> None:
     """When somebody else holds the lease, the process ends with one line and a failure, so that it is started anew."""
     operator = await fleet.ready()
     bench.patch(LEASE, {"spec": {"holderIdentity": "somebody-else"}})
@@ -208,7 +208,7 @@ async def test_an_operator_that_lost_its_lease_ends(bench: Bench, fleet: Fleet) 
     assert operator.log.read_text().splitlines()[-1].startswith("imghost operator: This operator does not hold")
 
 
-def test_a_database_outage_is_seen_and_heals(bench: Bench, fleet: Fleet, postgres: Postgres) -> None:
+def test_a_database_outage_is_seen_and_heals(bench: ReconcileHarness, fleet: Fleet, postgres: Postgres) -> None:
     """Within seconds of an outage a condition tells; when the server is back the tenant heals by itself."""
 
     async def make() -> None:

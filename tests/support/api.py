@@ -23,7 +23,7 @@ JSON = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Tenant:
+class TenantDatabase:
     """One tenant's migrated database. `url(role)` is the address as owner, api or imaging."""
 
     server: Postgres
@@ -72,19 +72,19 @@ class Tenant:
             return cursor.fetchall() if cursor.description else []
 
 
-def new_tenant(server: Postgres) -> Tenant:
+def new_tenant(server: Postgres) -> TenantDatabase:
     """A tenant with a database and roles of its own, not migrated yet."""
-    tenant = Tenant(server, f"api_{secrets.token_hex(4)}")
+    tenant = TenantDatabase(server, f"api_{secrets.token_hex(4)}")
     tenant.create()
     return tenant
 
 
-def api_settings(tenant: Tenant, store: Path, **changes: Any) -> ApiSettings:
+def api_settings(tenant: TenantDatabase, store: Path, **changes: Any) -> ApiSettings:
     """Settings of an api on the filesystem store; imaging is out of reach unless `imaging_url` is given."""
     return ApiSettings(**api_values(tenant, store, **changes))
 
 
-def api_values(tenant: Tenant, store: Path, **changes: Any) -> JSON:
+def api_values(tenant: TenantDatabase, store: Path, **changes: Any) -> JSON:
     """The settings as names and values, as `api_settings` uses them."""
     return {
         "tenant": tenant.name,
@@ -104,7 +104,7 @@ def api_values(tenant: Tenant, store: Path, **changes: Any) -> JSON:
     }
 
 
-def api_environment(tenant: Tenant, store: Path, **changes: Any) -> dict[str, str]:
+def api_environment(tenant: TenantDatabase, store: Path, **changes: Any) -> dict[str, str]:
     """The settings as the environment of an api process."""
     return {name.upper(): str(value) for name, value in api_values(tenant, store, **changes).items()}
 

@@ -11,21 +11,21 @@ from functools import cache
 
 import numpy as np
 
-from support import containers, pictures
+from support import image_formats, sample_images
 
 
 def broken_exif() -> bytes:
     """A JPEG whose EXIF points far outside itself."""
-    return containers.insert(pictures.photo(), 0xE1, b"Exif\0\0II*\0\xff\xff\xff\x7f" + b"\xff" * 40)
+    return image_formats.insert(sample_images.photo(), 0xE1, b"Exif\0\0II*\0\xff\xff\xff\x7f" + b"\xff" * 40)
 
 
 def broken_icc(format: str = "jpeg") -> bytes:  # noqa: A002
     """A picture whose colour profile is noise."""
     noise = np.random.default_rng(7).bytes(600)
     if format == "jpeg":
-        return containers.insert(pictures.photo(), 0xE2, b"ICC_PROFILE\0\x01\x01" + noise)
-    head, rest = containers.split_png(pictures.png())
-    return head + containers.chunk(b"iCCP", b"odd\0\0" + zlib.compress(noise)) + rest
+        return image_formats.insert(sample_images.photo(), 0xE2, b"ICC_PROFILE\0\x01\x01" + noise)
+    head, rest = image_formats.split_png(sample_images.png())
+    return head + image_formats.chunk(b"iCCP", b"odd\0\0" + zlib.compress(noise)) + rest
 
 
 def truncated(body: bytes, percent: int) -> bytes:
@@ -41,12 +41,12 @@ def bomb_png(width: int = 30_000, height: int = 30_000) -> bytes:
     rows = b"".join(packer.compress(row * 100) for _ in range(height // 100)) + packer.compress(row * (height % 100))
     head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", rows + packer.flush()), (b"IEND", b""))
-    return containers.PNG_SIGNATURE + b"".join(containers.chunk(kind, body) for kind, body in chunks)
+    return image_formats.PNG_SIGNATURE + b"".join(image_formats.chunk(kind, body) for kind, body in chunks)
 
 
 def jpeg_claiming(width: int = 64_250, height: int = 64_250) -> bytes:
     """A small JPEG whose header was patched to claim another size."""
-    body = bytearray(pictures.photo())
+    body = bytearray(sample_images.photo())
     frame = body.index(b"\xff\xc0")
     body[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
     return bytes(body)
@@ -91,7 +91,7 @@ def polyglot_zip(body: bytes | None = None, comment: bytes = b"") -> bytes:
     with zipfile.ZipFile(archive, "w") as target:
         target.writestr("payload.class", b"\xca\xfe\xba\xbe")
         target.comment = comment
-    return (body or pictures.photo()) + archive.getvalue()
+    return (body or sample_images.photo()) + archive.getvalue()
 
 
 def polyglot_gif_js() -> bytes:
@@ -101,28 +101,28 @@ def polyglot_gif_js() -> bytes:
 
 def polyglot_png_php() -> bytes:
     """A PNG with PHP in a text chunk."""
-    head, rest = containers.split_png(pictures.png())
-    return head + containers.chunk(b"tEXt", b"Comment\0<?php system($_GET['c']); ?>") + rest
+    head, rest = image_formats.split_png(sample_images.png())
+    return head + image_formats.chunk(b"tEXt", b"Comment\0<?php system($_GET['c']); ?>") + rest
 
 
 def polyglot_jpeg_html() -> bytes:
     """A JPEG with a web page in its comment."""
-    return containers.insert(pictures.photo(), 0xFE, b"<html><body><script>alert(1)</script></body></html>")
+    return image_formats.insert(sample_images.photo(), 0xFE, b"<html><body><script>alert(1)</script></body></html>")
 
 
 def polyglot_pdf() -> bytes:
     """A JPEG that many readers open as a PDF."""
-    return containers.insert(pictures.photo(), 0xFE, b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n")
+    return image_formats.insert(sample_images.photo(), 0xFE, b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n")
 
 
 def strangers() -> dict[str, bytes]:
     """Files of formats we do not host, by format."""
     return {
         "svg": svg_external(),
-        "tiff": pictures.photo(64, 48, "tiff"),
+        "tiff": sample_images.photo(64, 48, "tiff"),
         "bmp": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 58, 0, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + b"\0\0\xff\0",
         "pdf": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n",
-        "heic": containers.box(b"ftyp", b"heic\0\0\0\0mif1heic") + b"\0" * 64,
+        "heic": image_formats.box(b"ftyp", b"heic\0\0\0\0mif1heic") + b"\0" * 64,
         "psd": b"8BPS\0\x01" + b"\0" * 40,
         "ppm": b"P6 2 2 255\n" + b"\x80" * 12,
         "text": b"I am not a picture, whatever my name says.\n",

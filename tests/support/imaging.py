@@ -27,7 +27,7 @@ SECRET = "imaging-test-password"
 
 
 @dataclass(frozen=True)
-class Tenant:
+class ImagingDatabase:
     """A migrated database with one workspace: how its owner and the imaging role reach it."""
 
     admin_url: str
@@ -77,7 +77,7 @@ class Stored:
 class Imaging:
     """Both doors of the service, and what a test needs to act as api does."""
 
-    tenant: Tenant
+    tenant: ImagingDatabase
     store: ObjectStore
     public: httpx.AsyncClient
     ops: httpx.AsyncClient
@@ -137,7 +137,7 @@ class Imaging:
 
 
 @asynccontextmanager
-async def running(tenant: Tenant, storage: StoreSettings, **changes: Any) -> AsyncIterator[Imaging]:
+async def running(tenant: ImagingDatabase, storage: StoreSettings, **changes: Any) -> AsyncIterator[Imaging]:
     """The service on `storage`, started as its process starts it; `changes` are settings."""
     settings = ImagingSettings(internal_token=SecretStr(TOKEN), **changes)
     database = DatabaseSettings(database_url=SecretStr(tenant.imaging_url), database_timeout_seconds=2)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.api import TOKEN, Tenant
+from support.api import TOKEN, TenantDatabase
 from support.processes import HOST, Process, accepts, free_port
 
 
 @contextmanager
-def serve_imaging(tenant: Tenant, folder: Path, **environment: str) -> Iterator[str]:
+def serve_imaging(tenant: TenantDatabase, folder: Path, **environment: str) -> Iterator[str]:
     """Serve pictures of `tenant` until left; yields the base address of the ops listener."""
     port, ops = free_port(), free_port()
     settings = {

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from support.certificates import Authority, write_key
+from imghost_dev.certificates import Authority, write_key
+from imghost_dev.programs import ENVTEST_COMMANDS, Programs, Say, kubernetes
 from support.processes import HOST, Process, accepts, free_port
-from support.programs import ENVTEST_COMMANDS, Programs, Say, kubernetes
 
 # Those that act on objects alone. The ones that would play nodes and pods stay away: tests write these statuses.
 CONTROLLERS = (

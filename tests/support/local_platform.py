@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 
-from imghost_cli.local.platform import LocalPlatform
-from imghost_cli.local.pods import Pod
-from imghost_cli.local.state import State
+from imghost_local.platform import LocalPlatform
+from imghost_local.pods import Pod
+from imghost_local.state import State
 from imghost_operator.build import MANAGED, TENANT_LABEL
 from imghost_operator.platform import Key, Object
 
@@ -92,7 +92,7 @@ SERVICE = {
 }
 
 
-class World:
+class LocalPlatformHarness:
     """A platform with what was told to whoever it wakes."""
 
     def __init__(self, state: State) -> None:

@@ -4,8 +4,8 @@ import secrets
 import signal
 from pathlib import Path
 
+from imghost_dev.programs import Programs
 from support.processes import HOST, Process, accepts, free_port
-from support.programs import Programs
 
 
 class Minio:

@@ -10,8 +10,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from imghost_cli.local import pginstall
-from imghost_cli.local.postgres import EmbeddedPostgres
+from imghost_local import pginstall
+from imghost_local.postgres import EmbeddedPostgres
 from support.processes import HOST
 
 

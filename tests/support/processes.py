@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from imghost_cli.local import processes
-from imghost_cli.local.postgres import free_port
+from imghost_local import processes
+from imghost_local.postgres import free_port
 
 __all__ = ["HOST", "Process", "accepts", "free_port"]
 

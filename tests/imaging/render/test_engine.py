@@ -8,7 +8,7 @@ import pyvips
 
 from imghost_imaging.formats import DEFAULT_FORMATS
 from imghost_imaging.render import engine
-from support import hostile, pictures
+from support import hostile, sample_images
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +27,9 @@ def test_other_loaders_are_shut(name: str) -> None:
 
 def test_formats_that_are_off_are_shut() -> None:
     """Only the loaders of FORMATS are open; starting again with more opens them."""
-    body = pictures.photo(64, 48, "avif")
+    body = sample_images.photo(64, 48, "avif")
     engine.start(("jpeg",))
-    for shut in (body, pictures.png(), pictures.gif(), pictures.webp()):
+    for shut in (body, sample_images.png(), sample_images.gif(), sample_images.webp()):
         with pytest.raises(pyvips.Error):
             pyvips.Image.new_from_buffer(shut, "")
     engine.start(("avif",))

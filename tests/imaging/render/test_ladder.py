@@ -12,7 +12,7 @@ from imghost_imaging.formats import FORMATS, Format
 from imghost_imaging.render import ladder, limits, load
 from imghost_imaging.render.ladder import ANIMATION_PIXELS, BOXES, Ladder
 from imghost_imaging.render.limits import Limits
-from support import hostile, likeness, pictures
+from support import hostile, image_similarity, sample_images
 
 BOUNDS = Limits(pixels=100_000_000, frames=300)
 
@@ -26,42 +26,42 @@ def build(body: bytes, kind: Format) -> Ladder:
     return ladder.build(body, limits.read(body, kind, BOUNDS), soon())
 
 
-SCENE = pictures.scene(1600, 1200, noise=2)
-REFERENCE = likeness.of(SCENE)
+SCENE = sample_images.scene(1600, 1200, noise=2)
+REFERENCE = image_similarity.of(SCENE)
 
 
 @cache
 def scene(kind: Format) -> bytes:
-    return pictures.encode(SCENE, kind, 92)
+    return sample_images.encode(SCENE, kind, 92)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize(("size", "factor"), [("thumb", 8), ("small", 4), ("medium", 2)])
 def test_every_size_of_every_format_looks_like_the_scene(kind: Format, size: str, factor: int) -> None:
     """Against the plainest reference, the mean of the scene's pixels, each size is alike in colour and structure."""
-    made = likeness.pixels(build(scene(kind), kind).variants[size])  # type: ignore[index]
-    reference = likeness.averaged(REFERENCE, factor)
+    made = image_similarity.pixels(build(scene(kind), kind).variants[size])  # type: ignore[index]
+    reference = image_similarity.averaged(REFERENCE, factor)
     limit = 6 if kind == "gif" else 3  # 256 colours
-    assert likeness.difference(made, reference) < limit
-    assert likeness.structure(made, reference) > (0.90 if kind == "gif" else 0.95)
+    assert image_similarity.difference(made, reference) < limit
+    assert image_similarity.structure(made, reference) > (0.90 if kind == "gif" else 0.95)
 
 
 def test_the_comparison_notices_a_bad_picture() -> None:
     """The measure is worth something: a shifted, a blurred and a mirrored picture fail it."""
-    reference = likeness.averaged(REFERENCE, 4)
-    photo = pictures.scene(400, 300, noise=20, seed=3)
-    noisy = likeness.of(photo)
-    for bad in (np.roll(noisy, 8, axis=1), likeness.of(photo.gaussblur(3)), noisy[:, ::-1]):
-        assert likeness.structure(bad, noisy) < 0.9
-    assert likeness.difference(reference[:, ::-1], reference) > 6
+    reference = image_similarity.averaged(REFERENCE, 4)
+    photo = sample_images.scene(400, 300, noise=20, seed=3)
+    noisy = image_similarity.of(photo)
+    for bad in (np.roll(noisy, 8, axis=1), image_similarity.of(photo.gaussblur(3)), noisy[:, ::-1]):
+        assert image_similarity.structure(bad, noisy) < 0.9
+    assert image_similarity.difference(reference[:, ::-1], reference) > 6
 
 
 def test_the_mezzanine_is_at_most_1600() -> None:
     """From a larger original the mezzanine has 1600 px and looks like it."""
-    scene = pictures.scene(3200, 800, noise=2)
-    made = likeness.pixels(build(pictures.encode(scene, "jpeg", 92), "jpeg").mezzanine)
+    scene = sample_images.scene(3200, 800, noise=2)
+    made = image_similarity.pixels(build(sample_images.encode(scene, "jpeg", 92), "jpeg").mezzanine)
     assert made.shape[:2] == (400, 1600)
-    assert likeness.difference(made, likeness.averaged(likeness.of(scene), 2)) < 3
+    assert image_similarity.difference(made, image_similarity.averaged(image_similarity.of(scene), 2)) < 3
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_the_mezzanine_is_at_most_1600() -> None:
 )
 def test_nothing_is_ever_enlarged(width: int, height: int) -> None:
     """Each size fits its box and the original, and keeps the proportions to the pixel."""
-    made = build(pictures.photo(width, height, "png"), "png")
+    made = build(sample_images.photo(width, height, "png"), "png")
     for name, box in BOXES.items():
-        rows, columns = likeness.pixels(made.variants[name]).shape[:2]
+        rows, columns = image_similarity.pixels(made.variants[name]).shape[:2]
         scale = min(1, box / max(width, height))
         assert (columns, rows) == (max(1, round(width * scale)), max(1, round(height * scale))) or (
             max(columns, rows) == box and abs(columns - width * scale) <= 1 and abs(rows - height * scale) <= 1
@@ -81,9 +81,9 @@ def test_nothing_is_ever_enlarged(width: int, height: int) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_upright(orientation: int) -> None:
     """However the camera was held, red is at the top left, and no EXIF tells a viewer to turn it again."""
-    made = build(pictures.oriented(orientation), "jpeg")
+    made = build(sample_images.oriented(orientation), "jpeg")
     for body in (made.mezzanine, *made.variants.values()):
-        picture = likeness.pixels(body)
+        picture = image_similarity.pixels(body)
         assert picture.shape[:2] == (80, 120)
         assert picture[20, 30, 0] > 200
         assert picture[20, 30, 2] < 60
@@ -93,7 +93,7 @@ def test_pictures_are_upright(orientation: int) -> None:
 
 def test_transparency_is_kept() -> None:
     """A picture with alpha becomes WebP whose edge is as transparent as it was."""
-    made = build(pictures.png(alpha=True), "png")
+    made = build(sample_images.png(alpha=True), "png")
     assert made.extension == "webp"
     alpha = pyvips.Image.new_from_buffer(made.variants["thumb"], "")[3].numpy()
     assert alpha[:, :3].max() < 12
@@ -102,35 +102,45 @@ def test_transparency_is_kept() -> None:
 
 def test_an_alpha_channel_that_hides_nothing_goes() -> None:
     """An opaque picture with an alpha channel, as screenshots have it, becomes JPEG."""
-    opaque = pictures.encode(pictures.scene(300, 200).bandjoin(255), "png")
+    opaque = sample_images.encode(sample_images.scene(300, 200).bandjoin(255), "png")
     assert build(opaque, "png").extension == "jpg"
 
 
 @pytest.mark.parametrize(
     ("body", "kind"),
-    [(pictures.cmyk(), "jpeg"), (pictures.png16(), "png"), (hostile.broken_icc(), "jpeg"), (pictures.grey(), "jpeg")],
+    [
+        (sample_images.cmyk(), "jpeg"),
+        (sample_images.png16(), "png"),
+        (hostile.broken_icc(), "jpeg"),
+        (sample_images.grey(), "jpeg"),
+    ],
     ids=["cmyk", "16-bit", "broken-icc", "grey"],
 )
 def test_unusual_colours_come_out_right(body: bytes, kind: Format) -> None:
     """Whatever the colours are stored as, an eye sees the same picture, in plain 8-bit sRGB or grey."""
     made = pyvips.Image.new_from_buffer(build(body, kind).mezzanine, "")
-    source = pictures.scene(made.width, made.height)
-    reference = likeness.of(source.colourspace("b-w") if made.bands == 1 else source)
+    source = sample_images.scene(made.width, made.height)
+    reference = image_similarity.of(source.colourspace("b-w") if made.bands == 1 else source)
     assert made.interpretation in {"srgb", "b-w"}
     assert made.format == "uchar"
-    assert likeness.difference(likeness.averaged(likeness.of(made), 4), likeness.averaged(reference, 4)) < 8
+    assert (
+        image_similarity.difference(
+            image_similarity.averaged(image_similarity.of(made), 4), image_similarity.averaged(reference, 4)
+        )
+        < 8
+    )
 
 
 def test_wide_gamut_is_converted() -> None:
     """A picture in Display P3 is converted to sRGB, not just stripped of its profile: its reds get stronger."""
-    scene = pictures.scene(400, 300, noise=0)
+    scene = sample_images.scene(400, 300, noise=0)
     wide = scene.icc_export(output_profile="p3") if scene.interpretation == "lab" else scene.icc_transform("p3")
-    made = likeness.pixels(build(wide.jpegsave_buffer(Q=95, keep="icc"), "jpeg").mezzanine)
-    assert likeness.difference(made, likeness.of(scene)) < 3
-    assert likeness.difference(likeness.of(wide), likeness.of(scene)) > 4
+    made = image_similarity.pixels(build(wide.jpegsave_buffer(Q=95, keep="icc"), "jpeg").mezzanine)
+    assert image_similarity.difference(made, image_similarity.of(scene)) < 3
+    assert image_similarity.difference(image_similarity.of(wide), image_similarity.of(scene)) > 4
 
 
-@pytest.mark.parametrize(("make", "kind"), [(pictures.gif, "gif"), (pictures.webp, "webp")])
+@pytest.mark.parametrize(("make", "kind"), [(sample_images.gif, "gif"), (sample_images.webp, "webp")])
 def test_animations_keep_moving_and_their_thumb_stands_still(make: object, kind: Format) -> None:
     """Sizes of an animation are animated WebP with all frames at their pace; the thumb is the first frame alone."""
     made = build(make(5, 300, 200), kind)  # type: ignore[operator]
@@ -141,20 +151,25 @@ def test_animations_keep_moving_and_their_thumb_stands_still(make: object, kind:
     thumb = pyvips.Image.new_from_buffer(made.variants["thumb"], "")
     assert (thumb.width, thumb.height) == (200, 133)
     assert not thumb.get_typeof("n-pages") or thumb.get("n-pages") == 1
-    original = likeness.pixels(make(5, 300, 200))  # type: ignore[operator]
-    still = likeness.of(pyvips.Image.new_from_buffer(made.variants["thumb"], ""))
-    assert likeness.difference(likeness.averaged(still, 4), likeness.averaged(_shrunk(original), 4)) < 8
+    original = image_similarity.pixels(make(5, 300, 200))  # type: ignore[operator]
+    still = image_similarity.of(pyvips.Image.new_from_buffer(made.variants["thumb"], ""))
+    assert (
+        image_similarity.difference(
+            image_similarity.averaged(still, 4), image_similarity.averaged(_shrunk(original), 4)
+        )
+        < 8
+    )
 
 
-def _shrunk(picture: likeness.Pixels) -> likeness.Pixels:
+def _shrunk(picture: image_similarity.Pixels) -> image_similarity.Pixels:
     image = pyvips.Image.new_from_array(picture.astype(np.uint8)).copy(interpretation="srgb")
-    return likeness.of(image.thumbnail_image(200))
+    return image_similarity.of(image.thumbnail_image(200))
 
 
 def test_a_heavy_animation_is_made_smaller_not_still(monkeypatch: pytest.MonkeyPatch) -> None:
     """All frames of an animated size together stay below the budget; it shrinks and goes on moving."""
     monkeypatch.setattr(ladder, "ANIMATION_PIXELS", 10 * 160 * 120 // 4)
-    body = pictures.gif(10)
+    body = sample_images.gif(10)
     made = ladder.build(body, limits.read(body, "gif", BOUNDS), soon())
     large = pyvips.Image.new_from_buffer(made.variants["large"], "")
     assert (large.width, large.height, large.get("n-pages")) == (80, 60, 10)
@@ -163,14 +178,14 @@ def test_a_heavy_animation_is_made_smaller_not_still(monkeypatch: pytest.MonkeyP
 
 def test_equal_sizes_are_the_same_file() -> None:
     """A size that would not be smaller than the one above it is not encoded again."""
-    variants = build(pictures.photo(640, 480), "jpeg").variants
+    variants = build(sample_images.photo(640, 480), "jpeg").variants
     assert variants["large"] is variants["medium"]
     assert variants["medium"] != variants["small"]
 
 
 def test_damage_that_shows_only_in_the_pixels_is_noticed() -> None:
     """A header alone is fine, the pixels behind it are not there: refused when decoding, by name."""
-    body = hostile.truncated(pictures.photo(), 60)
+    body = hostile.truncated(sample_images.photo(), 60)
     header = limits.read(body, "jpeg", BOUNDS)
     with pytest.raises(Unprocessable) as caught:
         ladder.build(body, header, soon())
@@ -180,7 +195,7 @@ def test_damage_that_shows_only_in_the_pixels_is_noticed() -> None:
 def test_decoding_stops_at_the_deadline() -> None:
     """Libvips itself is stopped in the middle of a picture when the time is over."""
     with pytest.raises(Unavailable) as caught:
-        load.load(pictures.photo(4000, 3000), 1600, all_frames=False, deadline=time.monotonic() + 0.005)
+        load.load(sample_images.photo(4000, 3000), 1600, all_frames=False, deadline=time.monotonic() + 0.005)
     assert caught.value.code == "overloaded"
 
 
@@ -188,5 +203,5 @@ def test_a_variant_from_the_mezzanine_is_like_the_one_of_the_cascade() -> None:
     """A size made again later looks like the one made at ingest."""
     made = build(scene("jpeg"), "jpeg")
     for name, body in made.variants.items():
-        again = likeness.pixels(ladder.one(made.mezzanine, name, "jpg", soon()))
-        assert likeness.difference(again, likeness.pixels(body)) < 3
+        again = image_similarity.pixels(ladder.one(made.mezzanine, name, "jpg", soon()))
+        assert image_similarity.difference(again, image_similarity.pixels(body)) < 3

@@ -5,7 +5,7 @@ import pytest
 from imghost_core.errors import Unprocessable
 from imghost_imaging.render import gif, limits
 from imghost_imaging.render.limits import Header, Limits
-from support import hostile, pictures
+from support import hostile, sample_images
 
 BOUNDS = Limits(pixels=100_000_000, frames=300)
 
@@ -13,13 +13,13 @@ BOUNDS = Limits(pixels=100_000_000, frames=300)
 @pytest.mark.parametrize(
     ("body", "kind", "expected"),
     [
-        (pictures.photo(640, 480), "jpeg", Header(640, 480, 1)),
-        (pictures.oriented(1), "jpeg", Header(120, 80, 1)),
-        (pictures.oriented(8), "jpeg", Header(120, 80, 1)),
-        (pictures.png(), "png", Header(320, 240, 1)),
-        (pictures.gif(7), "gif", Header(160, 120, 7)),
-        (pictures.webp(7), "webp", Header(160, 120, 7)),
-        (pictures.photo(64, 48, "avif"), "avif", Header(64, 48, 1)),
+        (sample_images.photo(640, 480), "jpeg", Header(640, 480, 1)),
+        (sample_images.oriented(1), "jpeg", Header(120, 80, 1)),
+        (sample_images.oriented(8), "jpeg", Header(120, 80, 1)),
+        (sample_images.png(), "png", Header(320, 240, 1)),
+        (sample_images.gif(7), "gif", Header(160, 120, 7)),
+        (sample_images.webp(7), "webp", Header(160, 120, 7)),
+        (sample_images.photo(64, 48, "avif"), "avif", Header(64, 48, 1)),
     ],
 )
 def test_headers(body: bytes, kind: str, expected: Header) -> None:
@@ -56,12 +56,12 @@ def test_counting_frames_stops_at_the_limit() -> None:
 
 def test_a_gif_without_its_last_byte_is_whole() -> None:
     """Some encoders leave the trailer out; the pictures are complete, so it is taken."""
-    found = gif.read_header(pictures.gif(3)[:-1], max_frames=300)
+    found = gif.read_header(sample_images.gif(3)[:-1], max_frames=300)
     assert (found.frames, found.truncated) == (3, False)
 
 
 @pytest.mark.parametrize("cut", range(0, 400, 7))
 def test_a_gif_cut_within_a_block_is_truncated(cut: int) -> None:
     """Wherever the file ends inside a block, it is known without decoding."""
-    whole = pictures.gif(3)
+    whole = sample_images.gif(3)
     assert gif.read_header(whole[: -2 - cut], max_frames=300).truncated

@@ -8,13 +8,13 @@ import pytest
 
 from imghost_imaging.formats import FORMATS
 from imghost_imaging.render import sniff
-from support import hostile, pictures
+from support import hostile, sample_images
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_known_by_its_content(name: str) -> None:
     """A picture is recognised by its bytes, whatever it is called."""
-    assert sniff.identify(pictures.photo(64, 48, name)) == name
+    assert sniff.identify(sample_images.photo(64, 48, name)) == name
 
 
 @pytest.mark.parametrize("name", sorted(hostile.strangers()))
@@ -35,15 +35,15 @@ def test_well_known_strangers_are_named(name: str, told: str) -> None:
 def test_real_photographs_are_never_polyglots() -> None:
     """Phone trailers, MPF, XMP and plain photographs of every format hold nothing else."""
     good = [
-        pictures.phone_photo(),
-        pictures.with_xmp(pictures.photo()),
-        pictures.exif_photo(6, (48.2, 16.37)),
-        pictures.photo(4000, 3000),
-        pictures.png(alpha=True),
-        pictures.gif(12),
-        pictures.webp(12),
-        pictures.cmyk(),
-        *(pictures.photo(format=name) for name in FORMATS),
+        sample_images.phone_photo(),
+        sample_images.with_xmp(sample_images.photo()),
+        sample_images.exif_photo(6, (48.2, 16.37)),
+        sample_images.photo(4000, 3000),
+        sample_images.png(alpha=True),
+        sample_images.gif(12),
+        sample_images.webp(12),
+        sample_images.cmyk(),
+        *(sample_images.photo(format=name) for name in FORMATS),
     ]
     for body in good:
         kind = sniff.identify(body)
@@ -54,7 +54,7 @@ def test_real_photographs_are_never_polyglots() -> None:
 def test_chance_does_not_make_a_polyglot() -> None:
     """Compressed data is noise, and noise holds any four bytes now and then: `<svg ` alone, or a ZIP's mark alone."""
     noise = random.Random(1).randbytes(1 << 20)
-    body = pictures.photo() + noise + b"<svg \x93\xfa" + noise + b"<html>\x00\x01" + b"PK\x05\x06" + noise[:5000]
+    body = sample_images.photo() + noise + b"<svg \x93\xfa" + noise + b"<html>\x00\x01" + b"PK\x05\x06" + noise[:5000]
     assert sniff.hidden(body, "jpeg") is None
     comment_like = b"\xff\xd8\xff\xe1/*" + noise + b"*/\x00\x93"
     assert sniff.hidden(comment_like, "jpeg") is None
@@ -78,15 +78,15 @@ def test_chance_does_not_make_a_polyglot() -> None:
 @pytest.mark.parametrize("place", ["metadata", "trailer"])
 def test_markup_and_code_are_found_anywhere(payload: bytes, place: str) -> None:
     """Markup and code are found in a comment as well as behind the picture, in any case."""
-    photo = pictures.photo()
-    body = photo + payload if place == "trailer" else pictures.with_xmp(photo, payload)
+    photo = sample_images.photo()
+    body = photo + payload if place == "trailer" else sample_images.with_xmp(photo, payload)
     assert sniff.hidden(body, "jpeg") is not None
 
 
 @pytest.mark.parametrize("place", range(262_144 - 20, 262_144 + 20))
 def test_markup_is_found_across_the_windows(place: int) -> None:
     """The search goes in windows of 256 KiB; code that lies across the edge of two is found all the same."""
-    head = pictures.photo()[:40_000]
+    head = sample_images.photo()[:40_000]
     assert sniff.hidden(head + b"\0" * (place - len(head)) + b"<svg/onload=alert(1)>" + b"\0" * 99, "jpeg")
 
 
@@ -94,9 +94,9 @@ def test_markup_is_found_across_the_windows(place: int) -> None:
     "body",
     [
         hostile.polyglot_gif_js(),
-        b"GIF89a=1;alert(1)//" + pictures.gif()[6:],
-        b"\xff\xd8\xff\xe0/*JFIF" + pictures.photo()[10:] + b"*/=alert(document.domain)/*",
-        b"RIFF/*\0\0WEBPVP8 " + pictures.webp()[16:] + b"*/=alert(document.domain)//",
+        b"GIF89a=1;alert(1)//" + sample_images.gif()[6:],
+        b"\xff\xd8\xff\xe0/*JFIF" + sample_images.photo()[10:] + b"*/=alert(document.domain)/*",
+        b"RIFF/*\0\0WEBPVP8 " + sample_images.webp()[16:] + b"*/=alert(document.domain)//",
     ],
     ids=["gif-comment", "gif-assignment", "jpeg", "webp"],
 )
@@ -116,13 +116,13 @@ def test_archives_are_found_where_readers_look(tail: bytes) -> None:
 def test_an_end_record_without_a_directory_is_none() -> None:
     """Only what a ZIP reader could open counts: the directory must be where the end record says."""
     record = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 46, 0, 0)
-    assert sniff.hidden(pictures.photo() + record, "jpeg") is None
+    assert sniff.hidden(sample_images.photo() + record, "jpeg") is None
 
 
 def test_looking_through_the_largest_file_is_quick() -> None:
     """Hostile files cannot make the search slow: many half-matches cost no more than a look at each byte."""
     for filler in (b"<", b"<svg ", b"<html a", b"PK\x05\x06", b"*/", b"/*"):
-        body = pictures.photo() + filler * (8 * 1024 * 1024 // len(filler))
+        body = sample_images.photo() + filler * (8 * 1024 * 1024 // len(filler))
         began = time.process_time()
         sniff.hidden(body, "jpeg")
         assert time.process_time() - began < 2, filler

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from support.bench import Bench
 from support.kube import Kube
 from support.minio import Minio
 from support.operators import install_crds
 from support.postgres import Postgres
+from support.reconcile_harness import ReconcileHarness
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -18,8 +18,8 @@ def crds(kube_controllers: Kube) -> None:
 
 
 @pytest.fixture
-async def bench(kube: Kube, postgres: Postgres, minio: Minio) -> AsyncIterator[Bench]:
+async def bench(kube: Kube, postgres: Postgres, minio: Minio) -> AsyncIterator[ReconcileHarness]:
     """Closed after the test."""
-    made = Bench(kube, postgres, minio)
+    made = ReconcileHarness(kube, postgres, minio)
     yield made
     await made.close()

@@ -7,39 +7,39 @@ from typing import Any
 
 from imghost_operator.autoscaling import HOLDER
 from imghost_operator.platform import Key
-from support.bench import MERGE, Bench, path
 from support.eventually import eventually
 from support.operators import condition
+from support.reconcile_harness import MERGE, ReconcileHarness, path
 
 ON = {"minReplicas": 2, "maxReplicas": 8}
 
 
-def api_of(bench: Bench) -> Key:
+def api_of(bench: ReconcileHarness) -> Key:
     return Key("Deployment", bench.namespace, "api")
 
 
-def scaler_of(bench: Bench) -> Key:
+def scaler_of(bench: ReconcileHarness) -> Key:
     return Key("HorizontalPodAutoscaler", bench.namespace, "api")
 
 
-def replicas(bench: Bench) -> int:
+def replicas(bench: ReconcileHarness) -> int:
     return int(bench.get(api_of(bench))["spec"]["replicas"])
 
 
-def holders(bench: Bench) -> set[str]:
+def holders(bench: ReconcileHarness) -> set[str]:
     """The field managers that say how many pods the api has."""
     managed = bench.get(api_of(bench))["metadata"]["managedFields"]
     return {it["manager"] for it in managed if "f:replicas" in it["fieldsV1"].get("f:spec", {})}
 
 
-def play_autoscaler(bench: Bench, pods: int) -> None:
+def play_autoscaler(bench: ReconcileHarness, pods: int) -> None:
     """What the autoscaler's controller does."""
     where = f"{path(api_of(bench))}/scale?fieldManager=kube-controller-manager"
     assert bench.api.request("PATCH", where, {"spec": {"replicas": pods}}, MERGE).status == 200
 
 
 @asynccontextmanager
-async def seen_replicas(bench: Bench) -> AsyncIterator[list[int]]:
+async def seen_replicas(bench: ReconcileHarness) -> AsyncIterator[list[int]]:
     """Every number of pods that the api's Deployment has on the way, as its controller would see it."""
     seen: list[int] = []
     version = bench.get(api_of(bench))["metadata"]["resourceVersion"]
@@ -57,7 +57,7 @@ async def seen_replicas(bench: Bench) -> AsyncIterator[list[int]]:
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def test_an_autoscaler_takes_over_and_gives_back(bench: Bench) -> None:
+async def test_an_autoscaler_takes_over_and_gives_back(bench: ReconcileHarness) -> None:
     """Switched on, off and on again, the pods are never fewer than one of the two asked for, and nobody is told off."""
     bench.create(api={"replicas": 5})
     async with bench.running():
@@ -83,7 +83,7 @@ async def test_an_autoscaler_takes_over_and_gives_back(bench: Bench) -> None:
         assert "FieldConflict" not in bench.events()
 
 
-async def test_a_new_tenant_starts_with_the_fewest(bench: Bench) -> None:
+async def test_a_new_tenant_starts_with_the_fewest(bench: ReconcileHarness) -> None:
     """Before the autoscaler has looked at it there are minReplicas pods, and further passes make no call."""
     bench.create(api={"autoscaling": {**ON, "minReplicas": 3}})
     async with bench.running():
@@ -102,7 +102,7 @@ async def test_a_new_tenant_starts_with_the_fewest(bench: Bench) -> None:
         assert bench.tenant()["status"]["api"] == {"desired": 6, "current": 6, "ready": 6, "updated": 6}
 
 
-async def test_from_nothing_to_an_autoscaler(bench: Bench) -> None:
+async def test_from_nothing_to_an_autoscaler(bench: ReconcileHarness) -> None:
     """An autoscaler never wakes a Deployment of no pods, so it is handed over with the fewest."""
     bench.create(api={"replicas": 0})
     async with bench.running():
@@ -112,12 +112,12 @@ async def test_from_nothing_to_an_autoscaler(bench: Bench) -> None:
         assert replicas(bench) == 2
 
 
-def _played(bench: Bench) -> bool:
+def _played(bench: ReconcileHarness) -> bool:
     bench.workloads.play()
     return True
 
 
-async def test_a_deleted_deployment_comes_back_autoscaled(bench: Bench) -> None:
+async def test_a_deleted_deployment_comes_back_autoscaled(bench: ReconcileHarness) -> None:
     """Made anew it starts with the fewest pods and is the autoscaler's again."""
     bench.create(api={"autoscaling": ON})
     async with bench.running():
@@ -136,7 +136,7 @@ def _scaling(status: str, reason: str, message: str) -> dict[str, Any]:
     return {"status": {"conditions": [found], "currentReplicas": 2, "desiredReplicas": 2, "currentMetrics": []}}
 
 
-async def test_an_autoscaler_without_metrics_is_told(bench: Bench) -> None:
+async def test_an_autoscaler_without_metrics_is_told(bench: ReconcileHarness) -> None:
     """What keeps an autoscaler from working is a condition of a tenant that stays ready; measurements wake nobody."""
     bench.create(api={"autoscaling": ON})
     async with bench.running():

@@ -12,10 +12,10 @@ from imghost_operator.platform import Key
 from imghost_operator.provision.database import PostgresBackend, database_name
 from imghost_operator.provision.storage import MinioBackend
 from imghost_operator.tenants import Tenants
-from support.bench import TENANTS, Bench
 from support.eventually import eventually
 from support.minio import Minio
 from support.operators import BUCKET, condition
+from support.reconcile_harness import TENANTS, ReconcileHarness
 
 DEAD_DATABASE = "postgresql://a:b@127.0.0.1:1/postgres"
 
@@ -25,7 +25,7 @@ def root(minio: Minio) -> Client:
     return Client(minio.endpoint.removeprefix("http://"), minio.access_key, minio.secret_key, secure=False)
 
 
-async def fill(bench: Bench) -> Client:
+async def fill(bench: ReconcileHarness) -> Client:
     """A row and an object through the tenant's own credentials; returns its S3 client."""
     url = bench.secret("database-owner")["DATABASE_URL"]
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
@@ -37,7 +37,7 @@ async def fill(bench: Bench) -> Client:
     return mine
 
 
-async def databases(bench: Bench) -> int:
+async def databases(bench: ReconcileHarness) -> int:
     async with await psycopg.AsyncConnection.connect(bench.postgres.admin_url) as connection:
         found = await connection.execute(
             "SELECT count(*) FROM pg_database WHERE datname = %s", (database_name(bench.name),)
@@ -46,7 +46,7 @@ async def databases(bench: Bench) -> int:
         return int(row[0]) if row else 0
 
 
-async def gone(bench: Bench) -> None:
+async def gone(bench: ReconcileHarness) -> None:
     """Passes until the tenant is no more."""
 
     async def ended() -> bool:
@@ -58,7 +58,7 @@ async def gone(bench: Bench) -> None:
     await eventually(ended, within=30, why="the tenant is gone")
 
 
-async def test_a_deletion_during_a_pass_is_not_lost(bench: Bench) -> None:
+async def test_a_deletion_during_a_pass_is_not_lost(bench: ReconcileHarness) -> None:
     """A person deletes the tenant while a pass works on it. The answer to that pass's own write is the first to tell,
     and wakes the tenant: the event is older by then, and says nothing new.
     """
@@ -83,7 +83,7 @@ async def test_a_deletion_during_a_pass_is_not_lost(bench: Bench) -> None:
         await gone(bench)
 
 
-async def test_retain_keeps_the_data_and_ends_the_keys(bench: Bench, root: Client) -> None:
+async def test_retain_keeps_the_data_and_ends_the_keys(bench: ReconcileHarness, root: Client) -> None:
     """By default database and pictures outlive the tenant, its credentials do not, and its namespace goes."""
     bench.create()
     async with bench.running():
@@ -102,7 +102,7 @@ async def test_retain_keeps_the_data_and_ends_the_keys(bench: Bench, root: Clien
         await psycopg.AsyncConnection.connect(url)
 
 
-async def test_a_tenant_made_anew_finds_its_data_again(bench: Bench) -> None:
+async def test_a_tenant_made_anew_finds_its_data_again(bench: ReconcileHarness) -> None:
     """A tenant that is created again under the same name after Retain has its rows and pictures, with new keys."""
     bench.create()
     async with bench.running():
@@ -122,7 +122,7 @@ async def test_a_tenant_made_anew_finds_its_data_again(bench: Bench) -> None:
         assert mine.get_object(BUCKET, f"{bench.name}/picture").read() == b"picture"
 
 
-async def test_delete_leaves_nothing(bench: Bench, root: Client) -> None:
+async def test_delete_leaves_nothing(bench: ReconcileHarness, root: Client) -> None:
     """With deletionPolicy Delete the database, its roles and every picture go as well."""
     bench.create(deletionPolicy="Delete")
     async with bench.running():
@@ -134,7 +134,7 @@ async def test_delete_leaves_nothing(bench: Bench, root: Client) -> None:
     assert not list(root.list_objects(BUCKET, f"{bench.name}/", recursive=True))
 
 
-async def test_pods_end_before_their_credentials(bench: Bench) -> None:
+async def test_pods_end_before_their_credentials(bench: ReconcileHarness) -> None:
     """While a pod of the tenant still runs, its credentials work; the status says what is waited for."""
     bench.create()
     async with bench.running():
@@ -151,7 +151,7 @@ async def test_pods_end_before_their_credentials(bench: Bench) -> None:
         await gone(bench)
 
 
-async def test_pods_that_never_end_do_not_keep_a_tenant_for_ever(bench: Bench) -> None:
+async def test_pods_that_never_end_do_not_keep_a_tenant_for_ever(bench: ReconcileHarness) -> None:
     """After two minutes a pod on a lost node no longer holds up the deletion."""
     bench.create()
     async with bench.running():
@@ -164,7 +164,7 @@ async def test_pods_that_never_end_do_not_keep_a_tenant_for_ever(bench: Bench) -
         bench.patch(Key("Deployment", bench.namespace, "api"), {"metadata": {"finalizers": None}})
 
 
-async def test_retain_ends_although_no_backend_answers(bench: Bench) -> None:
+async def test_retain_ends_although_no_backend_answers(bench: ReconcileHarness) -> None:
     """With Retain a dead database and store do not hold up the deletion; an event tells what was not revoked."""
     bench.create()
     async with bench.running():
@@ -177,7 +177,7 @@ async def test_retain_ends_although_no_backend_answers(bench: Bench) -> None:
         assert "CredentialsNotRevoked" in bench.events()
 
 
-async def test_delete_waits_for_its_backend_and_says_so(bench: Bench) -> None:
+async def test_delete_waits_for_its_backend_and_says_so(bench: ReconcileHarness) -> None:
     """With Delete and a dead database the tenant stays, with a reason, an event when stuck, and a way out."""
     bench.create(deletionPolicy="Delete")
     async with bench.running():
@@ -199,7 +199,7 @@ async def test_delete_waits_for_its_backend_and_says_so(bench: Bench) -> None:
     assert await databases(bench) == 0
 
 
-async def test_a_stuck_deletion_can_be_let_go(bench: Bench) -> None:
+async def test_a_stuck_deletion_can_be_let_go(bench: ReconcileHarness) -> None:
     """Setting the policy to Retain lets a tenant go whose backend will never come back."""
     bench.create(deletionPolicy="Delete")
     async with bench.running():
@@ -213,7 +213,7 @@ async def test_a_stuck_deletion_can_be_let_go(bench: Bench) -> None:
     assert await databases(bench) == 1
 
 
-async def test_a_tenant_that_owns_nothing_goes_at_once(bench: Bench) -> None:
+async def test_a_tenant_that_owns_nothing_goes_at_once(bench: ReconcileHarness) -> None:
     """A tenant that was never provisioned has no finalizer: deleting it needs no operator."""
     bench.create(paused=True)
     async with bench.running():
@@ -223,7 +223,7 @@ async def test_a_tenant_that_owns_nothing_goes_at_once(bench: Bench) -> None:
     assert bench.api.request("GET", f"{TENANTS}/{bench.name}").status == 404
 
 
-async def test_a_paused_tenant_can_be_deleted(bench: Bench) -> None:
+async def test_a_paused_tenant_can_be_deleted(bench: ReconcileHarness) -> None:
     """Whoever deletes a paused tenant means it: pausing does not hold up its end."""
     bench.create()
     async with bench.running():
@@ -233,7 +233,7 @@ async def test_a_paused_tenant_can_be_deleted(bench: Bench) -> None:
         await gone(bench)
 
 
-async def test_a_tenant_deleted_in_the_middle_leaves_nothing(bench: Bench) -> None:
+async def test_a_tenant_deleted_in_the_middle_leaves_nothing(bench: ReconcileHarness) -> None:
     """Deleted while its migration still runs, a tenant goes without orphans in database or store (reliability 27)."""
     bench.create(deletionPolicy="Delete")
     bench.workloads.jobs = "run"

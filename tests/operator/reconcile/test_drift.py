@@ -8,8 +8,8 @@ import psycopg
 
 from imghost_operator import build
 from imghost_operator.platform import Key, Object
-from support.bench import Bench, path
 from support.operators import condition
+from support.reconcile_harness import ReconcileHarness, path
 
 AUTOSCALED = {"autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
 
@@ -31,7 +31,7 @@ EDITS: dict[str, dict[str, Any]] = {
 }
 
 
-async def test_an_edit_of_any_object_is_put_right(bench: Bench) -> None:
+async def test_an_edit_of_any_object_is_put_right(bench: ReconcileHarness) -> None:
     """Whatever of ours somebody edits, kind by kind, the next pass sets back (reliability 26)."""
     assert EDITS.keys() == build.KINDS
     bench.create(imaging=AUTOSCALED)
@@ -64,7 +64,7 @@ def _essence(obj: Object) -> Object:
     return essence
 
 
-async def test_any_deleted_object_comes_back(bench: Bench) -> None:
+async def test_any_deleted_object_comes_back(bench: ReconcileHarness) -> None:
     """Whatever of ours somebody deletes, kind by kind, is made again; secrets then have new values that work."""
     bench.create()
     async with bench.running():
@@ -87,7 +87,7 @@ async def test_any_deleted_object_comes_back(bench: Bench) -> None:
         assert await _logs_in(bench, "database-api")
 
 
-async def _logs_in(bench: Bench, secret: str) -> bool:
+async def _logs_in(bench: ReconcileHarness, secret: str) -> bool:
     data = bench.get(Key("Secret", bench.namespace, secret))["data"]
     url = base64.b64decode(data["DATABASE_URL"]).decode()
     async with await psycopg.AsyncConnection.connect(url) as connection:
@@ -95,7 +95,7 @@ async def _logs_in(bench: Bench, secret: str) -> bool:
     return True
 
 
-async def test_a_deleted_namespace_comes_back_whole(bench: Bench) -> None:
+async def test_a_deleted_namespace_comes_back_whole(bench: ReconcileHarness) -> None:
     """Even the whole namespace may be deleted: everything is made anew around the same database."""
     bench.create()
     async with bench.running():
@@ -109,7 +109,7 @@ async def test_a_deleted_namespace_comes_back_whole(bench: Bench) -> None:
         await bench.ready()
 
 
-async def test_what_others_add_to_our_lists_is_taken_out(bench: Bench) -> None:
+async def test_what_others_add_to_our_lists_is_taken_out(bench: ReconcileHarness) -> None:
     """A container or port that somebody adds to an object of ours is removed, and what is not ours stays."""
     bench.create()
     async with bench.running():
@@ -134,7 +134,7 @@ async def test_what_others_add_to_our_lists_is_taken_out(bench: Bench) -> None:
         assert bench.get(deployment)["metadata"]["annotations"]["example.com/note"] == "kept"
 
 
-async def test_a_clash_of_managers_is_told_before_it_is_won(bench: Bench) -> None:
+async def test_a_clash_of_managers_is_told_before_it_is_won(bench: ReconcileHarness) -> None:
     """Taking a field back from another manager leaves an event and a count, once."""
     bench.create()
     async with bench.running():
@@ -147,7 +147,7 @@ async def test_a_clash_of_managers_is_told_before_it_is_won(bench: Bench) -> Non
         assert bench.metrics.field_conflicts.labels("Deployment")._value.get() == 1
 
 
-async def test_an_object_of_somebody_else_is_not_taken_over(bench: Bench) -> None:
+async def test_an_object_of_somebody_else_is_not_taken_over(bench: ReconcileHarness) -> None:
     """A namespace that has our name but another owner is left alone, with a condition that says what to do."""
     theirs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}}
     assert bench.api.create(theirs).status == 201
@@ -163,7 +163,7 @@ async def test_an_object_of_somebody_else_is_not_taken_over(bench: Bench) -> Non
         assert {key.kind for key in bench.cache.children(bench.name)} == set()
 
 
-async def test_labels_alone_do_not_make_an_object_ours(bench: Bench) -> None:
+async def test_labels_alone_do_not_make_an_object_ours(bench: ReconcileHarness) -> None:
     """An object with our name and our labels, planted in the tenant's namespace, is neither used nor deleted."""
     tenant = bench.create()
     async with bench.running():

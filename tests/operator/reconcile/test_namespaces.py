@@ -9,19 +9,19 @@ import pytest
 from imghost_operator.errors import PlatformRefused
 from imghost_operator.platform import Key
 from imghost_operator.reconcile import FINALIZER
-from support.bench import MERGE, Bench, path
 from support.eventually import eventually
 from support.kube import Kube
 from support.operators import condition
+from support.reconcile_harness import MERGE, ReconcileHarness, path
 
 CLOSED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
-def namespace_of(bench: Bench) -> Key:
+def namespace_of(bench: ReconcileHarness) -> Key:
     return Key("Namespace", "", bench.namespace)
 
 
-def make_namespace(bench: Bench, **labels: str) -> dict[str, Any]:
+def make_namespace(bench: ReconcileHarness, **labels: str) -> dict[str, Any]:
     """What the platform team does."""
     metadata = {"name": bench.namespace, "labels": labels}
     answer = bench.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
@@ -29,12 +29,12 @@ def make_namespace(bench: Bench, **labels: str) -> dict[str, Any]:
     return dict(answer.body)
 
 
-def says(bench: Bench, kind: str, reason: str) -> Callable[[], bool]:
+def says(bench: ReconcileHarness, kind: str, reason: str) -> Callable[[], bool]:
     """Whether a condition has a reason."""
     return lambda: condition(bench.tenant(), kind).get("reason") == reason
 
 
-async def test_a_tenant_lives_and_dies_in_a_namespace_of_others(bench: Bench) -> None:
+async def test_a_tenant_lives_and_dies_in_a_namespace_of_others(bench: ReconcileHarness) -> None:
     """All but the namespace is made in it and deleted in the end; the namespace keeps what its makers wrote."""
     before = make_namespace(bench, **CLOSED)
     bench.create(deletionPolicy="Delete", api={"autoscaling": {"maxReplicas": 4}})
@@ -65,7 +65,7 @@ async def test_a_tenant_lives_and_dies_in_a_namespace_of_others(bench: Bench) ->
     assert not {"ownerReferences", "annotations", "deletionTimestamp"} & after["metadata"].keys()
 
 
-async def test_drift_is_repaired_in_a_namespace_of_others(bench: Bench) -> None:
+async def test_drift_is_repaired_in_a_namespace_of_others(bench: ReconcileHarness) -> None:
     """The watches of the namespace tell of a deleted object, and it comes back."""
     make_namespace(bench, **CLOSED)
     bench.create()
@@ -79,7 +79,7 @@ async def test_drift_is_repaired_in_a_namespace_of_others(bench: Bench) -> None:
         await bench.until(lambda: bench.exists(service), why="the Service is back")
 
 
-async def test_a_namespace_that_is_not_listed_is_told(bench: Bench) -> None:
+async def test_a_namespace_that_is_not_listed_is_told(bench: ReconcileHarness) -> None:
     """Nothing is made, inside the cluster or outside, and the tenant says what to do."""
     make_namespace(bench, **CLOSED)
     bench.create()
@@ -96,7 +96,7 @@ async def test_a_namespace_that_is_not_listed_is_told(bench: Bench) -> None:
         assert {kind for _, kind, _ in bench.calls()} == {"ImageHostTenant", "Event"}
 
 
-async def test_a_missing_namespace_is_told_and_waited_for(bench: Bench) -> None:
+async def test_a_missing_namespace_is_told_and_waited_for(bench: ReconcileHarness) -> None:
     """The tenant says that its namespace does not exist, and is worked on as soon as somebody makes it."""
     bench.create()
     async with bench.running(namespaces=[bench.namespace]):
@@ -108,7 +108,7 @@ async def test_a_missing_namespace_is_told_and_waited_for(bench: Bench) -> None:
         await bench.ready()
 
 
-async def test_an_open_namespace_is_told_not_closed(bench: Bench) -> None:
+async def test_an_open_namespace_is_told_not_closed(bench: ReconcileHarness) -> None:
     """Pod Security that its makers left out is reported with the label to add, and noticed when it is added."""
     make_namespace(bench)
     bench.create()
@@ -125,7 +125,7 @@ async def test_an_open_namespace_is_told_not_closed(bench: Bench) -> None:
         await bench.until(says(bench, "Enforced", "Enforced"), why="the label is seen")
 
 
-def is_readable(bench: Bench, tenant: str) -> bool:
+def is_readable(bench: ReconcileHarness, tenant: str) -> bool:
     try:
         bench.cache.check_namespace(tenant)
     except PlatformRefused:
@@ -160,7 +160,7 @@ rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]
 """
 
 
-async def test_an_unreadable_namespace_keeps_nobody_else_waiting(bench: Bench, kube: Kube) -> None:
+async def test_an_unreadable_namespace_keeps_nobody_else_waiting(bench: ReconcileHarness, kube: Kube) -> None:
     """Where rights are missing the tenant is told, the others are worked on, and rights given later count."""
     make_namespace(bench, **CLOSED)
     lost = f"lost-{bench.name}"

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from imghost_operator import build
 from imghost_operator.platform import Key
 from imghost_operator.reconcile import FINALIZER
-from support.bench import Bench
 from support.eventually import eventually
 from support.operators import condition
+from support.reconcile_harness import ReconcileHarness
 
 AUTOSCALED = {"autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
 
 
-async def test_everything_is_made_and_belongs_to_the_tenant(bench: Bench) -> None:
+async def test_everything_is_made_and_belongs_to_the_tenant(bench: ReconcileHarness) -> None:
     """A new tenant gets all its objects, owned by it, then conditions and addresses in its status."""
     bench.create(imaging=AUTOSCALED)
     async with bench.running():
@@ -34,7 +34,7 @@ async def test_everything_is_made_and_belongs_to_the_tenant(bench: Bench) -> Non
     assert tenant["status"]["objects"] == {"desired": len(children), "applied": len(children)}
 
 
-async def test_a_pass_with_nothing_to_do_makes_no_call(bench: Bench) -> None:
+async def test_a_pass_with_nothing_to_do_makes_no_call(bench: ReconcileHarness) -> None:
     """The second pass makes no API call, and neither does the first one after a restart."""
     bench.create(imaging=AUTOSCALED)
     async with bench.running():
@@ -50,7 +50,7 @@ async def test_a_pass_with_nothing_to_do_makes_no_call(bench: Bench) -> None:
         assert bench.calls() == before
 
 
-async def test_what_is_no_longer_wanted_is_pruned(bench: Bench) -> None:
+async def test_what_is_no_longer_wanted_is_pruned(bench: ReconcileHarness) -> None:
     """An object that the spec no longer asks for is deleted; one without our owner is not."""
     bench.create()
     async with bench.running():
@@ -60,7 +60,7 @@ async def test_what_is_no_longer_wanted_is_pruned(bench: Bench) -> None:
         await bench.until(lambda: not bench.exists(budget), why="the budget is pruned")
 
 
-async def test_a_paused_tenant_is_left_alone(bench: Bench) -> None:
+async def test_a_paused_tenant_is_left_alone(bench: ReconcileHarness) -> None:
     """While paused nothing is written but the status; afterwards everything is put right."""
     bench.create()
     async with bench.running():
@@ -80,7 +80,7 @@ async def test_a_paused_tenant_is_left_alone(bench: Bench) -> None:
         assert bench.get(Key("Deployment", bench.namespace, "api"))["spec"]["replicas"] == 5
 
 
-async def test_the_migration_gates_the_roll_out(bench: Bench) -> None:
+async def test_the_migration_gates_the_roll_out(bench: ReconcileHarness) -> None:
     """Deployments are made only after the migration, and keep running as they were while a new one runs or fails."""
     bench.create()
     bench.workloads.jobs = "run"
@@ -112,7 +112,7 @@ async def test_the_migration_gates_the_roll_out(bench: Bench) -> None:
         assert len([key for key in bench.cache.children(bench.name) if key.kind == "Job"]) == 1
 
 
-async def test_secrets_show_up_nowhere_else(bench: Bench) -> None:
+async def test_secrets_show_up_nowhere_else(bench: ReconcileHarness) -> None:
     """No secret value is in the status, in events, in annotations or in any object but the Secrets (reliability 41)."""
     bench.create()
     async with bench.running():

@@ -9,12 +9,12 @@ from imghost_operator.errors import BackendDown, TenantGone
 from imghost_operator.platform import Key
 from imghost_operator.provision.database import PostgresBackend, database_name
 from imghost_operator.reconcile import FINALIZER
-from support.bench import Bench
 from support.kube import Kube
 from support.operators import condition
+from support.reconcile_harness import ReconcileHarness
 
 
-async def test_a_dead_database_becomes_a_condition_and_heals(bench: Bench) -> None:
+async def test_a_dead_database_becomes_a_condition_and_heals(bench: ReconcileHarness) -> None:
     """Without its database a tenant still gets all else; a condition says why it waits, and it heals by itself."""
     good = bench.databases["default"]
     bench.databases["default"] = PostgresBackend("postgresql://a:b@127.0.0.1:1/postgres")
@@ -33,7 +33,7 @@ async def test_a_dead_database_becomes_a_condition_and_heals(bench: Bench) -> No
         await bench.ready()
 
 
-async def test_an_outage_does_not_touch_what_runs(bench: Bench) -> None:
+async def test_an_outage_does_not_touch_what_runs(bench: ReconcileHarness) -> None:
     """When store and database die later, conditions say so and the running Deployments are not changed."""
     bench.create()
     async with bench.running():
@@ -48,7 +48,7 @@ async def test_an_outage_does_not_touch_what_runs(bench: Bench) -> None:
         assert bench.get(Key("Deployment", bench.namespace, "api")) == before
 
 
-async def test_a_backend_nobody_knows_is_told(bench: Bench) -> None:
+async def test_a_backend_nobody_knows_is_told(bench: ReconcileHarness) -> None:
     """A reference to an unknown instance makes nothing and names those there are."""
     bench.create(database={"instanceRef": "elsewhere"})
     async with bench.running():
@@ -60,7 +60,7 @@ async def test_a_backend_nobody_knows_is_told(bench: Bench) -> None:
         assert not bench.tenant()["metadata"].get("finalizers")
 
 
-async def test_a_spec_from_another_version_is_told_not_guessed(bench: Bench) -> None:
+async def test_a_spec_from_another_version_is_told_not_guessed(bench: ReconcileHarness) -> None:
     """A stored spec that this operator cannot read makes nothing and is named, without its value."""
     bench.create()
     tenant = bench.tenant()
@@ -72,7 +72,7 @@ async def test_a_spec_from_another_version_is_told_not_guessed(bench: Bench) -> 
     assert "canary" not in json.dumps(bench.tenant()["status"])
 
 
-async def test_a_tenant_that_is_gone_leaves_nothing_behind(bench: Bench) -> None:
+async def test_a_tenant_that_is_gone_leaves_nothing_behind(bench: ReconcileHarness) -> None:
     """Work on a tenant whose deletion was missed ends before anything is made for it."""
     bench.create()
     stale = bench.tenant()
@@ -106,7 +106,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: almost}]
 """
 
 
-async def test_a_missing_right_is_told_and_the_rest_goes_on(bench: Bench, kube: Kube) -> None:
+async def test_a_missing_right_is_told_and_the_rest_goes_on(bench: ReconcileHarness, kube: Kube) -> None:
     """What the API refuses becomes a condition with the server's reason; all other objects are made."""
     kube.kubectl("apply", "-f", "-", input=ALMOST_EVERYTHING)
     bench.create()

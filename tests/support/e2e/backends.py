@@ -12,8 +12,8 @@ from minio.credentials.providers import StaticProvider
 from minio.minioadmin import MinioAdmin
 from psycopg.conninfo import conninfo_to_dict
 
-from support.cluster.install import BACKENDS, NAMESPACE
-from support.cluster.kubectl import Object
+from imghost_dev.cluster.install import BACKENDS, NAMESPACE
+from imghost_dev.cluster.kubectl import Object
 from support.e2e.objects import Objects
 
 PORTS = {"postgres": 5432, "minio": 9000}

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from support.cluster.kubectl import Kubectl, Object
+from imghost_dev.cluster.kubectl import Kubectl, Object
 
 NAMESPACE = "imghost-e2e"
 POD = "crash"

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-from support.cluster.kubectl import Object
+from imghost_dev.cluster.kubectl import Object
 from support.e2e.audit import nothing_is_lost
 from support.e2e.client import PAUSE, Client
 from support.e2e.figures import Figures
 from support.e2e.ledger import Ledger
 from support.e2e.load import Load, Seen
-from support.e2e.tenants import Tenant, Tenants
+from support.e2e.tenants import ClusterTenant, Tenants
 from support.eventually import eventually
 
 TWO = {"replicas": 2}
@@ -18,7 +18,7 @@ REPLACED_WITHIN = 120
 ENOUGH = 30
 """Uploads before and after a fault, so that it really happened under load."""
 
-Fault = Callable[[Tenant], Awaitable[None]]
+Fault = Callable[[ClusterTenant], Awaitable[None]]
 
 
 class Faults:
@@ -52,17 +52,17 @@ class Faults:
             self._figures.say(f"  sent again: {again}")
 
 
-def servers(tenant: Tenant) -> list[Object]:
+def servers(tenant: ClusterTenant) -> list[Object]:
     """The pods of both services."""
     return tenant.pods("api") + tenant.pods("imaging")
 
 
-def names(tenant: Tenant) -> set[str]:
+def names(tenant: ClusterTenant) -> set[str]:
     """What the pods of both services are called."""
     return {pod["metadata"]["name"] for pod in servers(tenant)}
 
 
-async def replaced(tenant: Tenant, before: set[str]) -> None:
+async def replaced(tenant: ClusterTenant, before: set[str]) -> None:
     """Wait until none of these pods is left and all others are ready."""
 
     def all_new() -> bool:
@@ -74,7 +74,7 @@ async def replaced(tenant: Tenant, before: set[str]) -> None:
     await is_back(tenant)
 
 
-async def is_back(tenant: Tenant) -> None:
+async def is_back(tenant: ClusterTenant) -> None:
     """Wait until all pods are ready, as the cluster sees it."""
 
     def ready() -> bool:
@@ -86,17 +86,17 @@ async def is_back(tenant: Tenant) -> None:
     await eventually(ready, within=REPLACED_WITHIN, why="all pods are ready")
 
 
-def crashes(tenant: Tenant) -> int:
+def crashes(tenant: ClusterTenant) -> int:
     """How often containers of the tenant's servers were restarted."""
     return sum(it["restartCount"] for pod in servers(tenant) for it in pod["status"].get("containerStatuses", ()))
 
 
-async def has_crashed(tenant: Tenant, before: int) -> None:
+async def has_crashed(tenant: ClusterTenant, before: int) -> None:
     """Wait until the cluster has noticed a crash."""
     await eventually(partial(_more_crashes, tenant, before), within=REPLACED_WITHIN, why="the crash is noticed")
 
 
-def _more_crashes(tenant: Tenant, before: int) -> bool:
+def _more_crashes(tenant: ClusterTenant, before: int) -> bool:
     return crashes(tenant) > before
 
 

@@ -10,7 +10,7 @@ from time import monotonic
 
 import httpx
 
-from support import pictures
+from support import sample_images
 from support.e2e.client import Account, Client
 from support.e2e.ledger import Ledger
 
@@ -58,7 +58,7 @@ class Load:
                 return
             if count % UPLOADS_OF_ONE == 0:
                 account = await self._client.register()
-            await self._upload_one(urls, account, pictures.photo(640, 480, seed=1 + (number + count) % DIFFERENT))
+            await self._upload_one(urls, account, sample_images.photo(640, 480, seed=1 + (number + count) % DIFFERENT))
             await asyncio.sleep(pause)
 
     async def _upload_one(self, urls: list[str], account: Account, picture: bytes) -> None:

@@ -1,6 +1,6 @@
 """Whether packets get from one pod to another, tried."""
 
-from support.cluster.kubectl import Kubectl, Object
+from imghost_dev.cluster.kubectl import Kubectl, Object
 from support.e2e.objects import Objects
 from support.eventually import eventually
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from support.cluster.kubectl import Kubectl, Object
-from support.cluster.provider import wait_until
+from imghost_dev.cluster.kubectl import Kubectl, Object
+from imghost_dev.cluster.provider import wait_until
 
 _CORE, _APPS = "/api/v1", "/apis/apps/v1"
 PATHS = {

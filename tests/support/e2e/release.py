@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.cluster.provider import Provider, Times
-from support.images import Image
+from imghost_dev.cluster.provider import Provider, Times
+from imghost_dev.images import Image
 
 SERVICES = ("api", "imaging")
 

@@ -8,14 +8,14 @@ from typing import Any
 import httpx
 import yaml
 
-from support.cluster.install import GATEWAY, SERVICES, Installation, opened
-from support.cluster.kubectl import Object
+from imghost_dev.cluster.install import GATEWAY, SERVICES, Installation, opened
+from imghost_dev.cluster.kubectl import Object
+from imghost_dev.images import CHECKOUT
 from support.e2e import backends
 from support.e2e.client import PAUSE, Client
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects
 from support.eventually import eventually
-from support.images import CHECKOUT
 
 SAMPLES = CHECKOUT / "manifests" / "samples"
 PREFIX = "e2e-"
@@ -24,7 +24,7 @@ GONE_WITHIN = 120
 _PORTS = range(30100, 32700, len(SERVICES))
 
 
-class Tenant:
+class ClusterTenant:
     """One tenant: its objects, and a client of its services."""
 
     def __init__(self, name: str, objects: Objects, http: httpx.AsyncClient, urls: dict[str, str]) -> None:
@@ -122,9 +122,9 @@ class Tenants:
 
     def __init__(self, objects: Objects, installation: Installation, http: httpx.AsyncClient, figures: Figures) -> None:
         self._objects, self._installation, self._http, self._figures = objects, installation, http, figures
-        self._made: list[Tenant] = []
+        self._made: list[ClusterTenant] = []
 
-    async def ready(self, *, sample: str = "demo", name: str = "", **spec: Any) -> Tenant:
+    async def ready(self, *, sample: str = "demo", name: str = "", **spec: Any) -> ClusterTenant:
         """A tenant of a sample manifest, with these fields of the spec instead, once it serves."""
         tenant = self.created(sample=sample, name=name, **spec)
         began = monotonic()
@@ -133,13 +133,13 @@ class Tenants:
         await eventually(self._gateway_serves(tenant), within=60, why=f"the gateway of {tenant.name} is ready")
         return tenant
 
-    def created(self, *, sample: str = "demo", name: str = "", **spec: Any) -> Tenant:
+    def created(self, *, sample: str = "demo", name: str = "", **spec: Any) -> ClusterTenant:
         """The same tenant as soon as it was asked for. Nobody else has its name, unless it is given."""
         manifest = yaml.safe_load((SAMPLES / f"{sample}.yaml").read_text())
         name = name or f"{PREFIX}{secrets.token_hex(3)}"
         first_port = self._free_port()
         self._installation.gateway(name, first_port)
-        tenant = Tenant(name, self._objects, self._http, self._installation.urls(first_port))
+        tenant = ClusterTenant(name, self._objects, self._http, self._installation.urls(first_port))
         self._made.append(tenant)
         manifest["metadata"]["name"] = name
         manifest["spec"] |= spec
@@ -156,7 +156,7 @@ class Tenants:
             for kind in ("Deployment", "Service", "ConfigMap"):
                 self._objects.delete(kind, tenant.name, GATEWAY)
 
-    def _gateway_serves(self, tenant: Tenant) -> Callable[[], bool]:
+    def _gateway_serves(self, tenant: ClusterTenant) -> Callable[[], bool]:
         def serves() -> bool:
             return bool(self._objects.get("Deployment", tenant.name, GATEWAY)["status"].get("readyReplicas"))
 

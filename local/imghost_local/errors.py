@@ -1,0 +1,13 @@
+"""What the command line tells a user who has to do something: one line, and an exit code scripts can rely on."""
+
+
+class UserError(Exception):
+    """The command could not do its work; the text says what happened, why, and what to do."""
+
+    exit_code = 1
+
+
+class InvalidInput(UserError):
+    """What the user gave is not valid: a wrong option or a manifest that breaks a rule."""
+
+    exit_code = 2

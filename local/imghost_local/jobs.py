@@ -1,0 +1,92 @@
+"""Jobs: a process that runs to its end, tried again a few times, once and for all."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from imghost_local.environment import MissingReference
+from imghost_local.objects import Objects, now
+from imghost_local.pods import Ground, Pod
+from imghost_operator.platform import Key, Object
+
+_FIRST_PAUSE = 1.0
+
+
+class Job:
+    """Runs one Job. Afterwards its status has `succeeded: 1` and Complete, or Failed with the reason."""
+
+    def __init__(self, key: Key, objects: Objects, ground: Ground, changed: Callable[[Key], None]) -> None:
+        self.key, self.pod = key, None if finished(objects.get(key) or {}) else self._pod(key, objects, ground)
+        self._objects, self._changed = objects, changed
+        self._task = asyncio.create_task(self._run()) if self.pod else None
+
+    async def close(self) -> None:
+        """Stop it where it is; it starts over with the next `up`."""
+        if self._task and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self.pod:
+            await self.pod.end()
+            self.pod = None
+
+    @staticmethod
+    def _pod(key: Key, objects: Objects, ground: Ground) -> Pod:
+        manifest = objects.get(key)
+        assert manifest is not None  # noqa: S101 - made for a stored Job
+        return Pod(key.name, key.namespace, manifest["spec"]["template"], ground, lambda: None)
+
+    async def _run(self) -> None:
+        spec = self._manifest["spec"]
+        started = now()
+        self._report({"startTime": started, "active": 1})
+        try:
+            async with asyncio.timeout(spec.get("activeDeadlineSeconds")):
+                failures = await self._attempts(spec.get("backoffLimit", 6))
+        except TimeoutError:
+            failure = _failed("DeadlineExceeded", f"It ran longer than {spec['activeDeadlineSeconds']} s.")
+            self._report({"startTime": started, "conditions": [failure]})
+        else:
+            self._report({"startTime": started, **failures})
+        if self.pod:
+            await self.pod.end()
+            self.pod = None
+
+    async def _attempts(self, retries: int) -> dict[str, Any]:
+        assert self.pod is not None  # noqa: S101 - `_run` is only started with one
+        said = ""
+        for attempt in range(retries + 1):
+            try:
+                code = await self.pod.once()
+            except (OSError, MissingReference) as error:
+                said = str(error)
+            else:
+                if code == 0:
+                    done = {"type": "Complete", "status": "True", "lastTransitionTime": now()}
+                    return {"succeeded": 1, "failed": attempt, "completionTime": now(), "conditions": [done]}
+                said = f"exit code {code}"
+            self._report({**self._manifest["status"], "failed": attempt + 1})
+            await asyncio.sleep(_FIRST_PAUSE * 2**attempt if attempt < retries else 0)
+        words = f"It failed {retries + 1} times, last with {said}. See `imghost logs {self.key.name}`."
+        return {"failed": retries + 1, "conditions": [_failed("BackoffLimitExceeded", words)]}
+
+    @property
+    def _manifest(self) -> Object:
+        found = self._objects.get(self.key)
+        assert found is not None  # noqa: S101 - a removed Job is closed first
+        return found
+
+    def _report(self, status: dict[str, Any]) -> None:
+        with suppress(AssertionError):
+            self._objects.put({**self._manifest, "status": status})
+        self._changed(self.key)
+
+
+def finished(job: Object) -> bool:
+    """Whether a Job has reached its end, good or bad."""
+    conditions = job.get("status", {}).get("conditions", [])
+    return any(it["type"] in {"Complete", "Failed"} and it["status"] == "True" for it in conditions)
+
+
+def _failed(reason: str, message: str) -> dict[str, str]:
+    return {"type": "Failed", "status": "True", "reason": reason, "message": message, "lastTransitionTime": now()}

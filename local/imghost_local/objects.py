@@ -1,0 +1,73 @@
+"""The objects of the local platform: in memory, and one JSON file each so that they outlive a start."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from imghost_local.state import State
+from imghost_operator.platform import Key, Object
+
+
+class Objects:
+    """What the API server keeps for a cluster: each object with uid, resourceVersion and generation."""
+
+    def __init__(self, state: State) -> None:
+        self._state, self._all = state, dict[Key, Object]()
+        for path in sorted((state.root / "objects").rglob("*.json")):
+            stored = state.read(str(path.relative_to(state.root)))
+            self._all[Key.of(stored)] = stored
+
+    def __iter__(self) -> Iterator[tuple[Key, Object]]:
+        return iter(list(self._all.items()))
+
+    def get(self, key: Key) -> Object | None:
+        """The object, or None."""
+        return self._all.get(key)
+
+    def apply(self, desired: Object) -> Object:
+        """Make it what `desired` says; `generation` grows when anything but metadata and status changed."""
+        before = self._all.get(Key.of(desired))
+        old = before["metadata"] if before else {}
+        changed = before is None or _meaning(before) != _meaning(desired)
+        metadata = {
+            "uid": old.get("uid") or str(uuid.uuid4()),
+            "creationTimestamp": old.get("creationTimestamp") or now(),
+            "generation": old.get("generation", 0) + int(changed),
+            **{name: old[name] for name in _KEPT if name in old},
+            **{name: value for name, value in desired["metadata"].items() if name not in _SERVER_SET},
+        }
+        stored = {**desired, "metadata": metadata}
+        if before and "status" in before:
+            stored["status"] = before["status"]
+        return self.put(stored)
+
+    def put(self, stored: Object) -> Object:
+        """Keep `stored` as it is, under a new resourceVersion."""
+        version = int(stored["metadata"].get("resourceVersion", 0)) + 1
+        stored = {**stored, "metadata": {**stored["metadata"], "resourceVersion": str(version)}}
+        self._all[Key.of(stored)] = stored
+        self._state.write(_path(Key.of(stored)), stored)
+        return stored
+
+    def remove(self, key: Key) -> None:
+        """Forget it; fine when it is not there."""
+        self._all.pop(key, None)
+        (self._state.root / _path(key)).unlink(missing_ok=True)
+
+
+_KEPT = ("resourceVersion", "finalizers", "deletionTimestamp")
+_SERVER_SET = frozenset({"uid", "creationTimestamp", "generation", "resourceVersion"})
+
+
+def now() -> str:
+    """The time as the API writes it, e.g. 2026-01-31T12:00:00Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _meaning(obj: Object) -> Object:
+    return {name: value for name, value in obj.items() if name not in {"metadata", "status"}}
+
+
+def _path(key: Key) -> str:
+    return str(Path("objects", key.kind, key.namespace or "_", f"{key.name}.json"))

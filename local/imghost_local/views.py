@@ -1,0 +1,58 @@
+"""A tenant as people see it: is it ready, where is it, what runs for it."""
+
+from typing import Any
+
+from imghost_local.platform import LocalPlatform
+from imghost_operator import build
+from imghost_operator.build.services import PORTS
+from imghost_operator.platform import Object
+
+
+def describe(platform: LocalPlatform, tenant: Object, demo: dict[str, Any]) -> dict[str, Any]:
+    """One tenant of the report. `demo` has its first user, key and picture, if made."""
+    name = tenant["metadata"]["name"]
+    namespace = build.namespace_of(name)
+    return {
+        "name": name,
+        "ready": is_ready(tenant) and bool(demo),
+        "urls": urls(platform, name),
+        "key": demo.get("key"),
+        "account": {part: demo[part] for part in ("email", "username", "password") if part in demo},
+        "picture": demo.get("image"),
+        "refusal": demo.get("refusal"),
+        "conditions": tenant.get("status", {}).get("conditions", []),
+        "pods": [
+            {
+                "name": pod.name,
+                "workload": workload,
+                "pid": pod.pid,
+                "address": pod.address,
+                "ready": pod.ready,
+                "restarts": pod.restarts,
+                "message": pod.message,
+            }
+            for workload, pod in platform.pods(namespace)
+        ],
+    }
+
+
+def urls(platform: LocalPlatform, tenant: str) -> dict[str, str]:
+    """Base URLs of the tenant's public ports, and of the API's documentation."""
+    namespace = build.namespace_of(tenant)
+    found = {
+        port: platform.endpoint(namespace, service, port, number)
+        for service, ports in PORTS.items()
+        for port, (number, target) in ports.items()
+        if target == "http"
+    }
+    return {**found, "docs": f"{found['auth']}/docs"}
+
+
+def is_ready(tenant: Object) -> bool:
+    """Whether the operator calls its current generation Ready."""
+    status = tenant.get("status", {})
+    conditions: list[dict[str, Any]] = status.get("conditions", [])
+    generation = tenant.get("metadata", {}).get("generation")
+    return any(
+        it["type"] == "Ready" and it["status"] == "True" and it["observedGeneration"] == generation for it in conditions
+    )

@@ -1,0 +1,178 @@
+"""A workbench for reconcile: real servers, a cache, and one tenant to make passes over."""
+
+import asyncio
+import base64
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from imghost_operator import kubeconfig
+from imghost_operator.cache import Cache
+from imghost_operator.cluster import Cluster
+from imghost_operator.kubernetes import Kubernetes
+from imghost_operator.metrics import Metrics
+from imghost_operator.platform import Key, Object
+from imghost_operator.provision.database import PostgresBackend
+from imghost_operator.provision.storage import MinioBackend
+from imghost_operator.reconcile import Outcome, Reconciler
+from imghost_operator.resources import RESOURCES
+from support.eventually import eventually
+from support.kube import Kube
+from support.kubeapi import KubeApi
+from support.minio import Minio
+from support.operators import BUCKET, condition, manifest
+from support.postgres import Postgres
+from support.tenants import facts
+from support.workloads import Workloads
+
+MERGE = "application/merge-patch+json"
+TENANTS = "/apis/imghost.dev/v1/imagehosttenants"
+
+
+class ReconcileHarness:
+    """A reconciler with its cache on real servers, and one tenant to work on."""
+
+    def __init__(self, kube: Kube, postgres: Postgres, minio: Minio) -> None:
+        self.kube, self.api = kube, KubeApi(kube)
+        self.postgres, self.minio = postgres, minio
+        self.name = f"t{secrets.token_hex(4)}"
+        self.namespace = f"imghost-{self.name}"
+        self.workloads = Workloads(kube, self.namespace)
+        self.metrics = Metrics()
+        self.databases = {"default": PostgresBackend(postgres.admin_url)}
+        self.stores = {"default": MinioBackend(minio.endpoint, BUCKET, minio.access_key, minio.secret_key)}
+        self.late = timedelta()
+        self.woken: set[str] = set()
+        self.noted: Callable[[Object], None] = lambda _: None
+
+    @asynccontextmanager
+    async def running(
+        self, login: Path | None = None, namespaces: Sequence[str] = ()
+    ) -> AsyncIterator["ReconcileHarness"]:
+        """With a fresh cache that follows the cluster, as after a start of the operator; as administrator, or other."""
+        async with Cluster(kubeconfig.load(login or self.kube.kubeconfig), self.metrics) as cluster:
+            self.cluster = cluster
+            self.cache = Cache(cluster, self.woken.add, self.metrics, namespaces=namespaces)
+            following = asyncio.create_task(self.cache.run())
+            try:
+                await asyncio.wait_for(self.cache.synced.wait(), 20)
+                self.reconciler = Reconciler(
+                    Kubernetes(cluster, self.cache, self.metrics, "test", self.noted),
+                    self.databases,
+                    self.stores,
+                    facts().release,
+                    clock=lambda: datetime.now(UTC) + self.late,
+                )
+                yield self
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+
+    def create(self, **spec: Any) -> Object:
+        answer = self.api.create(manifest(self.name, **spec))
+        assert answer.status == 201, answer.body
+        return answer.body
+
+    def tenant(self) -> Object:
+        return self.api.request("GET", f"{TENANTS}/{self.name}").body
+
+    def edit(self, **spec: Any) -> None:
+        answer = self.api.request("PATCH", f"{TENANTS}/{self.name}", {"spec": spec}, MERGE)
+        assert answer.status == 200, answer.body
+
+    def get(self, key: Key) -> Object:
+        """An object, which must be there."""
+        answer = self.api.request("GET", path(key))
+        assert answer.status == 200, answer.body
+        return answer.body
+
+    def patch(self, key: Key, body: object, kind: str = MERGE, manager: str = "somebody") -> None:
+        answer = self.api.request("PATCH", f"{path(key)}?fieldManager={manager}", body, kind)
+        assert answer.status == 200, answer.body
+
+    def delete(self, key: Key) -> None:
+        answer = self.api.request("DELETE", path(key))
+        assert answer.status in {200, 202}, answer.body
+
+    def exists(self, key: Key) -> bool:
+        return self.api.request("GET", path(key)).status == 200
+
+    def secret(self, name: str) -> dict[str, str]:
+        """The values of one of the tenant's Secrets."""
+        data = self.get(Key("Secret", self.namespace, name))["data"]
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    def end(self) -> None:
+        """Delete the tenant, as a person does."""
+        assert self.api.request("DELETE", f"{TENANTS}/{self.name}").status == 200
+
+    def events(self) -> set[str]:
+        """Reasons of the events about the tenant."""
+        found = self.api.request("GET", "/apis/events.k8s.io/v1/namespaces/default/events").body["items"]
+        return {it["reason"] for it in found if it["regarding"].get("name") == self.name}
+
+    async def one_pass(self) -> Outcome:
+        return await self.reconciler.reconcile(self.tenant())
+
+    async def ready(self) -> Object:
+        """Passes, with pods played, until the tenant is ready."""
+
+        async def settled() -> bool:
+            await self.one_pass()
+            self.workloads.play()
+            return condition(self.tenant(), "Ready").get("status") == "True"
+
+        await eventually(settled, within=30, why="the tenant is ready")
+        return self.tenant()
+
+    async def until(self, check: Callable[[], bool], why: str) -> None:
+        """Passes until something holds."""
+
+        async def holds() -> bool:
+            await self.one_pass()
+            return check()
+
+        await eventually(holds, within=20, why=why)
+
+    async def calm(self) -> None:
+        """Until the cache knows the newest version of every object."""
+
+        def behind() -> list[Key]:
+            cached = self.cache.children(self.name)
+            newest = {key: self.api.request("GET", path(key)).body["metadata"] for key in cached}
+            return [key for key, it in newest.items() if it["resourceVersion"] != version_of(cached[key])]
+
+        await eventually(lambda: not behind(), why="the cache is current")
+
+    def calls(self) -> dict[tuple[str, ...], float]:
+        """API calls so far, apart from the watches."""
+        samples = next(iter(self.metrics.api_requests.collect())).samples
+        return {
+            tuple(it.labels.values()): it.value
+            for it in samples
+            if it.name.endswith("_total") and it.labels["verb"] not in {"watch", "list"}
+        }
+
+    def key(self, kind: str) -> Key:
+        """The first object of a kind."""
+        return min(key for key in self.cache.children(self.name) if key.kind == kind)
+
+    async def close(self) -> None:
+        """Take the tenant away, whatever its state, with all that is outside the cluster."""
+        self.kube.kubectl("delete", "iht", self.name, "--ignore-not-found", "--wait=false")
+        answer = self.api.request("PATCH", f"{TENANTS}/{self.name}", {"metadata": {"finalizers": None}}, MERGE)
+        assert answer.status in {200, 404}
+        await PostgresBackend(self.postgres.admin_url).drop(self.name)
+        self.workloads.close()
+        self.api.close()
+
+
+def path(key: Key) -> str:
+    return RESOURCES[key.kind].path(key.namespace, key.name)
+
+
+def version_of(obj: Object) -> str:
+    return str(obj["metadata"]["resourceVersion"])

@@ -1,0 +1,104 @@
+"""Finding and building the programs that tests run against."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from imghost_dev import programs
+from imghost_dev.programs import ProgramMissing
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder, and a PATH on which there is nothing."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    return tmp_path / "cache"
+
+
+def _install(folder: Path, version: str, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_text(f"#!/bin/sh\necho '{version}'\n")
+        (folder / name).chmod(0o755)
+
+
+KUBERNETES = ("etcd", "kube-apiserver", "kubectl")
+
+
+def test_the_users_programs_come_first(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """KUBEBUILDER_ASSETS is taken before PATH, and PATH before anything is built."""
+    _install(tmp_path / "bin", "Kubernetes v1.34.1", *KUBERNETES)
+    found = programs.kubernetes()
+    assert (found.version, found.origin) == ("1.34.1", "PATH")
+    _install(tmp_path / "assets", "Kubernetes v1.36.0", *KUBERNETES)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
+    found = programs.kubernetes()
+    assert (str(found), found.path("etcd")) == (
+        "Kubernetes 1.36.0 (KUBEBUILDER_ASSETS)",
+        tmp_path / "assets" / "etcd",
+    )
+    with pytest.raises(ProgramMissing, match=r"kubelet is not in .*assets"):
+        found.path("kubelet")
+
+
+def test_what_envtest_never_has_is_ours(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Controllers are no reason to refuse a user's envtest, which has none: then ours are used for these."""
+    _install(tmp_path / "assets", "Kubernetes v1.36.0", *KUBERNETES)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
+    ours = programs.KUBERNETES_COMMANDS
+    monkeypatch.setattr(programs, "_build_kubernetes", lambda folder, say: _install(folder, "v1.35.4", *ours))
+    assert programs.kubernetes(needs=["kube-controller-manager"]).folder.is_relative_to(cache)
+
+
+def test_incomplete_assets_are_an_error(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names a folder means it: what it lacks is said, nothing else is used in silence."""
+    _install(tmp_path / "assets", "Kubernetes v1.35.0", "kube-apiserver")
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
+    with pytest.raises(ProgramMissing, match="lacks etcd, kubectl; complete or unset it"):
+        programs.kubernetes()
+
+
+def test_programs_that_are_too_old_are_not_used(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old Kubernetes on PATH is passed over, and the reader is told."""
+    _install(tmp_path / "bin", "Kubernetes v1.28.0", *KUBERNETES)
+    monkeypatch.setattr(programs, "_build_kubernetes", lambda folder, say: _install(folder, "v1.35.4", *KUBERNETES))
+    said: list[str] = []
+    assert programs.kubernetes(said.append).version == programs.KUBERNETES_VERSION
+    assert "1.28.0 from PATH is older" in said[0]
+
+
+def test_two_at_once_build_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second waits for the first and uses its build; a later run finds it ready."""
+    built: list[Path] = []
+
+    def build(folder: Path, say: programs.Say) -> None:
+        built.append(folder)
+        _install(folder, "RELEASE.2026", "minio")
+
+    monkeypatch.setattr(programs, "_build_minio", build)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: programs.minio(), range(4)))
+    assert len(built) == 1
+    assert {each.path("minio") for each in found} == {cache / "imghost/programs/minio-2026-02-12/minio"}
+    assert [each.origin.startswith("built in") for each in found].count(True) == 1
+
+
+def test_a_build_that_fails_leaves_nothing_half_made(cache: Path, tmp_path: Path) -> None:
+    """The last words of the compiler are shown with what to do, and the next run starts afresh."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "go").write_text(
+        '#!/bin/sh\n[ "$1" = env ] && echo go1.99.0 && exit\necho "modules cannot be reached" >&2\nexit 1\n'
+    )
+    (tmp_path / "bin" / "go").chmod(0o755)
+    with pytest.raises(ProgramMissing, match=r"(?s)building MinIO .* failed.*cannot be reached.*put it on PATH"):
+        programs.minio()
+    assert [path.name for path in (cache / "imghost" / "programs").iterdir()] == ["minio-2026-02-12.lock"]
+
+
+def test_the_version_is_read_from_the_program(tmp_path: Path) -> None:
+    """MinIO's release name and Kubernetes' number are found in what they print."""
+    _install(tmp_path, "minio version RELEASE.2026-01-02T03-04-05Z (commit-id=abc)", "minio")
+    assert programs._version(tmp_path / "minio") == "RELEASE.2026-01-02T03-04-05Z"

@@ -1,0 +1,54 @@
+"""`python -m imghost_dev VERB [ARGUMENT...]`: what the Makefile calls."""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from imghost_dev.builders import BuildFailed
+from imghost_dev.cluster.provider import ClusterError
+from imghost_dev.debian import PackagesMissing
+from imghost_dev.programs import ProgramMissing
+from imghost_local.errors import UserError
+
+EXPECTED = (BuildFailed, ClusterError, PackagesMissing, ProgramMissing, UserError)
+"""Failures whose text says everything: reported without a traceback."""
+
+
+class Verb(NamedTuple):
+    """One tool: the module whose `main(arguments)` does the work, and a line for the help."""
+
+    module: str
+    summary: str
+
+
+VERBS = {
+    "addresses": Verb("addresses", "find committed addresses of package indexes and paths of this machine"),
+    "bench": Verb("bench", "measure a tenant on this machine"),
+    "chart": Verb("chart", "write or check the files that are made from the chart and for it"),
+    "cluster": Verb("cluster.main", "start, fill, inspect and remove a real Kubernetes cluster"),
+    "e2e": Verb("e2e", "run the end-to-end scenarios in that cluster"),
+    "images": Verb("images", "build the container images, try each and print its size"),
+    "programs": Verb("programs", "find or build the programs that tests run against"),
+    "requirements": Verb("requirements", "write or check the pinned requirements"),
+    "sbom": Verb("sbom", "print what is installed here as a bill of materials"),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one verb; returns the exit code."""
+    if not argv or argv[0] not in VERBS:
+        lines = "\n".join(f"  {name:14}{verb.summary}" for name, verb in VERBS.items())
+        sys.stderr.write(f"usage: python -m imghost_dev VERB [ARGUMENT...]\n\n{lines}\n")
+        return 0 if argv[:1] in (["-h"], ["--help"]) else 2
+    name, *arguments = argv
+    run: Callable[[Sequence[str]], int | None] = import_module(f"imghost_dev.{VERBS[name].module}").main
+    try:
+        return run(arguments) or 0
+    except EXPECTED as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
