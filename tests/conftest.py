@@ -1,13 +1,10 @@
 """What every test may use: real parts, started when the first test asks, and a fence around the network."""
 
 import os
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 import hypothesis
@@ -16,6 +13,7 @@ from hypothesis import HealthCheck
 
 from imghost_dev import programs
 from imghost_dev.chart import Helm
+from support.folders import shared_folder
 from support.kube import Kube, controller_programs
 from support.minio import Minio
 from support.network import Guard
@@ -89,7 +87,7 @@ def network(pytestconfig: pytest.Config) -> Iterator[Guard]:
 @pytest.fixture(scope="session")
 def postgres(pytestconfig: pytest.Config) -> Iterator[Postgres]:
     """A real PostgreSQL 18, from the wheel that the product itself embeds."""
-    with _folder("postgres") as folder:
+    with shared_folder("postgres") as folder:
         server = Postgres(folder)
         with _served(pytestconfig, server, f"PostgreSQL {server.version} (wheel)"):
             yield server
@@ -99,7 +97,7 @@ def postgres(pytestconfig: pytest.Config) -> Iterator[Postgres]:
 def minio(pytestconfig: pytest.Config) -> Iterator[Minio]:
     """A real MinIO."""
     found = programs.minio()
-    with _folder("minio") as folder:
+    with shared_folder("minio") as folder:
         server = Minio(found, folder)
         with _served(pytestconfig, server, str(found)):
             yield server
@@ -109,7 +107,7 @@ def minio(pytestconfig: pytest.Config) -> Iterator[Minio]:
 def kube(pytestconfig: pytest.Config) -> Iterator[Kube]:
     """A real kube-apiserver on a real etcd; nothing acts on the objects, see `kube_controllers`."""
     found = programs.kubernetes()
-    with _folder("kube") as folder:
+    with shared_folder("kube") as folder:
         server = Kube(found, folder)
         with _served(pytestconfig, server, f"{found}: kube-apiserver and etcd"):
             yield server
@@ -132,17 +130,6 @@ def kube_controllers(pytestconfig: pytest.Config, kube: Kube) -> Iterator[Kube]:
     controllers = kube.controllers()
     with _served(pytestconfig, controllers, controllers.name):
         yield kube
-
-
-@contextmanager
-def _folder(name: str) -> Iterator[Path]:
-    """A folder that every user may enter, unlike pytest's, for PostgreSQL does not run as root."""
-    folder = Path(tempfile.mkdtemp(prefix=f"imghost-test-{name}-"))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 class Server(Protocol):

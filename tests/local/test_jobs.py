@@ -21,38 +21,38 @@ TRY = "import pathlib; mark = pathlib.Path('../../../tried'); first = not mark.e
     ids=["succeeds", "fails", "fails twice", "succeeds the second time"],
 )
 async def test_a_job_runs_to_its_end(
-    world: LocalPlatformHarness, code: str, backoff: int, condition: str, words: str
+    local: LocalPlatformHarness, code: str, backoff: int, condition: str, words: str
 ) -> None:
     """A Job ends Complete, or Failed with the reason when its retries are used up, and wakes the operator."""
-    await world.apply(job(code, backoff))
+    await local.apply(job(code, backoff))
 
     def conditions() -> list[dict[str, str]]:
-        stored = world.platform.objects.get(Key("Job", NAMESPACE, "job")) or {}
+        stored = local.platform.objects.get(Key("Job", NAMESPACE, "job")) or {}
         return list(stored.get("status", {}).get("conditions", []))
 
     found = await eventually(conditions, 10)
     assert [it["type"] for it in found] == [condition]
     assert words in found[0].get("message", "")
-    assert world.woken
+    assert local.woken
 
 
-async def test_a_job_past_its_deadline_fails(world: LocalPlatformHarness) -> None:
+async def test_a_job_past_its_deadline_fails(local: LocalPlatformHarness) -> None:
     """A Job that runs too long is ended and says so."""
-    await world.apply(job("import time; time.sleep(600)", activeDeadlineSeconds=0.5))
+    await local.apply(job("import time; time.sleep(600)", activeDeadlineSeconds=0.5))
 
     def failed() -> bool:
-        stored = world.platform.objects.get(Key("Job", NAMESPACE, "job")) or {}
+        stored = local.platform.objects.get(Key("Job", NAMESPACE, "job")) or {}
         return any(it["reason"] == "DeadlineExceeded" for it in stored.get("status", {}).get("conditions", []))
 
     await eventually(failed, 10)
 
 
-async def test_a_finished_job_does_not_run_again(world: LocalPlatformHarness, state: State) -> None:
+async def test_a_finished_job_does_not_run_again(local: LocalPlatformHarness, state: State) -> None:
     """A Job that was done stays done over a restart."""
-    await world.apply(job("import pathlib; pathlib.Path('../../../runs').open('a').write('x')"))
+    await local.apply(job("import pathlib; pathlib.Path('../../../runs').open('a').write('x')"))
     key = Key("Job", NAMESPACE, "job")
-    await eventually(lambda: (world.platform.objects.get(key) or {}).get("status", {}).get("succeeded"), 10)
-    await world.platform.close()
+    await eventually(lambda: (local.platform.objects.get(key) or {}).get("status", {}).get("succeeded"), 10)
+    await local.platform.close()
     again = LocalPlatformHarness(state)
     again.platform.resume("demo")
     await again.platform.close()

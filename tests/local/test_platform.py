@@ -10,46 +10,46 @@ from support.eventually import eventually
 from support.local_platform import CONFIG, NAMESPACE, LocalPlatformHarness, meta
 
 
-async def test_nothing_outlives_a_close(world: LocalPlatformHarness) -> None:
+async def test_nothing_outlives_a_close(local: LocalPlatformHarness) -> None:
     """Closing ends every process, gives back the addresses and closes the ports."""
-    await world.serve(replicas=2)
-    await eventually(lambda: world.is_ready(2), 10)
-    pids = [pod.pid for pod in world.pods]
-    port = int(world.url.rsplit(":", 1)[1])
-    await world.platform.close()
+    await local.serve(replicas=2)
+    await eventually(lambda: local.is_ready(2), 10)
+    pids = [pod.pid for pod in local.pods]
+    port = int(local.url.rsplit(":", 1)[1])
+    await local.platform.close()
     assert not any(psutil.pid_exists(pid) for pid in pids if pid)
     free = listening(port)
     assert free is not None
     free.close()
 
 
-async def test_deleting_waits_for_the_processes(world: LocalPlatformHarness) -> None:
+async def test_deleting_waits_for_the_processes(local: LocalPlatformHarness) -> None:
     """A deleted object stays, marked, until its processes have ended; a namespace takes all in it along."""
     namespace = {"kind": "Namespace", "metadata": {**meta(NAMESPACE), "namespace": ""}}
-    await world.apply(namespace)
-    await world.serve()
-    await eventually(lambda: world.is_ready(1), 10)
-    pid = world.pods[0].pid
+    await local.apply(namespace)
+    await local.serve()
+    await eventually(lambda: local.is_ready(1), 10)
+    pid = local.pods[0].pid
     assert pid
-    live = world.platform.children("demo")
-    await world.platform.delete(live[Key("Namespace", "", NAMESPACE)])
-    still = world.platform.children("demo")[Key("Deployment", NAMESPACE, "web")]
+    live = local.platform.children("demo")
+    await local.platform.delete(live[Key("Namespace", "", NAMESPACE)])
+    still = local.platform.children("demo")[Key("Deployment", NAMESPACE, "web")]
     assert "deletionTimestamp" in still["metadata"]
-    await eventually(lambda: not world.platform.children("demo"), 10)
+    await eventually(lambda: not local.platform.children("demo"), 10)
     assert not psutil.pid_exists(pid)
 
 
-async def test_strangers_objects_are_left_alone(world: LocalPlatformHarness) -> None:
+async def test_strangers_objects_are_left_alone(local: LocalPlatformHarness) -> None:
     """An object with another owner is not taken over, another's uid not deleted, and finalizers are as known."""
     owned = {**CONFIG, "metadata": meta("web", ownerReferences=[{"uid": "one"}])}
-    await world.apply(owned)
+    await local.apply(owned)
     with pytest.raises(NotOurs):
-        await world.apply({**CONFIG, "metadata": meta("web", ownerReferences=[{"uid": "two"}])})
-    live = world.platform.children("demo")[Key("ConfigMap", NAMESPACE, "web")]
-    await world.platform.delete({**live, "metadata": {**live["metadata"], "uid": "older"}})
-    assert Key("ConfigMap", NAMESPACE, "web") in world.platform.children("demo")
-    world.platform.submit({"kind": "ImageHostTenant", "metadata": {"name": "demo"}, "spec": {}})
-    tenant = world.platform.tenants()["demo"]
-    await world.platform.set_finalizers(tenant, ["one"])
+        await local.apply({**CONFIG, "metadata": meta("web", ownerReferences=[{"uid": "two"}])})
+    live = local.platform.children("demo")[Key("ConfigMap", NAMESPACE, "web")]
+    await local.platform.delete({**live, "metadata": {**live["metadata"], "uid": "older"}})
+    assert Key("ConfigMap", NAMESPACE, "web") in local.platform.children("demo")
+    local.platform.submit({"kind": "ImageHostTenant", "metadata": {"name": "demo"}, "spec": {}})
+    tenant = local.platform.tenants()["demo"]
+    await local.platform.set_finalizers(tenant, ["one"])
     with pytest.raises(Changed):
-        await world.platform.set_finalizers(tenant, ["two"])
+        await local.platform.set_finalizers(tenant, ["two"])

@@ -12,17 +12,17 @@ from support.eventually import eventually
 from support.local_platform import CONFIG, NAMESPACE, SERVICE, LocalPlatformHarness, deployment
 
 
-async def test_an_unready_pod_gets_no_connections(world: LocalPlatformHarness, state: State) -> None:
+async def test_an_unready_pod_gets_no_connections(local: LocalPlatformHarness, state: State) -> None:
     """A pod whose readiness probe fails is left out of the balance until it recovers, without a restart."""
-    await world.serve(replicas=2)
-    await eventually(lambda: world.is_ready(2), 10)
-    sick, well = world.pods
+    await local.serve(replicas=2)
+    await eventually(lambda: local.is_ready(2), 10)
+    sick, well = local.pods
     mark = state.pods / NAMESPACE / sick.name / "sick"
     mark.touch()
-    await eventually(lambda: world.status["readyReplicas"] == 1, 10)
-    assert {(await world.ask())["pid"] for _ in range(4)} == {well.pid}
+    await eventually(lambda: local.status["readyReplicas"] == 1, 10)
+    assert {(await local.ask())["pid"] for _ in range(4)} == {well.pid}
     mark.unlink()
-    await eventually(lambda: world.is_ready(2), 10)
+    await eventually(lambda: local.is_ready(2), 10)
     assert sick.restarts == 0
 
 
@@ -32,23 +32,23 @@ async def test_a_port_taken_on_all_addresses_is_stepped_around(state: State) -> 
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("", 0))
         other.listen()
-        world = LocalPlatformHarness(state)
+        local = LocalPlatformHarness(state)
         taken = other.getsockname()[1]
         made = deployment()
         made["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"] = taken
         try:
             for obj in ({**CONFIG, "data": {"PORT": str(taken)}}, SERVICE, made):
-                await world.apply(obj)
-            await eventually(lambda: world.is_ready(1), 10)
-            assert int((await world.ask())["env"]["PORT"]) != taken
+                await local.apply(obj)
+            await eventually(lambda: local.is_ready(1), 10)
+            assert int((await local.ask())["env"]["PORT"]) != taken
         finally:
-            await world.platform.close()
+            await local.platform.close()
 
 
-async def test_ports_are_remembered(world: LocalPlatformHarness, state: State) -> None:
+async def test_ports_are_remembered(local: LocalPlatformHarness, state: State) -> None:
     """The next start gives the same address to the same port; a port taken meanwhile is replaced."""
-    url = world.url
-    await world.platform.close()
+    url = local.url
+    await local.platform.close()
     again = LocalPlatformHarness(state)
     assert again.url == url
     await again.platform.close()
@@ -60,11 +60,11 @@ async def test_ports_are_remembered(world: LocalPlatformHarness, state: State) -
     taken.close()
 
 
-async def test_large_bodies_pass_both_ways_at_once(world: LocalPlatformHarness) -> None:
+async def test_large_bodies_pass_both_ways_at_once(local: LocalPlatformHarness) -> None:
     """A Service carries 20 uploads of 5 MB at once, without holding them in memory."""
-    await world.serve()
-    await eventually(lambda: world.is_ready(1), 10)
+    await local.serve()
+    await eventually(lambda: local.is_ready(1), 10)
     async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         body = os.urandom(5_000_000)
-        answers = await asyncio.gather(*(client.post(world.url, content=body) for _ in range(20)))
+        answers = await asyncio.gather(*(client.post(local.url, content=body) for _ in range(20)))
     assert {answer.status_code for answer in answers} == {200}

@@ -16,7 +16,7 @@ def python() -> Iterator[dict[str, Any]]:
     for found in distributions():
         name = found.metadata["Name"].lower().replace("_", "-")
         field = "License-Expression"
-        licence = found.metadata[field] if field in found.metadata else None
+        licence = found.metadata[field] if field in found.metadata else None  # noqa: SIM401 - the protocol has no get
         yield _component(name, found.version, "pypi", licence)
 
 
