@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import sysconfig
 import time
 from collections.abc import Callable, Mapping
@@ -127,7 +128,7 @@ class Pod:
         self._ports = self._places()
         values = _base() | {"HOME": str(self._folder), "TMPDIR": str(scratch)} | _moved(variables, self._ports)
         argv = [expanded(part, values) for part in (*self._container["command"], *self._container.get("args", []))]
-        argv[0] = shutil.which(argv[0], path=values["PATH"]) or argv[0]
+        argv[0] = _program(argv[0], values["PATH"])
         log = self._ground.state.logs / self.namespace / f"{self.name}.log"
         self._process = processes.start(argv, env=values, cwd=self._folder, log=log)
 
@@ -159,6 +160,11 @@ def _moved(variables: Mapping[str, str], ports: Mapping[int, int]) -> dict[str, 
 def _base() -> dict[str, Any]:
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {"PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.defpath}", "LANG": "C.UTF-8", **inherited}
+
+
+def _program(name: str, path: str) -> str:
+    """The file to run; `python`, as the images call theirs, is the Python that runs this."""
+    return sys.executable if name == "python" else shutil.which(name, path=path) or name
 
 
 def _cause(code: int) -> str:

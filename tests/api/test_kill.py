@@ -41,7 +41,7 @@ class ApiProcess:
         self._process: Process | None = None
 
     async def start(self) -> None:
-        argv = [sys.executable, "-c", "from imghost_api.main import run; run()"]
+        argv = [sys.executable, "-m", "imghost_api", "server"]
         self._process = Process(argv, self._folder / "api.log", env=self._environment)
         await eventually(lambda: accepts(self.port), within=40, why="the api accepts connections")
 

@@ -44,7 +44,7 @@ async def server(tenant: TenantDatabase, store_root: Path, tmp_path: Path, colle
             jobs_concurrency=1,
         )
         environment |= settings
-        argv = [sys.executable, "-c", "from imghost_api.main import run; run()"]
+        argv = [sys.executable, "-m", "imghost_api", "server"]
         process = Process(argv, tmp_path / "api.log", env=environment)
         try:
             await eventually(lambda: accepts(port), within=40, why="the api accepts connections")

@@ -57,8 +57,10 @@ def test_render_prints_what_the_operator_would_create(run: Run) -> None:
     found = {(it["kind"], it["metadata"]["name"]) for it in objects}
     assert {("Namespace", "imghost-demo"), ("Deployment", "api"), ("Deployment", "imaging")} <= found
     pods = [it["spec"]["template"]["spec"] for it in objects if it["kind"] in {"Deployment", "Job"}]
-    commands = {pod["containers"][0]["command"][1] for pod in pods}
-    assert commands == {"api-server", "imaging-server", "migrate"}
+    commands = {" ".join(pod["containers"][0]["command"]) for pod in pods}
+    assert commands == {
+        "python -m imghost_api server", "python -m imghost_imaging", "python -m imghost_api migrate",
+    }  # fmt: skip
 
 
 def test_crds_prints_the_file_that_is_shipped(run: Run) -> None:

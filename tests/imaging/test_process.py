@@ -22,7 +22,7 @@ from support import sample_images
 from support.eventually import eventually
 from support.imaging import TOKEN, Imaging, ImagingDatabase
 
-RUN = [sys.executable, "-c", "from imghost_imaging.main import run; run()"]
+RUN = [sys.executable, "-m", "imghost_imaging"]
 
 
 def settings(**values: object) -> ImagingSettings:

@@ -151,7 +151,7 @@ def check_pod(template: Object, images: set[str]) -> None:
     assert spec.keys() <= POD_FIELDS
     assert spec["serviceAccountName"] in {"api", "imaging", "migrate"}
     assert container["image"] in images
-    assert container["command"][0] == "imghost"
+    assert container["command"][:2] == ["python", "-m"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert [list(volume) for volume in spec["volumes"]] == [["name", "emptyDir"]]
     assert template["metadata"]["labels"]["imghost.dev/tenant"] == "demo"

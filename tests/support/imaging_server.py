@@ -25,7 +25,7 @@ def serve_imaging(tenant: TenantDatabase, folder: Path, **environment: str) -> I
         "SLOT_WAIT_SECONDS": "60",
         **environment,
     }
-    argv = [sys.executable, "-c", "from imghost_imaging.main import run; run()"]
+    argv = [sys.executable, "-m", "imghost_imaging"]
     process = Process(argv, folder / "imaging.log", env=settings)
     process.wait_until(lambda: accepts(ops), within=30)
     try:

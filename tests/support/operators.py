@@ -18,7 +18,6 @@ from support.postgres import Postgres
 from support.processes import HOST, Process, free_port
 
 BUCKET = "operator-tests"
-_MAIN = "from imghost_operator.main import run; run()"
 _CRDS = Path(__file__).parents[2] / "crds"
 
 
@@ -45,7 +44,7 @@ class OperatorProcess:
     def __init__(self, settings: Mapping[str, str], folder: Path, identity: str) -> None:
         self.port, self.log = free_port(), folder / f"{identity}.log"
         own = {"IMGHOST_OPS_PORT": str(self.port), "IMGHOST_IDENTITY": identity}
-        self.process = Process([sys.executable, "-c", _MAIN], self.log, env={**settings, **own})
+        self.process = Process([sys.executable, "-m", "imghost_operator"], self.log, env={**settings, **own})
 
     def is_ready(self) -> bool:
         """Whether it leads and its caches are synced."""

@@ -12,7 +12,9 @@ PREFIX = "migrate-"
 
 def migration(owner: Owner, spec: Spec, facts: Facts) -> Object:
     """The Job, named by what it runs: a Job cannot be changed, so a new image is a new Job."""
-    main = container("migrate", ["imghost", "migrate"], spec.api.image or facts.release.api_image, facts)
+    main = container(
+        "migrate", ["python", "-m", "imghost_api", "migrate"], spec.api.image or facts.release.api_image, facts
+    )
     main["resources"] = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
     body = {
         "backoffLimit": 3,

@@ -20,7 +20,7 @@ _SPARE_MEBIBYTES = 64
 def api(owner: Owner, spec: Spec, config: Object, facts: Facts) -> Object:
     """The api; uploads pass through its /tmp."""
     spool = PARALLEL_UPLOADS * quantity.whole(spec.imaging.limits.max_input_bytes)
-    main = server_container("api", spec.api, facts.release.api_image, facts, ["imghost", "api-server"])
+    main = server_container("api", spec.api, facts.release.api_image, facts, ["python", "-m", "imghost_api", "server"])
     template = {
         "metadata": template_metadata(owner, "api", spec, config, facts),
         "spec": pod("api", main, quantity.canonical(f"{spool // _MEBIBYTE + _SPARE_MEBIBYTES}Mi")),
@@ -30,7 +30,9 @@ def api(owner: Owner, spec: Spec, config: Object, facts: Facts) -> Object:
 
 def imaging(owner: Owner, spec: Spec, config: Object, facts: Facts) -> Object:
     """Imaging."""
-    main = server_container("imaging", spec.imaging, facts.release.imaging_image, facts, ["imghost", "imaging-server"])
+    main = server_container(
+        "imaging", spec.imaging, facts.release.imaging_image, facts, ["python", "-m", "imghost_imaging"]
+    )
     template = {
         "metadata": template_metadata(owner, "imaging", spec, config, facts),
         "spec": pod("imaging", main, "512Mi"),

@@ -1,0 +1,19 @@
+"""`python -m imghost_api ROLE`: one image, one command for each role. A role imports only what it needs."""
+
+import sys
+
+
+def main(arguments: list[str]) -> None:
+    """Run one role; settings come from the environment."""
+    match arguments:
+        case ["server"]:
+            from imghost_api.main import run
+        case ["migrate"]:
+            from imghost_api.db.migrate import run
+        case _:
+            sys.exit("usage: python -m imghost_api server|migrate")
+    run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
