@@ -87,7 +87,7 @@ async def test_a_picture_is_deleted(ada: Person, path: str) -> None:
     """A deleted picture is gone from the list, and deleting it again is a 404 (000-R14)."""
     image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
     answer = await ada.client.delete(path.format(image), headers=ada.key)
-    assert answer.json() == {"success": True, "id": image, "message": "The picture is deleted."}
+    assert answer.json() == {"success": True, "id": image, "message": "The image is deleted."}
     assert (await ada.client.get("/images", headers=ada.key)).json()["data"] == []
     problem(await ada.client.delete(path.format(image), headers=ada.key), 404, "not_found")
 

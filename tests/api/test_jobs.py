@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,9 +12,16 @@ import httpx
 import pytest
 from procrastinate.exceptions import AppNotOpen
 
-from imghost_api.context import Resources
+from imghost_api.access.credentials import Authenticator
+from imghost_api.access.principal import Principal
+from imghost_api.accounts.sessions.jobs import delete_expired_attempts
+from imghost_api.analytics.jobs import delete_expired_views, roll_up_views
+from imghost_api.api_keys.jobs import fold_rate_windows
+from imghost_api.context import AppContext
+from imghost_api.idempotency.jobs import delete_expired_keys
 from imghost_api.images.library import service
-from imghost_api.upkeep import service as upkeep
+from imghost_api.images.library.jobs import delete_objects
+from imghost_api.images.upload.jobs import OrphanSweep
 from imghost_core import keys
 from imghost_core.ids import uuid7
 from support import sample_images
@@ -23,9 +31,9 @@ from support.eventually import eventually
 PICTURE = sample_images.photo(64, 48)
 
 
-def resources_of(api: httpx.AsyncClient) -> Resources:
-    opened: Resources = api.public.state.resources  # type: ignore[attr-defined]
-    return opened
+def context_of(api: httpx.AsyncClient) -> AppContext:
+    context: AppContext = api.public.state.context  # type: ignore[attr-defined]
+    return context
 
 
 def owner_of(tenant: TenantDatabase, public_id: str) -> tuple[UUID, UUID]:
@@ -55,12 +63,12 @@ async def test_a_deleted_pictures_objects_go(
 async def test_a_rolled_back_delete_leaves_no_job(ada: Person, tenant: TenantDatabase) -> None:
     """A job exists if, and only if, its transaction commits."""
     image = (await ada.upload(PICTURE)).json()["image"]["id"]
-    resources = resources_of(ada.client)
+    context = context_of(ada.client)
     workspace, image_id = owner_of(tenant, image)
-    caller = await _principal(resources, ada)
+    caller = await _principal(context, ada)
     with pytest.raises(RuntimeError, match="changed my mind"):
-        async with resources.database.transaction(workspace) as session:
-            await service.delete(session, resources.jobs, caller, image)
+        async with context.database.transaction(workspace) as session:
+            await service.delete_image(session, context.jobs, caller, image)
             raise RuntimeError("changed my mind")
     jobs = "SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'image' = %s"
     assert tenant.query(jobs, str(image_id)) == [(0,)]
@@ -68,16 +76,17 @@ async def test_a_rolled_back_delete_leaves_no_job(ada: Person, tenant: TenantDat
     assert tenant.query(jobs, str(image_id)) == [(1,)]
 
 
-async def _principal(resources: Resources, person: Person) -> Any:
-    from imghost_api.access.credentials import by_key
-
-    return (await by_key(resources, person.key["X-API-Key"]))[0]
+async def _principal(context: AppContext, person: Person) -> Principal:
+    authenticator = Authenticator(context.database, context.tokens, context.digest, context.clock)
+    principal, _ = await authenticator.by_api_key(person.key["X-API-Key"])
+    return principal
 
 
 async def test_a_late_delete_job_spares_a_live_picture(ada: Person, tenant: TenantDatabase, store_root: Path) -> None:
     """The job looks again before it removes: a picture that lives keeps its objects."""
     owner = owner_of(tenant, (await ada.upload(PICTURE)).json()["image"]["id"])
-    await upkeep.delete_objects(resources_of(ada.client), workspace=str(owner[0]), image=str(owner[1]))
+    context = context_of(ada.client)
+    await delete_objects(context.database, context.store, workspace=str(owner[0]), image=str(owner[1]))
     assert len(files(store_root, *owner)) == 6
 
 
@@ -86,13 +95,13 @@ async def test_the_sweep_removes_old_orphans_only(ada: Person, tenant: TenantDat
     pictures stay.
     """
     workspace, live = owner_of(tenant, (await ada.upload(PICTURE)).json()["image"]["id"])
-    resources = resources_of(ada.client)
+    context = context_of(ada.client)
     old, young = uuid7(), uuid7()
     for image in (old, young):
-        await resources.store.put(keys.original(workspace, image, "0" * 64), b"x", content_type="image/jpeg")
+        await context.store.put(keys.original(workspace, image, "0" * 64), b"x", content_type="image/jpeg")
     for path in [*files(store_root, workspace, old), *files(store_root, workspace, live)]:
         os.utime(path, (time.time() - 7200,) * 2)
-    await upkeep.sweep_orphans(resources)
+    await OrphanSweep(context.database, context.store, context.metrics, context.clock, timedelta(hours=1)).run()
     assert [len(files(store_root, workspace, image)) for image in (old, young, live)] == [0, 1, 6]
 
 
@@ -106,8 +115,8 @@ async def test_views_are_rolled_up_once(ada: Person, tenant: TenantDatabase) -> 
         " FROM generate_series(1, 1000) n",
         image_id,
     )
-    resources = resources_of(ada.client)
-    await asyncio.gather(*(upkeep.roll_up_views(resources) for _ in range(5)))
+    context = context_of(ada.client)
+    await asyncio.gather(*(roll_up_views(context.database) for _ in range(5)))
     assert tenant.query("SELECT views FROM images WHERE id = %s", image_id) == [(900,)]
     day = "SELECT views_count, bandwidth_used FROM usage_daily WHERE day = '2026-01-05' AND workspace_id = %s"
     assert tenant.query(day, owner_of(tenant, image)[0]) == [(900, 10_000)]
@@ -129,9 +138,12 @@ async def test_expired_rows_go(ada: Person, tenant: TenantDatabase) -> None:
         " VALUES (%s, now() - interval '91 days', 200, true)",
         UUID(int=77),
     )
-    resources = resources_of(ada.client)
-    await upkeep.drop_expired(resources)
-    await upkeep.drop_expired(resources)
+    context = context_of(ada.client)
+    for _ in range(2):
+        await delete_expired_keys(context.database)
+        await delete_expired_attempts(context.database, timedelta(minutes=15))
+        await delete_expired_views(context.database, timedelta(days=90))
+        await fold_rate_windows(context.database)
     assert tenant.query(f"SELECT key FROM idempotency_keys {mine}", ada.id) == [("new",)]
     assert tenant.query("SELECT count(*) FROM view_events WHERE image_id = %s", UUID(int=77)) == [(0,)]
     assert tenant.query("SELECT requests_count FROM api_keys WHERE user_id = %s", ada.id) == [(2,)]
@@ -157,7 +169,7 @@ async def test_a_killed_workers_job_runs_again(
         )
 
         async def retried() -> None:
-            await resources_of(api).jobs._retry_stalled()
+            await context_of(api).jobs._retry_stalled()
 
         await eventually(retried, ignoring=(AppNotOpen,), why="the worker is open")
         await eventually(lambda: not files(store_root, workspace, image_id), within=15, why="the job runs again")
@@ -166,11 +178,11 @@ async def test_a_killed_workers_job_runs_again(
 async def test_a_failing_job_is_counted_and_retried(open_api: Any, tenant: TenantDatabase) -> None:
     """A job that fails is counted as failed and kept for another try."""
     async with open_api(jobs_concurrency=1) as api:
-        resources = resources_of(api)
-        async with resources.database.transaction("all workspaces") as session:
-            await resources.jobs.enqueue(session, "delete_objects", workspace="no id", image="no id")
+        context = context_of(api)
+        async with context.database.transaction("all workspaces") as session:
+            await context.jobs.enqueue(session, "delete_objects", workspace="no id", image="no id")
         waiting = "SELECT attempts FROM procrastinate_jobs WHERE args ->> 'image' = 'no id' AND status = 'todo'"
         await eventually(lambda: tenant.query(waiting) in ([(1,)], [(2,)]), within=15, why="it waits for a retry")
-        failed = resources.metrics.jobs.labels("delete_objects", "failed")
+        failed = context.metrics.jobs.labels("delete_objects", "failed")
         assert failed._value.get() >= 1
         tenant.query("DELETE FROM procrastinate_jobs WHERE args ->> 'image' = 'no id'")

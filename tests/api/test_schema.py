@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from imghost_api.db.migrate import MigrationFailed, migrate
 from imghost_api.db.schema import OutdatedSchema, alembic_config, is_current
 from imghost_api.db.tables import Base
-from imghost_api.main import schema_is_current
+from imghost_api.main import wait_for_schema
 from support.api import TenantDatabase, api_settings, new_tenant
 from support.postgres import Postgres
 
@@ -102,11 +102,11 @@ async def test_a_server_refuses_an_outdated_schema(postgres: Postgres, tmp_path:
     fresh = new_tenant(postgres)
     settings = api_settings(fresh, tmp_path)  # type: ignore[arg-type]
     with pytest.raises(OutdatedSchema, match="imghost migrate"):
-        await schema_is_current(settings)
+        await wait_for_schema(settings)
     fresh.migrate()
-    await schema_is_current(settings)
+    await wait_for_schema(settings)
     fresh.query("UPDATE alembic_version SET version_num = '9999'")
-    await schema_is_current(settings)  # a newer one is fine: migrations expand before they contract
+    await wait_for_schema(settings)  # a newer one is fine: migrations expand before they contract
 
 
 IMAGING_MAY_NOT = [

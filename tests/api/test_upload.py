@@ -175,7 +175,7 @@ BROKEN_FORMS: list[tuple[str, str, bytes, str]] = [
     ("no fields", "multipart/form-data; boundary=b", b"--b--\r\n", "file"),
     ("unfinished", "multipart/form-data; boundary=b", HEAD + b"half a pic", "boundary"),
     ("rubbish", "multipart/form-data; boundary=b", b"rubbish", "multipart"),
-    ("two files", "multipart/form-data; boundary=b", (HEAD + b"x\r\n") * 2 + b"--b--\r\n", "one picture"),
+    ("two files", "multipart/form-data; boundary=b", (HEAD + b"x\r\n") * 2 + b"--b--\r\n", "one file"),
     (
         "many parts",
         "multipart/form-data; boundary=b",

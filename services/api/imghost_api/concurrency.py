@@ -1,4 +1,4 @@
-"""Bounded work with an immediate refusal."""
+"""A limit on concurrent work that rejects instead of queueing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,21 +8,17 @@ from imghost_core.errors import Unavailable
 _RETRY_SECONDS = 2
 
 
-class Slots:
-    """At most so many at once; one more is told to come back, at once and not after waiting in line."""
+class ConcurrencyLimit:
+    """Admits up to `limit` uses at a time; one more is rejected immediately, without waiting in a queue."""
 
-    def __init__(self, number: int) -> None:
-        self._free = number
+    def __init__(self, limit: int, *, rejection: str) -> None:
+        self._free, self._rejection = limit, rejection
 
     @contextmanager
-    def take(self) -> Iterator[None]:
-        """Hold a slot; raises `Unavailable` (`overloaded`) when none is free."""
+    def acquire(self) -> Iterator[None]:
+        """Hold one of the slots; raises `Unavailable` (`overloaded`) when none is free."""
         if self._free == 0:
-            raise Unavailable(
-                "Too many uploads are running here. Send this one again in a moment.",
-                retry_after=_RETRY_SECONDS,
-                code="overloaded",
-            )
+            raise Unavailable(self._rejection, retry_after=_RETRY_SECONDS, code="overloaded")
         self._free -= 1
         try:
             yield

@@ -1,53 +1,53 @@
-"""What this process holds open, from start to stop."""
+"""What one process holds open, from start to stop."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from imghost_api.api_keys.service import Digest, digest_under
-from imghost_api.concurrency import Slots
+from imghost_api.concurrency import ConcurrencyLimit
+from imghost_api.crypto.digests import Digest, keyed_digest
 from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import Database
-from imghost_api.images.urls import UrlBuilder
-from imghost_api.imaging_client import Imaging
+from imghost_api.imaging_client import ImagingClient
 from imghost_api.jobs import Jobs
 from imghost_api.metrics import ApiMetrics
 from imghost_api.settings import ApiSettings
 from imghost_core.objects.base import ObjectStore
 from imghost_core.objects.open import open_store
 
+Clock = Callable[[], datetime]
+
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """Everything a request may need. `clock` tells the time in UTC."""
+class AppContext:
+    """The shared parts of one process. Routes take it apart: services get only the parts they use."""
 
     settings: ApiSettings
     metrics: ApiMetrics
     database: Database
     store: ObjectStore
-    imaging: Imaging
+    imaging: ImagingClient
     jobs: Jobs
     tokens: Tokens
     passwords: Passwords
     digest: Digest
-    urls: UrlBuilder
-    uploads: Slots
-    clock: Callable[[], datetime]
+    upload_slots: ConcurrencyLimit
+    clock: Clock  # the current time in UTC
 
 
 @asynccontextmanager
-async def opened(settings: ApiSettings, metrics: ApiMetrics) -> AsyncIterator[Resources]:
-    """Open everything; nothing is contacted yet. Closed in the reverse order."""
+async def open_context(settings: ApiSettings, metrics: ApiMetrics) -> AsyncIterator[AppContext]:
+    """Open every part; nothing is contacted yet. Closed in the reverse order."""
     async with AsyncExitStack() as stack:
         database, store = Database.open(settings), open_store(settings)
-        imaging, passwords = Imaging(settings), Passwords()
+        imaging, passwords = ImagingClient(settings), Passwords()
         stack.push_async_callback(database.close)
         stack.push_async_callback(store.close)
         stack.push_async_callback(imaging.close)
         stack.callback(passwords.close)
-        yield Resources(
+        yield AppContext(
             settings=settings,
             metrics=metrics,
             database=database,
@@ -56,8 +56,10 @@ async def opened(settings: ApiSettings, metrics: ApiMetrics) -> AsyncIterator[Re
             jobs=Jobs(settings, metrics),
             tokens=Tokens(settings),
             passwords=passwords,
-            digest=digest_under(settings.api_key_pepper),
-            urls=UrlBuilder(pictures=settings.picture_base_url, viewer=settings.view_server_url),
-            uploads=Slots(settings.upload_concurrency),
+            digest=keyed_digest(settings.api_key_pepper),
+            upload_slots=ConcurrencyLimit(
+                settings.upload_concurrency,
+                rejection="Too many uploads are running in this process. Retry in a moment.",
+            ),
             clock=lambda: datetime.now(UTC),
         )

@@ -17,19 +17,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from imghost_api.accounts.profile import routes as account
-from imghost_api.accounts.sessions import routes as auth
-from imghost_api.api_keys import routes as keys
-from imghost_api.context import Resources, opened
+from imghost_api.context import AppContext, open_context
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import Database
 from imghost_api.db.schema import OutdatedSchema, require_current
+from imghost_api.features import FEATURES
 from imghost_api.http import errors, openapi
-from imghost_api.images.library import routes as images
 from imghost_api.metrics import ApiMetrics
 from imghost_api.readiness import Readiness
 from imghost_api.settings import ApiSettings
-from imghost_api.upkeep import service as upkeep
 from imghost_core import __version__, logs, metrics, tracing
 from imghost_core.errors import Unavailable
 from imghost_core.web import health, serve
@@ -42,7 +38,7 @@ _log = logs.get("imghost.api")
 
 
 def run() -> None:
-    """Read the environment and serve until SIGTERM; ends non-zero with one line when it cannot start."""
+    """Serve until SIGTERM; exits non-zero with one line when the process cannot start."""
     try:
         settings = ApiSettings()
         Tokens(settings)
@@ -52,10 +48,10 @@ def run() -> None:
     except ValueError as error:
         sys.exit(f"imghost api-server: bad settings: JWT_PRIVATE_KEY: {error}")
     logs.configure(SERVICE, level=settings.log_level, console=settings.log_format == "console")
-    for chatty in ("httpx", "urllib3", "procrastinate", "psycopg.pool", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for library in ("httpx", "urllib3", "procrastinate", "psycopg.pool", "alembic"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     try:
-        asyncio.run(schema_is_current(settings))
+        asyncio.run(wait_for_schema(settings))
     except (OutdatedSchema, Unavailable) as error:
         sys.exit(f"imghost api-server: {error}")
     stop_tracing = tracing.configure(SERVICE, settings)
@@ -65,8 +61,8 @@ def run() -> None:
         stop_tracing()
 
 
-async def schema_is_current(settings: ApiSettings, *, within: float = _START_SECONDS) -> None:
-    """Wait for the database, up to `within` seconds, and raise `OutdatedSchema` unless its schema is ours."""
+async def wait_for_schema(settings: ApiSettings, *, within: float = _START_SECONDS) -> None:
+    """Wait for the database, up to `within` seconds, and raise `OutdatedSchema` unless its schema is current."""
     database, deadline = Database.open(settings), time.monotonic() + within
     try:
         while True:
@@ -86,37 +82,41 @@ async def schema_is_current(settings: ApiSettings, *, within: float = _START_SEC
 def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope]:
     """The public app, whose lifespan opens what both use, and the ops app."""
     registry = metrics.new_registry()
-    http, own = metrics.HttpMetrics(registry), ApiMetrics(registry)
+    http_metrics, api_metrics = metrics.HttpMetrics(registry), ApiMetrics(registry)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(settings, own) as resources:
-            app.state.resources = resources
-            upkeep.register(resources)
-            async with resources.jobs.running():
+        async with open_context(settings, api_metrics) as context:
+            app.state.context = context
+            for feature in FEATURES:
+                feature.register_jobs(context)
+            async with context.jobs.running():
                 yield
 
-    public = FastAPIOffline(  # the documentation's scripts come from us: no other host is asked for them
+    public = FastAPIOffline(  # serves the scripts of /docs itself instead of loading them from another host
         title="imghost",
         version=__version__,
-        description="Image hosting: accounts, API keys, uploads, your pictures and your quota.",
+        description="Image hosting: accounts, API keys, uploads, images and quota.",
         lifespan=lifespan,
         openapi_url="/openapi.json",
         docs_url="/docs",
         redoc_url=None,
         static_url="/docs-assets",
-        redirect_slashes=False,  # a redirect would name the host that the request named
+        redirect_slashes=False,  # a redirect would repeat the Host header of the request
     )
     probes = health.routes(SERVICE, {"database": _database_ready(public, settings)})
-    for router in (auth.router, account.router, keys.router, images.router):
-        public.include_router(router)
+    for feature in FEATURES:
+        for router in feature.routers:
+            public.include_router(router)
     public.router.routes.extend(probes)
-    public.openapi = lambda: openapi.document(public)  # type: ignore[method-assign]
+    public.openapi = lambda: openapi.build_document(public)  # type: ignore[method-assign]
     errors.add_handlers(public)
     _allow_frontend(public, settings)
     ops = _ops(registry, probes)
-    front = RequestEnvelope(public, http, quiet=health.QUIET, traced=False)  # FastAPI makes the spans of its routes
-    return front, RequestEnvelope(ops, http, quiet=health.QUIET)
+    front = RequestEnvelope(
+        public, http_metrics, quiet=health.QUIET, traced=False
+    )  # FastAPI makes the spans of its routes
+    return front, RequestEnvelope(ops, http_metrics, quiet=health.QUIET)
 
 
 def _ops(registry: CollectorRegistry, probes: list[Route]) -> Starlette:
@@ -129,16 +129,16 @@ def _ops(registry: CollectorRegistry, probes: list[Route]) -> Starlette:
 
 def _database_ready(public: FastAPI, settings: ApiSettings) -> Readiness:
     async def check() -> None:
-        resources: Resources | None = getattr(public.state, "resources", None)
-        if resources is None:
+        context: AppContext | None = getattr(public.state, "context", None)
+        if context is None:
             raise Unavailable("The process is starting.")
-        await resources.database.check()
+        await context.database.check()
 
     return Readiness(check, grace=settings.readiness_grace_seconds)
 
 
 def _allow_frontend(public: FastAPI, settings: ApiSettings) -> None:
-    """Let the one configured web page call us from a browser; no other origin may."""
+    """Allow browsers to send requests from the configured origin; from no other."""
     if settings.frontend_url:
         public.add_middleware(
             CORSMiddleware,

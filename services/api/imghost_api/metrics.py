@@ -1,4 +1,4 @@
-"""Every metric of this process beside the HTTP ones."""
+"""The metrics of this process other than those of HTTP."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -16,15 +16,17 @@ class ApiMetrics:
             registry=registry,
         )
         self.upload_bytes = Histogram(
-            "imghost_upload_size_bytes", "Bytes of the originals stored", buckets=_BYTES, registry=registry
+            "imghost_upload_size_bytes", "Size of the stored originals", buckets=_BYTES, registry=registry
         )
         self.upload_seconds = Histogram(
-            "imghost_upload_duration_seconds", "From the first byte to the acknowledgement", registry=registry
+            "imghost_upload_duration_seconds", "Time from the first byte to the response", registry=registry
         )
         self.refusals = Counter(
-            "imghost_quota_refusals_total", "Uploads refused by a limit of the plan", ["limit"], registry=registry
+            "imghost_quota_refusals_total", "Uploads rejected by a limit of the plan", ["limit"], registry=registry
         )
         self.jobs = Counter("imghost_jobs_total", "Background jobs run", ["job", "outcome"], registry=registry)
         self.orphans = Counter(
-            "imghost_orphans_removed_total", "Images' objects removed because no row knew them", registry=registry
+            "imghost_orphans_removed_total",
+            "Images whose objects were deleted because they had no row",
+            registry=registry,
         )

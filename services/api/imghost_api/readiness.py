@@ -1,8 +1,8 @@
-"""When this process should get requests.
+"""When this process is ready for requests.
 
-Every replica shares the database. Would each leave the rotation the moment it is away, callers would find nobody at
-all, where they now get a 503 that says when to come back. So a process that has worked before stays in for a while,
-each for another while, and leaves only when the trouble lasts.
+Every replica shares the database. If every replica became unready in a database outage, clients would see connection
+errors instead of a 503 with `Retry-After`. So a process that was ready stays ready for a grace period, each replica
+for a different one, and becomes unready only when the outage lasts.
 """
 
 import random
@@ -20,14 +20,14 @@ class Readiness:
     def __init__(self, check: Check, *, grace: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._check, self._clock = check, clock
         self._grace = grace * random.uniform(0.5, 1.5)  # noqa: S311 - spread, not secrecy
-        self._worked_at: float | None = None
+        self._passed_at: float | None = None
 
     async def __call__(self) -> None:
-        """Raise `Unavailable` when this process should get no requests."""
+        """Raise `Unavailable` when this process should receive no requests."""
         try:
             await self._check()
         except Unavailable:
-            if self._worked_at is None or self._clock() - self._worked_at > self._grace:
+            if self._passed_at is None or self._clock() - self._passed_at > self._grace:
                 raise
         else:
-            self._worked_at = self._clock()
+            self._passed_at = self._clock()

@@ -1,4 +1,4 @@
-"""Every setting of the api process, read from the environment; unsafe values stop the start with one line."""
+"""Settings of the api process, from the environment; with an unsafe value the process does not start."""
 
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -20,11 +20,11 @@ Secret = Annotated[SecretStr, Field(min_length=32)]
 
 
 class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
-    """How the api serves, whom it trusts and how much it accepts."""
+    """Listeners, credentials and limits of the api."""
 
     imaging_url: BaseUrl = Field(description="Base URL of imaging's ops listener")
     imaging_timeout_seconds: PositiveFloat = Field(
-        45.0, description="For judging one upload and making its variants, its wait for a slot included"
+        45.0, description="For checking one upload and making its variants, including the wait for a slot"
     )
     internal_token: Secret = Field(description="Shared with imaging, for its internal calls")
 
@@ -32,41 +32,49 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
     jwt_secret: Secret | None = Field(None, description="HS256 key of at least 32 characters; accepted, and used alone")
     access_token_seconds: PositiveInt = 3600
     api_key_pepper: Secret = Field(description="Key of the HMAC under which API keys are stored")
-    login_attempts: PositiveInt = Field(10, description="Failed sign-ins of one account before it has to wait")
+    login_attempts: PositiveInt = Field(
+        10, description="Failed sign-ins of one account in the window before it must wait"
+    )
     login_window_seconds: PositiveInt = 900
 
     auth_server_url: BaseUrl
     upload_server_url: BaseUrl
     view_server_url: BaseUrl
-    cdn_base_url: BaseUrl | None = Field(None, description="Where pictures are served from; VIEW_SERVER_URL when unset")
-    frontend_url: BaseUrl | None = Field(None, description="The one other origin browsers may call us from")
+    cdn_base_url: BaseUrl | None = Field(None, description="Base URL of the image files; default VIEW_SERVER_URL")
+    frontend_url: BaseUrl | None = Field(
+        None, description="The only other origin that browsers may send requests from (CORS)"
+    )
 
-    max_upload_bytes: PositiveInt = Field(50 * 1024 * 1024, description="No plan allows more than this")
-    upload_concurrency: PositiveInt = Field(32, description="Uploads at once in this process; more are told to wait")
-    upload_timeout_seconds: PositiveFloat = Field(120.0, description="For receiving one body")
-    idempotency_takeover_seconds: PositiveInt = Field(4, description="After this a silent upload counts as dead")
-    jobs_concurrency: NonNegativeInt = Field(2, description="Background jobs at once; 0 leaves them to other processes")
-    orphan_grace_seconds: PositiveInt = Field(3600, description="Age at which objects without a row are removed")
-    analytics_retention_days: PositiveInt = Field(90, description="How long single view events are kept")
+    max_upload_bytes: PositiveInt = Field(50 * 1024 * 1024, description="Upper bound for every plan")
+    upload_concurrency: PositiveInt = Field(
+        32, description="Concurrent uploads in this process; more are rejected with 503"
+    )
+    upload_timeout_seconds: PositiveFloat = Field(120.0, description="For receiving one request body")
+    idempotency_takeover_seconds: PositiveInt = Field(
+        4, description="Age at which the claim of an upload without heartbeat counts as abandoned"
+    )
+    jobs_concurrency: NonNegativeInt = Field(2, description="Concurrent background jobs; 0 runs none in this process")
+    orphan_grace_seconds: PositiveInt = Field(3600, description="Age at which objects without a row are deleted")
+    analytics_retention_days: PositiveInt = Field(90, description="Retention of view events")
     readiness_grace_seconds: PositiveFloat = Field(
-        15.0, description="About how long the database may be away before this process leaves the rotation"
+        15.0, description="How long, roughly, the database may be unavailable before this process becomes unready"
     )
 
     @model_validator(mode="after")
     def can_sign(self) -> Self:
-        """Refuse to start without a key to sign tokens with."""
+        """Require a key to sign tokens with."""
         if self.jwt_private_key is None and self.jwt_secret is None:
             raise ValueError("set JWT_PRIVATE_KEY (Ed25519, PEM) or JWT_SECRET (at least 32 characters)")
         return self
 
     @property
-    def picture_base_url(self) -> str:
-        """Base of the direct picture URLs."""
+    def image_base_url(self) -> str:
+        """Base of the direct image URLs."""
         return self.cdn_base_url or self.view_server_url
 
 
 class MigrateSettings(DatabaseSettings):
-    """The owner's connection, and the two roles that get just what they need."""
+    """The database owner's connection, and the two roles that receive grants."""
 
     api_role: str = Field(pattern="^[A-Za-z_][A-Za-z0-9_-]{0,62}$")
     imaging_role: str = Field(pattern="^[A-Za-z_][A-Za-z0-9_-]{0,62}$")

@@ -1,4 +1,4 @@
-"""What routes ask for, by name."""
+"""Dependencies that routes declare."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -6,47 +6,56 @@ from typing import Annotated
 from fastapi import Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from imghost_api.access import credentials as service
+from imghost_api.access.credentials import Authenticator
 from imghost_api.access.principal import Principal
-from imghost_api.context import Resources
+from imghost_api.context import AppContext
 from imghost_api.db.engine import Session
-from imghost_api.plans import rate_limits as limits
+from imghost_api.plans.rate_limits import rate_limit_headers
 from imghost_core.errors import InvalidRequest, Unauthorized
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The token of a sign-in")
-_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="A key: `ih_…`")
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An access token, issued at sign-in")
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `ih_…`")
 _PRIVATE = "private, no-store"
 
 
-def _resources(request: Request) -> Resources:
-    opened: Resources = request.app.state.resources
-    return opened
+def _context(request: Request) -> AppContext:
+    context: AppContext = request.app.state.context
+    return context
 
 
-ResourcesOf = Annotated[Resources, Depends(_resources)]
+Context = Annotated[AppContext, Depends(_context)]
 _Token = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 _Key = Annotated[str | None, Security(_api_key)]
 
 
-async def _current_user(resources: ResourcesOf, response: Response, token: _Token) -> Principal:
+def _authenticator(context: Context) -> Authenticator:
+    return Authenticator(context.database, context.tokens, context.digest, context.clock)
+
+
+_Authenticator = Annotated[Authenticator, Depends(_authenticator)]
+
+
+async def _current_user(authenticator: _Authenticator, response: Response, token: _Token) -> Principal:
     if token is None:
-        raise _nobody("Send the token of a sign-in as `Authorization: Bearer <token>`.")
+        raise _missing_credential("Send an access token as `Authorization: Bearer <token>`.")
     response.headers["Cache-Control"] = _PRIVATE
-    user, _ = await service.by_token(resources, token.credentials, counted=False)
+    user, _ = await authenticator.by_token(token.credentials, counted=False)
     return user
 
 
-async def _caller(resources: ResourcesOf, response: Response, token: _Token, key: _Key) -> Principal:
+async def _caller(authenticator: _Authenticator, response: Response, token: _Token, key: _Key) -> Principal:
     if key is not None and token is not None:
         raise InvalidRequest("Send either X-API-Key or Authorization, not both: they may name different accounts.")
     if key is not None:
-        caller, allowances = await service.by_key(resources, key)
+        caller, statuses = await authenticator.by_api_key(key)
     elif token is not None:
-        caller, allowances = await service.by_token(resources, token.credentials, counted=True)
+        caller, statuses = await authenticator.by_token(token.credentials, counted=True)
     else:
-        raise _nobody("Send an API key as `X-API-Key: ih_…` or a token as `Authorization: Bearer <token>`.")
+        raise _missing_credential(
+            "Send an API key as `X-API-Key: ih_…` or an access token as `Authorization: Bearer <token>`."
+        )
     response.headers["Cache-Control"] = _PRIVATE
-    response.headers.update(limits.headers(allowances, resources.clock()))
+    response.headers.update(rate_limit_headers(statuses, authenticator.clock()))
     return caller
 
 
@@ -54,20 +63,20 @@ CurrentUser = Annotated[Principal, Depends(_current_user)]
 Caller = Annotated[Principal, Depends(_caller)]
 
 
-async def _user_session(resources: ResourcesOf, user: CurrentUser) -> AsyncIterator[Session]:
-    async with resources.database.transaction(user.workspace_id) as session:
+async def _user_session(context: Context, user: CurrentUser) -> AsyncIterator[Session]:
+    async with context.database.transaction(user.workspace_id) as session:
         yield session
 
 
-async def _caller_session(resources: ResourcesOf, caller: Caller) -> AsyncIterator[Session]:
-    async with resources.database.transaction(caller.workspace_id) as session:
+async def _caller_session(context: Context, caller: Caller) -> AsyncIterator[Session]:
+    async with context.database.transaction(caller.workspace_id) as session:
         yield session
 
 
-# Scope "function": committed before the answer is sent, so that an answer is never ahead of its transaction.
+# Scope "function": committed before the response is sent, so that a response is never ahead of its transaction.
 UserSession = Annotated[Session, Depends(_user_session, scope="function")]
 CallerSession = Annotated[Session, Depends(_caller_session, scope="function")]
 
 
-def _nobody(detail: str) -> Unauthorized:
+def _missing_credential(detail: str) -> Unauthorized:
     return Unauthorized(detail, headers={"WWW-Authenticate": "Bearer"})

@@ -4,22 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """A plan's figures: counts, and sizes in bytes."""
-
-    plan: str
-    uploads_per_day: int
-    requests_per_hour: int
-    storage_bytes: int
-    bandwidth_bytes_per_month: int
-    max_file_bytes: int
+from imghost_api.plans.limits import PlanLimits
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """The API key a request came with."""
+class ApiKeyCredential:
+    """The API key that a request was sent with."""
 
     id: UUID
     rate_limit_per_hour: int
@@ -30,12 +20,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling, in which workspace, by token (`key` is None) or by API key."""
+    """A user acting in a workspace, by access token (`api_key` is None) or by API key."""
 
     user_id: UUID
     workspace_id: UUID
     role: str
-    limits: Limits
+    limits: PlanLimits
     is_blocked: bool
     is_suspended: bool
-    key: Key | None = None
+    api_key: ApiKeyCredential | None = None

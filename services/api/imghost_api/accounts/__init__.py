@@ -1,1 +1,1 @@
-"""User accounts."""
+"""User accounts: registration, sign-in, profile. This level has what the three share."""

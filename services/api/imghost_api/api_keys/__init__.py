@@ -1,1 +1,1 @@
-"""API keys: made, listed, revoked, and counted against their hourly limits."""
+"""API keys: created, listed and revoked by a signed-in user."""

@@ -1,45 +1,52 @@
-"""API keys; a key cannot make or revoke keys, only a signed-in user can."""
+"""API keys; only a signed-in user manages them, a key cannot create or revoke keys."""
 
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from imghost_api.access.deps import CurrentUser, ResourcesOf, UserSession
+from imghost_api.access.deps import Context, CurrentUser, UserSession
 from imghost_api.api_keys import service
-from imghost_api.api_keys.schemas import KeysAnswer, NewKey, NewKeyAnswer, RevokedAnswer
+from imghost_api.api_keys.schemas import (
+    ApiKeyRequest,
+    ApiKeyResource,
+    ApiKeysResponse,
+    NewApiKeyResource,
+    NewApiKeyResponse,
+    RevokedResponse,
+)
 from imghost_api.http.json_body import JsonRoute
 from imghost_api.http.openapi import problems
 
 router = APIRouter(route_class=JsonRoute, prefix="/api/v1/api-keys", tags=["api keys"])
 
 
-@router.get("", operation_id="list_api_keys", summary="Your API keys", responses=problems(401, 403, 503))
-async def list_api_keys(user: CurrentUser, session: UserSession) -> KeysAnswer:
-    """Every key that works, newest first, without the key itself."""
-    return KeysAnswer(data=await service.listed(session, user.workspace_id))
+@router.get("", operation_id="list_api_keys", summary="List your API keys", responses=problems(401, 403, 503))
+async def list_api_keys(user: CurrentUser, session: UserSession) -> ApiKeysResponse:
+    """Every active key, newest first, without the key itself."""
+    keys = await service.list_api_keys(session, user.workspace_id)
+    return ApiKeysResponse(data=[ApiKeyResource.model_validate(key) for key in keys])
 
 
 @router.post(
     "",
     status_code=201,
     operation_id="create_api_key",
-    summary="Make an API key",
+    summary="Create an API key",
     responses=problems(400, 401, 403, 409, 413, 422, 503),
 )
 async def create_api_key(
-    user: CurrentUser, session: UserSession, resources: ResourcesOf, wanted: NewKey, response: Response
-) -> NewKeyAnswer:
-    """A new key, shown this once."""
+    user: CurrentUser, session: UserSession, context: Context, wanted: ApiKeyRequest, response: Response
+) -> NewApiKeyResponse:
+    """Create an API key. The key is shown only this once."""
     response.headers["Cache-Control"] = "no-store"
-    made = await service.create(
+    key = await service.create_api_key(
         session,
-        resources.digest,
-        workspace_id=user.workspace_id,
-        user_id=user.user_id,
-        limits=user.limits,
-        wanted=wanted,
+        context.digest,
+        service.KeyOwner(user.user_id, user.workspace_id, user.limits),
+        name=wanted.key_name,
+        rate_limit_per_hour=wanted.rate_limit_per_hour,
     )
-    return NewKeyAnswer(api_key=made)
+    return NewApiKeyResponse(api_key=NewApiKeyResource.model_validate(key))
 
 
 @router.delete(
@@ -48,7 +55,7 @@ async def create_api_key(
     summary="Revoke an API key",
     responses=problems(400, 401, 403, 404, 503),
 )
-async def revoke_api_key(user: CurrentUser, session: UserSession, key_id: UUID) -> RevokedAnswer:
-    """Stop a key for good, at once."""
-    await service.revoke(session, user.workspace_id, key_id)
-    return RevokedAnswer(id=key_id)
+async def revoke_api_key(user: CurrentUser, session: UserSession, key_id: UUID) -> RevokedResponse:
+    """Revoke an API key permanently. The next request with it is rejected."""
+    await service.revoke_api_key(session, user.workspace_id, key_id)
+    return RevokedResponse(id=key_id)

@@ -1,56 +1,56 @@
-"""API keys as their owner sees them."""
+"""Requests and responses about API keys."""
 
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from imghost_api.http.fields import Answer, Body, Moment, Name
+from imghost_api.http.fields import Name, RequestModel, Resource, ResponseModel, UtcDatetime
 
 
-class NewKey(Body):
-    """A key to make."""
+class ApiKeyRequest(RequestModel):
+    """A key to create."""
 
     key_name: Name
     rate_limit_per_hour: int | None = Field(
-        None, ge=1, le=1_000_000, description="Requests an hour, at most the plan's; 1,000 or the plan's when left out"
+        None, ge=1, le=1_000_000, description="Requests per hour, at most the plan's; default: 1,000 or the plan's"
     )
 
 
-class KeyView(BaseModel):
-    """A key without the key: enough to recognise it by."""
+class ApiKeyResource(Resource):
+    """An API key without its secret: enough to recognise it by."""
 
     id: UUID
     key_name: str
-    prefix: str = Field(description="How the key begins")
-    last_four: str = Field(description="How the key ends")
+    prefix: str = Field(description="The first characters of the key")
+    last_four: str = Field(description="The last four characters of the key")
     is_active: bool
     rate_limit_per_hour: int
     requests_count: int
-    last_used_at: Moment | None
-    created_at: Moment
+    last_used_at: UtcDatetime | None
+    created_at: UtcDatetime
 
 
-class NewKeyView(KeyView):
-    """A new key. `key` is shown this once; only a keyed hash of it is kept."""
+class NewApiKeyResource(ApiKeyResource):
+    """A new API key. `key` is shown only this once; only a keyed hash of it is stored."""
 
     key: str
 
 
-class NewKeyAnswer(Answer):
-    """The key that was made."""
+class NewApiKeyResponse(ResponseModel):
+    """The created API key."""
 
-    api_key: NewKeyView
+    api_key: NewApiKeyResource
 
 
-class KeysAnswer(Answer):
-    """Every key that works, newest first; there is no second page, the number of keys is bounded."""
+class ApiKeysResponse(ResponseModel):
+    """Every active key, newest first; there is no second page, the number of keys is bounded."""
 
-    data: list[KeyView]
+    data: list[ApiKeyResource]
     has_more: bool = False
     next_cursor: str | None = None
 
 
-class RevokedAnswer(Answer):
+class RevokedResponse(ResponseModel):
     """The key no longer works."""
 
     id: UUID

@@ -1,65 +1,72 @@
-"""Making, listing and revoking keys."""
+"""Creating, listing and revoking API keys."""
 
-import hashlib
-import hmac
-from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from pydantic import SecretStr
-
-from imghost_api.access.principal import Limits
 from imghost_api.api_keys import queries
-from imghost_api.api_keys.schemas import KeyView, NewKey, NewKeyView
+from imghost_api.api_keys.queries import StoredApiKey
+from imghost_api.crypto.digests import Digest
 from imghost_api.db.engine import Session
+from imghost_api.plans.limits import PlanLimits
 from imghost_core import ids
 from imghost_core.errors import Conflict, NotFound, Unprocessable
 
-DEFAULT_PER_HOUR = 1000
-MOST_KEYS = 100
-_SHOWN_PREFIX = 7
-Digest = Callable[[str], bytes]
+DEFAULT_REQUESTS_PER_HOUR = 1000
+MAX_KEYS = 100
+_PREFIX_LENGTH = 7
 
 
-def digest_under(pepper: SecretStr) -> Digest:
-    """What is stored of a key: HMAC-SHA256 under a secret that is not in the database."""
-    secret = pepper.get_secret_value().encode()
-    return lambda key: hmac.digest(secret, key.encode(), hashlib.sha256)
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """The member a key acts for, and the limits of their workspace's plan."""
+
+    user_id: UUID
+    workspace_id: UUID
+    limits: PlanLimits
 
 
-async def create(
-    session: Session, digest: Digest, *, workspace_id: UUID, user_id: UUID, limits: Limits, wanted: NewKey
-) -> NewKeyView:
-    """A new key of a member. Raises `Unprocessable` for a limit above the plan's, `Conflict` for one key too many."""
-    if (wanted.rate_limit_per_hour or 0) > limits.requests_per_hour:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewApiKey(StoredApiKey):
+    """A key that was just created, with the secret itself."""
+
+    key: str
+
+
+async def create_api_key(
+    session: Session, digest: Digest, owner: KeyOwner, *, name: str, rate_limit_per_hour: int | None = None
+) -> NewApiKey:
+    """Create a key. Raises `Unprocessable` for a limit above the plan's, `Conflict` for one key too many."""
+    allowed = owner.limits.requests_per_hour
+    if (rate_limit_per_hour or 0) > allowed:
         raise Unprocessable(
-            f"A key may make at most the {limits.requests_per_hour} requests an hour of the plan '{limits.plan}'. "
-            "Ask for fewer, or change the plan.",
+            f"The plan '{owner.limits.plan}' allows at most {allowed} requests per hour. "
+            "Set a lower limit, or change the plan.",
             code="rate_limit_above_plan",
-            errors=[{"field": "rate_limit_per_hour", "message": f"at most {limits.requests_per_hour}"}],
+            errors=[{"field": "rate_limit_per_hour", "message": f"at most {allowed}"}],
         )
-    await queries.lock_workspace(session, workspace_id)
-    if await queries.count_keys(session, workspace_id) >= MOST_KEYS:
-        raise Conflict(f"A workspace has at most {MOST_KEYS} keys. Delete one first.", code="too_many_keys")
+    await queries.lock_workspace(session, owner.workspace_id)
+    if await queries.count_api_keys(session, owner.workspace_id) >= MAX_KEYS:
+        raise Conflict(f"A workspace has at most {MAX_KEYS} API keys. Revoke one first.", code="too_many_keys")
     key = ids.api_key()
-    made = await queries.add_key(
+    stored = await queries.add_api_key(
         session,
-        workspace_id=workspace_id,
-        user_id=user_id,
-        key_name=wanted.key_name,
-        prefix=key[:_SHOWN_PREFIX],
+        workspace_id=owner.workspace_id,
+        user_id=owner.user_id,
+        key_name=name,
+        prefix=key[:_PREFIX_LENGTH],
         last_four=key[-4:],
         key_hmac=digest(key),
-        rate_limit_per_hour=wanted.rate_limit_per_hour or min(DEFAULT_PER_HOUR, limits.requests_per_hour),
+        rate_limit_per_hour=rate_limit_per_hour or min(DEFAULT_REQUESTS_PER_HOUR, allowed),
     )
-    return NewKeyView(**made.model_dump(), key=key)
+    return NewApiKey(**asdict(stored), key=key)
 
 
-async def listed(session: Session, workspace_id: UUID) -> list[KeyView]:
-    """The workspace's working keys, newest first."""
-    return await queries.keys_of(session, workspace_id)
+async def list_api_keys(session: Session, workspace_id: UUID) -> list[StoredApiKey]:
+    """The workspace's active keys, newest first."""
+    return await queries.list_api_keys(session, workspace_id)
 
 
-async def revoke(session: Session, workspace_id: UUID, key_id: UUID) -> None:
-    """Stop a key for good, at once; raises `NotFound`."""
-    if not await queries.revoke(session, workspace_id, key_id):
-        raise NotFound("You have no key with this id. List your keys to see which there are.", code="key_not_found")
+async def revoke_api_key(session: Session, workspace_id: UUID, key_id: UUID) -> None:
+    """Revoke a key; the next request with it is rejected. Raises `NotFound`."""
+    if not await queries.revoke_api_key(session, workspace_id, key_id):
+        raise NotFound("No active API key has this id. List your keys for their ids.", code="key_not_found")

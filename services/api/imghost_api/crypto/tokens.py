@@ -1,4 +1,4 @@
-"""Access tokens (RFC 7519, RFC 9068): each key has one algorithm, and nothing in a token can choose another."""
+"""Access tokens (RFC 7519, RFC 9068). Each key has one algorithm, and nothing in a token can select another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,42 +16,42 @@ from imghost_core.errors import Unauthorized
 
 AUDIENCE = "imghost"
 TYPE = "at+jwt"
-_LONGEST = 4096
+_MAX_LENGTH = 4096
 _SHARED_KID = "hs256"
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid token says. Whether the user may still act is looked up, never read from here."""
+    """The claims of a valid token. Whether the user may still act is looked up, never read from here."""
 
     user_id: UUID
     workspace_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class _SigningKey:
     algorithm: str
-    key: OKPKey | OctKey
+    material: OKPKey | OctKey
 
 
 class Tokens:
-    """Signs with the private key when there is one, else with the shared secret; accepts both."""
+    """Signs with the private key if one is configured, else with the shared secret; accepts both."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self._issuer = settings.auth_server_url
         self._lifetime = settings.access_token_seconds
-        self._keys: dict[str, _Key] = {}
+        self._keys: dict[str, _SigningKey] = {}
         self.jwks: dict[str, list[dict[str, Any]]] = {"keys": []}
         if settings.jwt_private_key is not None:
             self._add_private(settings.jwt_private_key.get_secret_value())
         if settings.jwt_secret is not None:
-            self._keys[_SHARED_KID] = _Key("HS256", OctKey.import_key(settings.jwt_secret.get_secret_value()))
+            self._keys[_SHARED_KID] = _SigningKey("HS256", OctKey.import_key(settings.jwt_secret.get_secret_value()))
         self._signing = next(iter(self._keys))
 
     def issue(self, claims: Claims, *, now: int) -> tuple[str, int]:
-        """A token for `claims` and its lifetime in seconds. `now` is in seconds since 1970."""
-        held = self._keys[self._signing]
-        header = {"alg": held.algorithm, "kid": self._signing, "typ": TYPE}
+        """A token for `claims`, and its lifetime in seconds. `now` is a Unix time."""
+        key = self._keys[self._signing]
+        header = {"alg": key.algorithm, "kid": self._signing, "typ": TYPE}
         body = {
             "iss": self._issuer,
             "aud": AUDIENCE,
@@ -61,12 +61,12 @@ class Tokens:
             "exp": now + self._lifetime,
             "jti": str(ids.uuid7()),
         }
-        return jwt.encode(header, body, held.key, algorithms=[held.algorithm]), self._lifetime
+        return jwt.encode(header, body, key.material, algorithms=[key.algorithm]), self._lifetime
 
     def read(self, token: str, *, now: int) -> Claims:
-        """The claims of a token we issued; anything else raises `Unauthorized`, and expired says so."""
+        """The claims of a token issued here. Raises `Unauthorized`; an expired token has its own code."""
         try:
-            claims = self._verified(token)
+            claims = self._verify(token)
             user, workspace, expires = UUID(claims["sub"]), UUID(claims["workspace_id"]), claims["exp"]
         except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _invalid() from error
@@ -76,19 +76,19 @@ class Tokens:
             raise Unauthorized("The access token has expired. Sign in again.", code="token_expired")
         return Claims(user, workspace)
 
-    def _verified(self, token: str) -> Mapping[str, Any]:
-        if len(token) > _LONGEST:
-            raise ValueError("longer than any token of ours")
+    def _verify(self, token: str) -> Mapping[str, Any]:
+        if len(token) > _MAX_LENGTH:
+            raise ValueError("longer than any token issued here")
         header = extract_compact(token.encode()).headers()
-        held = self._keys[str(header["kid"])]
-        if set(header) != {"alg", "kid", "typ"} or header["alg"] != held.algorithm or header["typ"] != TYPE:
-            raise ValueError("not a header of ours")
-        return jwt.decode(token, held.key, algorithms=[held.algorithm]).claims
+        key = self._keys[str(header["kid"])]
+        if set(header) != {"alg", "kid", "typ"} or header["alg"] != key.algorithm or header["typ"] != TYPE:
+            raise ValueError("not a header of a token issued here")
+        return jwt.decode(token, key.material, algorithms=[key.algorithm]).claims
 
     def _add_private(self, pem: str) -> None:
-        key = _ed25519(pem)
+        key = _read_ed25519(pem)
         kid = key.thumbprint()
-        self._keys[kid] = _Key("Ed25519", key)  # RFC 9864's name of what used to be EdDSA
+        self._keys[kid] = _SigningKey("Ed25519", key)  # RFC 9864; formerly EdDSA
         public = {**key.as_dict(private=False), "kid": kid, "alg": "Ed25519", "use": "sig"}
         self.jwks["keys"].append(public)
 
@@ -97,13 +97,13 @@ def _invalid() -> Unauthorized:
     return Unauthorized("The access token is not valid. Sign in again.", code="invalid_token")
 
 
-def _ed25519(pem: str) -> OKPKey:
+def _read_ed25519(pem: str) -> OKPKey:
     try:
         # One-line environment files carry the line breaks of a PEM as "\n".
         key = OKPKey.import_key(pem.replace("\\n", "\n"))
-        fits = key.is_private and key.as_dict(private=False)["crv"] == "Ed25519"
+        valid = key.is_private and key.as_dict(private=False)["crv"] == "Ed25519"
     except (ValueError, TypeError, KeyError, AttributeError, JoseError):
-        fits = False
-    if not fits:
+        valid = False
+    if not valid:
         raise ValueError("must be an Ed25519 private key in PEM")
     return key

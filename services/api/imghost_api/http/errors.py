@@ -1,4 +1,4 @@
-"""The framework's complaints about a request, told as our own problem documents."""
+"""Errors of routes, and the framework's validation errors, as problem documents."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,36 +9,36 @@ from fastapi.exceptions import RequestValidationError
 from imghost_core.errors import InvalidRequest
 from imghost_core.web import problems
 
-_LONGEST_NAME = 100  # a field's name may be the caller's own invention
+_MAX_FIELD_NAME = 100  # the client chooses the names of unknown fields
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer every failure of a route as a problem document."""
+    """Respond to every failure of a route with a problem document."""
     problems.add_handlers(app)
 
-    async def invalid(request: Request, error: Exception) -> Response:
+    async def respond(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
-        return problems.problem_response(_invalid(error), request.url.path)
+        return problems.problem_response(_to_invalid_request(error), request.url.path)
 
-    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(RequestValidationError, respond)
 
 
-def _invalid(error: RequestValidationError) -> InvalidRequest:
-    found = error.errors()
-    broken = next((item for item in found if item["type"] == "json_invalid"), None)
+def _to_invalid_request(error: RequestValidationError) -> InvalidRequest:
+    items = error.errors()
+    broken = next((item for item in items if item["type"] == "json_invalid"), None)
     if broken is not None:
-        reason = broken.get("ctx", {}).get("error", "it cannot be read")
+        reason = broken.get("ctx", {}).get("error", "it is unreadable")
         return InvalidRequest(f"The body is not JSON: {reason}, at character {broken['loc'][-1]}. Send a JSON object.")
-    fields = [{"field": _field(item), "message": _message(item)} for item in found]
-    told = "; ".join(f"{item['field']}: {item['message']}" for item in fields)
-    return InvalidRequest(f"Correct these fields and send the request again: {told}.", errors=fields)
+    fields = [{"field": _field(item), "message": _message(item)} for item in items]
+    summary = "; ".join(f"{item['field']}: {item['message']}" for item in fields)
+    return InvalidRequest(f"Correct these fields and send the request again: {summary}.", errors=fields)
 
 
 def _field(item: Mapping[str, Any]) -> str:
-    where = [str(part) for part in item["loc"][1:]]
-    return (".".join(where) or str(item["loc"][0]))[:_LONGEST_NAME]
+    path = [str(part) for part in item["loc"][1:]]
+    return (".".join(path) or str(item["loc"][0]))[:_MAX_FIELD_NAME]
 
 
 def _message(item: Mapping[str, Any]) -> str:
-    """The library's sentence: it tells the rule, never the value that was sent."""
+    """The library's sentence: it states the rule, never the value that was sent."""
     return str(item["msg"]).removeprefix("Value error, ")

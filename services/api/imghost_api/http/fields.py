@@ -1,4 +1,4 @@
-"""Kinds of values that several requests and answers share."""
+"""Field types and base classes that the models of several features share."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -15,22 +15,23 @@ from pydantic import (
     StringConstraints,
 )
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format and separator characters: invisible, and good for forgeries
+# Control, format and separator characters: invisible, so usable to imitate another name.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def _printable(value: str) -> str:
-    if any(unicodedata.category(character) in _HIDDEN for character in value):
+def _require_printable(value: str) -> str:
+    if any(unicodedata.category(character) in _INVISIBLE for character in value):
         raise ValueError("must not contain control or invisible characters")
     return unicodedata.normalize("NFC", value)
 
 
-def utc(moment: datetime) -> str:
-    """ISO 8601 in UTC, to the millisecond, with a Z."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def format_utc(time: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and a Z."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_require_printable)
 ]
 Username = Annotated[
     str,
@@ -42,16 +43,22 @@ Username = Annotated[
 ]
 Email = Annotated[EmailStr, AfterValidator(str.lower), Field(max_length=254, examples=["ada@example.org"])]
 Password = Annotated[SecretStr, Field(min_length=8, max_length=128, examples=["correct horse battery staple"])]
-Moment = Annotated[datetime, PlainSerializer(utc, return_type=str)]
+UtcDatetime = Annotated[datetime, PlainSerializer(format_utc, return_type=str)]
 
 
-class Body(BaseModel):
-    """What a caller sends: fields we do not know are refused, so that a typing mistake is not silently ignored."""
+class RequestModel(BaseModel):
+    """The body of a request. Unknown fields are rejected, so that a typing mistake is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Answer(BaseModel):
-    """What we answer when it worked."""
+class ResponseModel(BaseModel):
+    """The body of a successful response."""
 
     success: Literal[True] = True
+
+
+class Resource(BaseModel):
+    """An object inside a response; `model_validate` makes it from the domain value with the same attributes."""
+
+    model_config = ConfigDict(from_attributes=True)

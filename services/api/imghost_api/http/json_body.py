@@ -1,4 +1,4 @@
-"""Bodies of JSON routes: read whole before anything else, so bounded in size and time."""
+"""Bodies of JSON routes: read completely before anything else, bounded in size and time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,21 +10,21 @@ from starlette.types import Message
 
 from imghost_core.errors import InvalidRequest, TooLarge
 
-LARGEST: Final = 64 * 1024  # no JSON body of ours comes near
+MAX_BYTES: Final = 64 * 1024  # far above every JSON body of this API
 _SECONDS: Final = 10.0
 
 
 class JsonRoute(APIRoute):
-    """A route whose body has at most `LARGEST` bytes and arrives in time; others are refused half-read."""
+    """A route with a JSON body of at most `MAX_BYTES` bytes that must arrive in time; others are rejected."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, with the body read for it."""
+        """The handler, with the body read beforehand."""
         handle = super().get_route_handler()
 
-        async def limited(request: Request) -> Response:
-            return await handle(_whole(request, await _read(request)))
+        async def handle_limited(request: Request) -> Response:
+            return await handle(_with_body(request, await _read(request)))
 
-        return limited
+        return handle_limited
 
 
 async def _read(request: Request) -> bytes:
@@ -33,14 +33,14 @@ async def _read(request: Request) -> bytes:
         async with asyncio.timeout(_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > LARGEST:
-                    raise TooLarge(f"A JSON body may have {LARGEST} bytes. Send a smaller one.")
+                if len(body) > MAX_BYTES:
+                    raise TooLarge(f"The JSON body exceeds {MAX_BYTES} bytes. Send a smaller one.")
     except TimeoutError as error:
-        raise InvalidRequest("The body came too slowly. Send it again.") from error
+        raise InvalidRequest("The body did not arrive in time. Send it again.") from error
     return bytes(body)
 
 
-def _whole(request: Request, body: bytes) -> Request:
+def _with_body(request: Request, body: bytes) -> Request:
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -1,4 +1,4 @@
-"""What the routes say of themselves in the OpenAPI document."""
+"""The OpenAPI document."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from imghost_core.problems import MEDIA_TYPE
 _SCHEMA = "#/components/schemas/Problem"
 _MEANING = {
     400: "The request is malformed; `errors` names the fields",
-    401: "No credential, or one that is wrong, revoked or expired",
-    402: "The plan's storage is used up",
+    401: "No credential, or an invalid, revoked or expired one",
+    402: "The plan's storage limit is reached",
     403: "The account is blocked or the workspace suspended",
-    404: "There is no such thing, or it is somebody else's",
-    408: "The body came too slowly",
-    409: "It collides with something that exists or runs",
+    404: "Not found in this workspace",
+    408: "The body did not arrive in time",
+    409: "Conflict with an existing object or a running request",
     413: "The body is too large",
-    415: "The bytes are not an image of a format we host",
-    422: "The content was refused; `code` says why",
-    429: "An hourly or daily limit is reached; `Retry-After` says when it ends",
-    503: "A part is out of reach or overloaded; try again after `Retry-After`",
+    415: "The content is not an image of a supported format",
+    422: "The content was rejected; `code` says why",
+    429: "An hourly or daily limit is reached; retry after `Retry-After`",
+    503: "A dependency is unavailable or overloaded; retry after `Retry-After`",
 }
 PROBLEM = {
     "type": "object",
@@ -50,7 +50,7 @@ PROBLEM = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route that may end in these problems."""
+    """The `responses=` of a route that may respond with these problems."""
     return {
         status: {"description": _MEANING[status], "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMA}}}}
         for status in statuses
@@ -73,22 +73,22 @@ def alias(router: APIRouter, path: str, *, of: str, method: str) -> None:
                 openapi_extra={**(route.openapi_extra or {}), "x-alias-of": of},
             )
             return
-    raise LookupError(f"no route {method} {of} to be aliased")
+    raise LookupError(f"no route {method} {of} to alias")
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with our problem documents in place of the framework's validation errors."""
+def build_document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with problem documents in place of the framework's validation errors."""
     if app.openapi_schema is None:
-        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        for path in made["paths"].values():
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        for path in document["paths"].values():
             for operation in path.values():
                 if MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
                     operation["responses"].pop("422", None)
-        schemas = made["components"]["schemas"]
+        schemas = document["components"]["schemas"]
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
         schemas["Problem"] = PROBLEM
-        app.openapi_schema = made
+        app.openapi_schema = document
     return app.openapi_schema
 
 

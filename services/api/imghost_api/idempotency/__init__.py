@@ -1,1 +1,1 @@
-"""`Idempotency-Key`: the same request sent again gets the first one's answer and has no second effect."""
+"""`Idempotency-Key`: a repeated request gets the first response and has no second effect."""

@@ -1,7 +1,7 @@
 """Idempotency keys in the database."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,52 +11,51 @@ from sqlalchemy.dialects.postgresql import insert
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import IdempotencyKey
 
-KEPT = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A key that somebody has: what for, since when, and the answer once there is one."""
+class ClaimedKey:
+    """A claimed key: for which request, and the reply once there is one."""
 
     request_hash: str
-    claimed_at: datetime
     reply: dict[str, Any] | None
 
 
-async def claim(
+async def claim_key(
     session: Session, workspace_id: UUID, key: str, *, request_hash: str, claim: UUID, takeover: timedelta
 ) -> bool:
-    """Hold the key for `claim`; also when its holder ended without a word, or its time is over. False when taken."""
-    fresh = {"request_hash": request_hash, "claim": claim, "claimed_at": func.now(), "reply": None}
-    fresh["expires_at"] = func.now() + KEPT
+    """Claim the key for `claim`; takes over abandoned or expired claims. False when another claim holds it."""
+    columns = {"request_hash": request_hash, "claim": claim, "claimed_at": func.now(), "reply": None}
+    columns["expires_at"] = func.now() + RETENTION
     abandoned = and_(IdempotencyKey.reply.is_(None), IdempotencyKey.claimed_at < func.now() - takeover)
-    taken = (
+    upsert = (
         insert(IdempotencyKey)
-        .values(workspace_id=workspace_id, key=key, **fresh)
+        .values(workspace_id=workspace_id, key=key, **columns)
         .on_conflict_do_update(
             index_elements=[IdempotencyKey.workspace_id, IdempotencyKey.key],
-            set_=fresh,
+            set_=columns,
             where=or_(abandoned, IdempotencyKey.expires_at < func.now()),
         )
         .returning(IdempotencyKey.claim)
     )
-    return await session.scalar(taken) is not None
+    return await session.scalar(upsert) is not None
 
 
-async def held(session: Session, workspace_id: UUID, key: str) -> Held | None:
-    """What the key is held for."""
+async def find_key(session: Session, workspace_id: UUID, key: str) -> ClaimedKey | None:
+    """The key as it is claimed now."""
     row = (
         await session.execute(
-            select(IdempotencyKey.request_hash, IdempotencyKey.claimed_at, IdempotencyKey.reply).where(
+            select(IdempotencyKey.request_hash, IdempotencyKey.reply).where(
                 IdempotencyKey.workspace_id == workspace_id, IdempotencyKey.key == key
             )
         )
     ).one_or_none()
-    return Held(*row) if row else None
+    return ClaimedKey(*row) if row else None
 
 
-async def renew(session: Session, workspace_id: UUID, key: str, claim: UUID) -> None:
-    """Let the holder's time begin anew, unless another has taken the key over."""
+async def renew_claim(session: Session, workspace_id: UUID, key: str, claim: UUID) -> None:
+    """Reset the claim's age, unless another claim has taken the key over."""
     await session.execute(
         update(IdempotencyKey)
         .where(
@@ -69,19 +68,19 @@ async def renew(session: Session, workspace_id: UUID, key: str, claim: UUID) -> 
     )
 
 
-async def finish(session: Session, workspace_id: UUID, key: str, claim: UUID, reply: dict[str, Any]) -> bool:
-    """Keep the answer; False when another upload has taken the key over, and then this one must not count."""
-    finished = await session.scalar(
+async def store_reply(session: Session, workspace_id: UUID, key: str, claim: UUID, reply: dict[str, Any]) -> bool:
+    """Store the reply; False when another claim has taken the key over, and then this one must have no effect."""
+    stored = await session.scalar(
         update(IdempotencyKey)
         .where(IdempotencyKey.workspace_id == workspace_id, IdempotencyKey.key == key, IdempotencyKey.claim == claim)
         .values(reply=reply)
         .returning(IdempotencyKey.claim)
     )
-    return finished is not None
+    return stored is not None
 
 
-async def release(session: Session, workspace_id: UUID, key: str, claim: UUID) -> None:
-    """Give the key back unused, after a refusal: those are not kept."""
+async def release_claim(session: Session, workspace_id: UUID, key: str, claim: UUID) -> None:
+    """Delete the claim after a rejected request: rejections are not stored."""
     await session.execute(
         delete(IdempotencyKey).where(
             IdempotencyKey.workspace_id == workspace_id,
@@ -90,3 +89,8 @@ async def release(session: Session, workspace_id: UUID, key: str, claim: UUID) -
             IdempotencyKey.reply.is_(None),
         )
     )
+
+
+async def delete_expired_keys(session: Session) -> None:
+    """Delete the keys whose retention has ended."""
+    await session.execute(delete(IdempotencyKey).where(IdempotencyKey.expires_at < func.now()))

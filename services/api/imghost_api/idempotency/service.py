@@ -1,4 +1,4 @@
-"""Claim a key, then finish it in the transaction of the effect, or release it."""
+"""Claim a key, then store the reply in the transaction of the effect, or release the claim."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,15 +15,15 @@ from imghost_core.errors import Conflict, ImghostError, Unprocessable
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key that is ours. `id` names this attempt: once another takes over, this one cannot finish."""
+    """A claim of a key. `id` is this attempt's: once another attempt takes the key over, this one cannot finish."""
 
     workspace_id: UUID
     key: str
     id: UUID
 
     @asynccontextmanager
-    async def renewed(self, database: Database, every: float) -> AsyncIterator[None]:
-        """Say every so many seconds that we live, so that whoever says nothing for a moment has died."""
+    async def keep_renewed(self, database: Database, every: float) -> AsyncIterator[None]:
+        """Heartbeat: renews the claim every `every` seconds; a stale claim counts as abandoned."""
         renewing = asyncio.create_task(self._renew(database, every))
         try:
             yield
@@ -34,48 +34,50 @@ class Claim:
     async def _renew(self, database: Database, every: float) -> None:
         while True:
             await asyncio.sleep(every)
-            # While the database is away nobody can take the key over either.
+            # While the database is unavailable, the key cannot be taken over either.
             with suppress(ImghostError):
                 async with database.transaction(self.workspace_id) as session:
-                    await queries.renew(session, self.workspace_id, self.key, self.id)
+                    await queries.renew_claim(session, self.workspace_id, self.key, self.id)
 
     async def finish(self, session: Session, reply: dict[str, Any]) -> None:
-        """Keep the answer, in the transaction of the effect. Raises `Conflict` when another attempt took over."""
-        if not await queries.finish(session, self.workspace_id, self.key, self.id, reply):
-            raise _running(1)
+        """Store the reply, in the transaction of the effect. Raises `Conflict` when another attempt took over."""
+        if not await queries.store_reply(session, self.workspace_id, self.key, self.id, reply):
+            raise _in_progress(1)
 
     async def release(self, database: Database) -> None:
-        """Give the key back after a refusal. Failing to is harmless: it can be taken over later."""
+        """Release the claim after a rejected request. Harmless if it fails: the claim can be taken over later."""
         async with database.transaction(self.workspace_id) as session:
-            await queries.release(session, self.workspace_id, self.key, self.id)
+            await queries.release_claim(session, self.workspace_id, self.key, self.id)
 
 
-async def claim(database: Database, wanted: Claim, *, request_hash: str, takeover: timedelta) -> dict[str, Any] | None:
-    """Claim a key in a transaction of its own; returns the kept answer when there is one already.
+async def claim_key(
+    database: Database, claim: Claim, *, request_hash: str, takeover: timedelta
+) -> dict[str, Any] | None:
+    """Claim a key in a transaction of its own; returns the stored reply if there is one.
 
-    Raises `Conflict` while the first request runs, `Unprocessable` when the key was used for something else.
+    Raises `Conflict` while the first request runs, `Unprocessable` when the key was used for another request.
     """
-    async with database.transaction(wanted.workspace_id) as session:
-        if await queries.claim(
-            session, wanted.workspace_id, wanted.key, request_hash=request_hash, claim=wanted.id, takeover=takeover
+    async with database.transaction(claim.workspace_id) as session:
+        if await queries.claim_key(
+            session, claim.workspace_id, claim.key, request_hash=request_hash, claim=claim.id, takeover=takeover
         ):
             return None
-        held = await queries.held(session, wanted.workspace_id, wanted.key)
-    if held is None:  # released between our two statements
-        raise _running(1)
-    if held.request_hash != request_hash:
+        found = await queries.find_key(session, claim.workspace_id, claim.key)
+    if found is None:  # released between the two statements
+        raise _in_progress(1)
+    if found.request_hash != request_hash:
         raise Unprocessable(
             "This Idempotency-Key was used for another file. Use a new key for a new file.",
             code="idempotency_key_reused",
         )
-    if held.reply is None:
-        raise _running(2)
-    return held.reply
+    if found.reply is None:
+        raise _in_progress(2)
+    return found.reply
 
 
-def _running(seconds: int) -> ImghostError:
+def _in_progress(seconds: int) -> ImghostError:
     return Conflict(
-        "An upload with this Idempotency-Key is still running. Send the same request again shortly.",
+        "An upload with this Idempotency-Key is still running. Retry the same request shortly.",
         code="idempotency_in_progress",
         retry_after=seconds,
     )

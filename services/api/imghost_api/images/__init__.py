@@ -1,1 +1,1 @@
-"""Uploading, listing and deleting pictures, within the plan's limits."""
+"""Images: upload and library. This level has what the two share."""

@@ -1,14 +1,15 @@
-"""Pictures, uploads and quota as callers see them."""
+"""An image in responses."""
 
-from typing import Literal
+from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
-from imghost_api.http.fields import Answer, Moment
+from imghost_api.images.urls import UrlBuilder
+from imghost_api.images.values import StoredImage
 
 
-class Metadata(BaseModel):
-    """What the picture is: pixels, bytes of the original, and format by content."""
+class ImageMetadata(BaseModel):
+    """Dimensions in pixels, size of the original in bytes, and format by content."""
 
     width: int
     height: int
@@ -16,86 +17,26 @@ class Metadata(BaseModel):
     format: str
 
 
-class UploadedImage(BaseModel):
-    """A stored picture and where to see it."""
+class UploadedImageResource(BaseModel):
+    """A stored image and its URLs."""
 
     id: str = Field(description="Public id", examples=["4fGd8sKq0ZxT"])
     filename: str = Field(examples=["4fGd8sKq0ZxT.jpg"])
     url: str
     thumbnail: str
     view_url: str
-    metadata: Metadata
+    metadata: ImageMetadata
 
-
-class UploadAnswer(Answer):
-    """The picture is stored; it is not lost from here on."""
-
-    image: UploadedImage
-
-
-class ImageView(UploadedImage):
-    """A picture in its owner's list."""
-
-    original_name: str
-    mime_type: str
-    views: int
-    is_public: bool
-    uploaded_at: Moment
-
-
-class ImagesAnswer(Answer):
-    """One page, newest first. With `has_more`, send `next_cursor` as `cursor` for the next."""
-
-    data: list[ImageView]
-    has_more: bool
-    next_cursor: str | None
-
-
-class DeletedAnswer(Answer):
-    """The picture is gone."""
-
-    id: str
-    message: str
-
-
-class CountQuota(BaseModel):
-    """A limit that counts, and when it starts again."""
-
-    limit: int
-    used: int
-    remaining: int
-    period: Literal["hour", "day"]
-    resets_at: Moment
-
-
-class BytesQuota(BaseModel):
-    """A limit in bytes."""
-
-    limit_bytes: int
-    used_bytes: int
-    remaining_bytes: int
-
-
-class BandwidthQuota(BytesQuota):
-    """Bytes delivered in this month; counted late, by up to some minutes."""
-
-    period: Literal["month"] = "month"
-    resets_at: Moment
-
-
-class Quota(BaseModel):
-    """All limits of the plan. Days, hours and months are those of UTC: uploads start again at midnight UTC."""
-
-    plan: str
-    timezone: Literal["UTC"] = "UTC"
-    max_file_bytes: int
-    uploads: CountQuota
-    requests: CountQuota
-    storage: BytesQuota
-    bandwidth: BandwidthQuota
-
-
-class QuotaAnswer(Answer):
-    """Limits, use and what remains."""
-
-    quota: Quota
+    @classmethod
+    def of(cls, image: StoredImage, urls: UrlBuilder, **fields: Any) -> Self:
+        """The image with its URLs; `fields` are those of a subclass."""
+        built = urls.build(image.public_id, image.extension, image.variant_extension)
+        return cls(
+            id=image.public_id,
+            filename=f"{image.public_id}.{image.extension}",
+            url=built.url,
+            thumbnail=built.thumbnail,
+            view_url=built.view_url,
+            metadata=ImageMetadata(width=image.width, height=image.height, size=image.file_size, format=image.format),
+            **fields,
+        )

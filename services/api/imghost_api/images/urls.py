@@ -1,11 +1,16 @@
-"""Public addresses of a picture; built from settings only, never from a request's headers."""
+"""Public URLs of an image; built from settings only, never from a request's headers."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+
+from imghost_api.access.deps import Context
 
 
 @dataclass(frozen=True, slots=True)
-class Urls:
-    """The three addresses of a picture."""
+class ImageUrls:
+    """The three URLs of an image."""
 
     url: str
     thumbnail: str
@@ -14,15 +19,22 @@ class Urls:
 
 @dataclass(frozen=True, slots=True)
 class UrlBuilder:
-    """`pictures` is the base of the direct URLs, `viewer` that of the view service."""
+    """`images` is the base of the direct URLs, `viewer` that of the view page."""
 
-    pictures: str
+    images: str
     viewer: str
 
-    def of(self, public_id: str, extension: str, variant_extension: str) -> Urls:
-        """The addresses of one picture."""
-        return Urls(
-            url=f"{self.pictures}/{public_id}.{extension}",
-            thumbnail=f"{self.pictures}/{public_id}_thumb.{variant_extension}",
+    def build(self, public_id: str, extension: str, variant_extension: str) -> ImageUrls:
+        """The URLs of one image."""
+        return ImageUrls(
+            url=f"{self.images}/{public_id}.{extension}",
+            thumbnail=f"{self.images}/{public_id}_thumb.{variant_extension}",
             view_url=f"{self.viewer}/i/{public_id}",
         )
+
+
+def _url_builder(context: Context) -> UrlBuilder:
+    return UrlBuilder(images=context.settings.image_base_url, viewer=context.settings.view_server_url)
+
+
+Urls = Annotated[UrlBuilder, Depends(_url_builder)]

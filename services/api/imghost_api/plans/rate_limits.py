@@ -1,21 +1,30 @@
-"""Hourly limits: of the key, and of the plan for all keys and tokens of a workspace together."""
+"""Hourly rate limits: of an API key, and of the plan for all keys and tokens of a workspace together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
-from imghost_api.access.principal import Principal
-from imghost_api.api_keys import queries
 from imghost_api.db.engine import Session
+from imghost_api.plans import queries
 from imghost_core.errors import TooManyRequests
 
-_HOUR = timedelta(hours=1)
+WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """What is left of one limit in this hour."""
+class RateLimit:
+    """A limit that a request counts against; `subject` is the id of an API key or of a workspace."""
+
+    policy: Literal["key", "plan"]
+    subject: UUID
+    requests_per_hour: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitStatus:
+    """How far a limit is used in the current hour."""
 
     policy: Literal["key", "plan"]
     limit: int
@@ -28,54 +37,53 @@ class Allowance:
         return max(0, self.limit - self.used)
 
 
-def hour_of(now: datetime) -> datetime:
-    """The beginning of the hour of UTC that `now` is in."""
+def start_of_hour(now: datetime) -> datetime:
+    """The beginning of the hour (UTC) that contains `now`."""
     return now.replace(minute=0, second=0, microsecond=0)
 
 
-async def take(session: Session, principal: Principal, now: datetime) -> list[Allowance]:
-    """Count this request against every limit it is under; raises `TooManyRequests`, and then nothing is counted.
+async def count_request(session: Session, limits: Sequence[RateLimit], now: datetime) -> list[RateLimitStatus]:
+    """Count a request against every limit; raises `TooManyRequests`, and then nothing is counted.
 
-    The caller's transaction must roll back on the error and end soon: it holds the counters' locks.
+    The caller's transaction must roll back on the error and end soon: it holds the locks of the counters.
     """
-    window = hour_of(now)
-    limits: list[tuple[Literal["key", "plan"], int]] = [("plan", principal.limits.requests_per_hour)]
-    if principal.key:
-        limits.append(("key", min(principal.key.rate_limit_per_hour, principal.limits.requests_per_hour)))
-    allowances = []
-    for policy, limit in limits:
-        subject = principal.key.id if principal.key and policy == "key" else principal.workspace_id
-        used = await queries.take(session, subject, window, limit)
+    window = start_of_hour(now)
+    reset = window + WINDOW
+    statuses = []
+    for limit in limits:
+        used = await queries.count_request(session, limit.subject, window, limit.requests_per_hour)
         if used is None:
-            raise _exceeded(Allowance(policy, limit, limit, window + _HOUR), now)
-        allowances.append(Allowance(policy, limit, used, window + _HOUR))
-    return allowances
+            raise _exceeded(RateLimitStatus(limit.policy, limit.requests_per_hour, limit.requests_per_hour, reset), now)
+        statuses.append(RateLimitStatus(limit.policy, limit.requests_per_hour, used, reset))
+    return statuses
 
 
-def headers(allowances: Sequence[Allowance], now: datetime) -> dict[str, str]:
+def rate_limit_headers(statuses: Sequence[RateLimitStatus], now: datetime) -> dict[str, str]:
     """`RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers) and the older `X-RateLimit-*`.
 
-    The older ones, which know only one limit, tell of the one with least left; their reset is in seconds since 1970.
+    The older ones can express only one limit: the one with the fewest requests left; their reset is a Unix time.
     """
-    tightest = min(allowances, key=lambda allowance: allowance.remaining)
+    tightest = min(statuses, key=lambda status: status.remaining)
     return {
-        "RateLimit-Policy": ", ".join(f'"{each.policy}";q={each.limit};w=3600' for each in allowances),
-        "RateLimit": ", ".join(f'"{each.policy}";r={each.remaining};t={_seconds(each, now)}' for each in allowances),
+        "RateLimit-Policy": ", ".join(f'"{status.policy}";q={status.limit};w=3600' for status in statuses),
+        "RateLimit": ", ".join(
+            f'"{status.policy}";r={status.remaining};t={_seconds_to_reset(status, now)}' for status in statuses
+        ),
         "X-RateLimit-Limit": str(tightest.limit),
         "X-RateLimit-Remaining": str(tightest.remaining),
         "X-RateLimit-Reset": str(int(tightest.reset.timestamp())),
     }
 
 
-def _exceeded(allowance: Allowance, now: datetime) -> TooManyRequests:
-    whose = "this API key" if allowance.policy == "key" else "your plan"
+def _exceeded(status: RateLimitStatus, now: datetime) -> TooManyRequests:
+    scope = "this API key" if status.policy == "key" else "your plan"
     return TooManyRequests(
-        f"The limit of {allowance.limit} requests an hour of {whose} is used up. "
-        "Wait until the next full hour (UTC), or raise the limit.",
-        retry_after=_seconds(allowance, now),
-        headers=headers([allowance], now),
+        f"The limit of {status.limit} requests per hour of {scope} is reached. "
+        "Retry after the next full hour (UTC), or raise the limit.",
+        retry_after=_seconds_to_reset(status, now),
+        headers=rate_limit_headers([status], now),
     )
 
 
-def _seconds(allowance: Allowance, now: datetime) -> int:
-    return max(1, int((allowance.reset - now).total_seconds()) + 1)
+def _seconds_to_reset(status: RateLimitStatus, now: datetime) -> int:
+    return max(1, int((status.reset - now).total_seconds()) + 1)

@@ -1,1 +1,1 @@
-"""The signed-in user's own account."""
+"""The signed-in user's account."""

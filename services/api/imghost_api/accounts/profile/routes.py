@@ -1,10 +1,11 @@
-"""One's own account; asks for a token, an API key is not enough."""
+"""One's own account; requires an access token, an API key is not enough."""
 
 from fastapi import APIRouter
 
 from imghost_api.access.deps import CurrentUser, UserSession
 from imghost_api.accounts.profile import service
-from imghost_api.accounts.profile.schemas import AccountAnswer, AccountChange
+from imghost_api.accounts.profile.schemas import AccountChange, AccountResponse
+from imghost_api.accounts.schemas import UserResource
 from imghost_api.http.json_body import JsonRoute
 from imghost_api.http.openapi import alias, problems
 
@@ -14,12 +15,13 @@ router = APIRouter(route_class=JsonRoute, tags=["account"])
 @router.get(
     "/api/v1/account",
     operation_id="read_account",
-    summary="Your account",
+    summary="Get your account",
     responses=problems(401, 403, 503),
 )
-async def read_account(user: CurrentUser, session: UserSession) -> AccountAnswer:
-    """The account of the token's user, with plan and use."""
-    return AccountAnswer(user=await service.read(session, user))
+async def read_account(user: CurrentUser, session: UserSession) -> AccountResponse:
+    """The account of the token's user, with plan and usage."""
+    account = await service.read_account(session, user)
+    return AccountResponse(user=UserResource.model_validate(account))
 
 
 @router.put(
@@ -28,9 +30,10 @@ async def read_account(user: CurrentUser, session: UserSession) -> AccountAnswer
     summary="Change your account",
     responses=problems(400, 401, 403, 409, 413, 503),
 )
-async def change_account(user: CurrentUser, session: UserSession, wanted: AccountChange) -> AccountAnswer:
-    """Change first name, last name or user name; fields left out stay."""
-    return AccountAnswer(user=await service.change(session, user, wanted))
+async def change_account(user: CurrentUser, session: UserSession, change: AccountChange) -> AccountResponse:
+    """Change first name, last name or user name; fields left out keep their value."""
+    account = await service.change_account(session, user, change.model_dump(exclude_unset=True))
+    return AccountResponse(user=UserResource.model_validate(account))
 
 
 alias(router, "/api/v1/auth/me", of="/api/v1/account", method="GET")

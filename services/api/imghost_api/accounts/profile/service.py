@@ -1,17 +1,19 @@
 """Reading and changing one's own account."""
 
+from collections.abc import Mapping
+
 from imghost_api.access.principal import Principal
 from imghost_api.accounts.profile import queries
-from imghost_api.accounts.profile.schemas import AccountChange, UserView
+from imghost_api.accounts.queries import Account, get_account
 from imghost_api.db.engine import Session
 
 
-async def read(session: Session, user: Principal) -> UserView:
+async def read_account(session: Session, user: Principal) -> Account:
     """The account of the caller."""
-    return await queries.user_view(session, user.user_id, user.workspace_id)
+    return await get_account(session, user.user_id, user.workspace_id)
 
 
-async def change(session: Session, user: Principal, wanted: AccountChange) -> UserView:
-    """Change the fields that were given; raises `Conflict` for a user name in use."""
-    await queries.change_user(session, user.user_id, wanted.model_dump(exclude_unset=True))
-    return await read(session, user)
+async def change_account(session: Session, user: Principal, changes: Mapping[str, str | None]) -> Account:
+    """Change the given fields; raises `Conflict` for a user name in use."""
+    await queries.update_user(session, user.user_id, changes)
+    return await read_account(session, user)

@@ -1,1 +1,1 @@
-"""Who is calling: registration, sign-in, tokens, and the check every credential goes through."""
+"""Sign-in, and the public keys that access tokens verify with."""

@@ -1,27 +1,24 @@
-"""Registration, sign-in and the public keys."""
+"""Sign-in, and the public keys of access tokens."""
 
-from fastapi import APIRouter, Response
+from datetime import timedelta
+from typing import Annotated
 
-from imghost_api.access import credentials as service
-from imghost_api.access.deps import ResourcesOf
-from imghost_api.accounts.sessions.schemas import KeySet, Login, RegisteredAnswer, Registration, TokenAnswer
+from fastapi import APIRouter, Depends, Response
+
+from imghost_api.access.deps import Context
+from imghost_api.accounts.schemas import TokenResponse, UserResource
+from imghost_api.accounts.sessions.schemas import JwksResponse, Login
+from imghost_api.accounts.sessions.service import SessionService, Throttle
 from imghost_api.http.json_body import JsonRoute
 from imghost_api.http.openapi import alias, problems
 
 router = APIRouter(route_class=JsonRoute, tags=["auth"])
 
 
-@router.post(
-    "/api/v1/auth/register",
-    status_code=201,
-    operation_id="register",
-    summary="Make an account",
-    responses=problems(400, 409, 413, 503),
-)
-async def register(resources: ResourcesOf, wanted: Registration, response: Response) -> RegisteredAnswer:
-    """A new account with its own workspace, the free plan, a token and a first API key."""
-    response.headers["Cache-Control"] = "no-store"
-    return await service.register(resources, wanted)
+def _service(context: Context) -> SessionService:
+    settings = context.settings
+    throttle = Throttle(settings.login_attempts, timedelta(seconds=settings.login_window_seconds))
+    return SessionService(context.database, context.passwords, context.tokens, throttle, context.clock)
 
 
 @router.post(
@@ -30,18 +27,24 @@ async def register(resources: ResourcesOf, wanted: Registration, response: Respo
     summary="Sign in",
     responses=problems(400, 401, 403, 413, 429, 503),
 )
-async def login(resources: ResourcesOf, given: Login, response: Response) -> TokenAnswer:
-    """A token for the right password of an e-mail or user name."""
+async def login(
+    service: Annotated[SessionService, Depends(_service)], login: Login, response: Response
+) -> TokenResponse:
+    """An access token for the password of an e-mail address or user name."""
     response.headers["Cache-Control"] = "no-store"
-    return await service.login(resources, given)
+    signed_in = await service.sign_in(login.identifier, login.password.get_secret_value())
+    return TokenResponse(
+        token=signed_in.token,
+        expires_in=signed_in.expires_in,
+        user=UserResource.model_validate(signed_in.account),
+    )
 
 
-@router.get("/.well-known/jwks.json", operation_id="jwks", summary="Public keys of our access tokens")
-async def jwks(resources: ResourcesOf, response: Response) -> KeySet:
-    """The set to verify our tokens with; empty when they are signed with a shared secret."""
+@router.get("/.well-known/jwks.json", operation_id="jwks", summary="Public keys of access tokens")
+async def jwks(context: Context, response: Response) -> JwksResponse:
+    """The key set that access tokens verify with; empty when they are signed with a shared secret."""
     response.headers["Cache-Control"] = "public, max-age=300"
-    return KeySet.model_validate(resources.tokens.jwks)
+    return JwksResponse.model_validate(context.tokens.jwks)
 
 
-alias(router, "/api/auth/register", of="/api/v1/auth/register", method="POST")
 alias(router, "/api/auth/login", of="/api/v1/auth/login", method="POST")

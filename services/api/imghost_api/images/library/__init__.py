@@ -1,1 +1,1 @@
-"""Listing and deleting images."""
+"""The images of a workspace: listed and deleted."""

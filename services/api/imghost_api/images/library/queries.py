@@ -1,75 +1,35 @@
-"""Pictures and what they count against, in the database."""
+"""The images of a workspace in the database."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
 
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import Image, UsageDay, ViewEvent, Workspace
+from imghost_api.db.tables import Image, ViewEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page ended."""
+    """The last image of a page."""
 
     uploaded_at: datetime
     id: UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
-    """A picture that was just deleted."""
+class DeletedImage:
+    """An image that was just deleted."""
 
     id: UUID
     file_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a workspace has used: uploads of the day, bytes stored, bytes delivered in the month."""
-
-    uploads: int
-    storage: int
-    bandwidth: int
-
-
-async def count_upload(session: Session, workspace_id: UUID, day: date, limit: int) -> bool:
-    """Count one upload, unless the day's limit is used up: one statement under the row's lock, so exact."""
-    count = (
-        insert(UsageDay)
-        .values(workspace_id=workspace_id, day=day, uploads_count=1)
-        .on_conflict_do_update(
-            index_elements=[UsageDay.workspace_id, UsageDay.day],
-            set_={"uploads_count": UsageDay.uploads_count + 1},
-            where=UsageDay.uploads_count < limit,
-        )
-        .returning(UsageDay.uploads_count)
-    )
-    return await session.scalar(count) is not None
-
-
-async def add_storage(session: Session, workspace_id: UUID, size: int, limit: int) -> bool:
-    """Add bytes to what is stored, unless that would be more than the limit: one statement, so exact."""
-    added = await session.scalar(
-        update(Workspace)
-        .where(Workspace.id == workspace_id, Workspace.storage_used + size <= limit)
-        .values(storage_used=Workspace.storage_used + size)
-        .returning(Workspace.id)
-    )
-    return added is not None
-
-
-async def add_image(session: Session, image: Image) -> None:
-    """Insert a picture."""
-    session.add(image)
-    await session.flush()
-
-
-async def page(session: Session, workspace_id: UUID, after: Position | None, limit: int) -> list[tuple[Image, int]]:
-    """Up to `limit` pictures, newest first, each with its views up to now."""
+async def list_images(
+    session: Session, workspace_id: UUID, after: Position | None, limit: int
+) -> list[tuple[Image, int]]:
+    """Up to `limit` images, newest first, each with its views up to now."""
     uncounted = (
         select(func.count())
         .where(ViewEvent.image_id == Image.id, ~ViewEvent.counted, ViewEvent.status.between(200, 399))
@@ -86,8 +46,8 @@ async def page(session: Session, workspace_id: UUID, after: Position | None, lim
     return [(image, views) for image, views in await session.execute(images)]
 
 
-async def delete(session: Session, workspace_id: UUID, public_id: str) -> Deleted | None:
-    """Delete a picture of the workspace and give its bytes back; None when it has no such picture."""
+async def mark_deleted(session: Session, workspace_id: UUID, public_id: str) -> DeletedImage | None:
+    """Mark an image of the workspace as deleted; None when the workspace has no such image."""
     row = (
         await session.execute(
             update(Image)
@@ -96,28 +56,4 @@ async def delete(session: Session, workspace_id: UUID, public_id: str) -> Delete
             .returning(Image.id, Image.file_size)
         )
     ).one_or_none()
-    if row is None:
-        return None
-    await session.execute(
-        update(Workspace)
-        .where(Workspace.id == workspace_id)
-        .values(storage_used=Workspace.storage_used - row.file_size)
-    )
-    return Deleted(row.id, row.file_size)
-
-
-async def usage(session: Session, workspace_id: UUID, today: date) -> Usage:
-    """What the workspace has used, as of now."""
-    day = UsageDay.workspace_id == workspace_id
-    uploads = select(UsageDay.uploads_count).where(day, UsageDay.day == today)
-    bandwidth = select(func.coalesce(func.sum(UsageDay.bandwidth_used), 0)).where(
-        day, UsageDay.day >= today.replace(day=1), UsageDay.day <= today
-    )
-    found = (
-        await session.execute(
-            select(
-                func.coalesce(uploads.scalar_subquery(), 0), Workspace.storage_used, bandwidth.scalar_subquery()
-            ).where(Workspace.id == workspace_id)
-        )
-    ).one()
-    return Usage(*(int(value) for value in found))
+    return DeletedImage(row.id, row.file_size) if row else None

@@ -1,7 +1,8 @@
-"""Listing and deleting pictures, and how one is shown."""
+"""Listing and deleting images."""
 
 import base64
 import binascii
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,72 +11,77 @@ from imghost_api.db.engine import Session
 from imghost_api.db.tables import Image
 from imghost_api.images.library import queries
 from imghost_api.images.library.queries import Position
-from imghost_api.images.schemas import ImagesAnswer, ImageView, Metadata, UploadedImage
-from imghost_api.images.urls import UrlBuilder
+from imghost_api.images.queries import to_stored_image
+from imghost_api.images.values import StoredImage
 from imghost_api.jobs import Jobs
+from imghost_api.plans.quota import release_storage
 from imghost_core.errors import InvalidRequest, NotFound
 
 DELETE_OBJECTS = "delete_objects"
 
 
-async def listed(
-    session: Session, urls: UrlBuilder, caller: Principal, *, cursor: str | None, limit: int
-) -> ImagesAnswer:
-    """One page of the workspace's pictures, newest first. Raises `InvalidRequest` for a cursor that is not ours."""
-    after = decode(cursor) if cursor is not None else None
-    found = await queries.page(session, caller.workspace_id, after, limit + 1)
+@dataclass(frozen=True, slots=True)
+class LibraryImage:
+    """An image in the list of its workspace."""
+
+    image: StoredImage
+    original_name: str
+    mime_type: str
+    views: int
+    is_public: bool
+    uploaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of images; `next_cursor` is None on the last page."""
+
+    images: list[LibraryImage]
+    next_cursor: str | None
+
+
+async def list_images(session: Session, caller: Principal, *, cursor: str | None, limit: int) -> Page:
+    """One page of the workspace's images, newest first. Raises `InvalidRequest` for an invalid cursor."""
+    after = decode_cursor(cursor) if cursor is not None else None
+    found = await queries.list_images(session, caller.workspace_id, after, limit + 1)
     shown = found[:limit]
-    more = len(found) > limit
-    last = shown[-1][0] if more else None
-    return ImagesAnswer(
-        data=[_view(urls, image, views) for image, views in shown],
-        has_more=more,
-        next_cursor=encode(Position(last.uploaded_at, last.id)) if last else None,
+    last = shown[-1][0] if len(found) > limit else None
+    return Page(
+        images=[_to_library_image(image, views) for image, views in shown],
+        next_cursor=encode_cursor(Position(last.uploaded_at, last.id)) if last else None,
     )
 
 
-async def delete(session: Session, jobs: Jobs, caller: Principal, public_id: str) -> None:
-    """Delete a picture; its objects follow by a job of the same transaction. Raises `NotFound`."""
-    deleted = await queries.delete(session, caller.workspace_id, public_id)
+async def delete_image(session: Session, jobs: Jobs, caller: Principal, public_id: str) -> None:
+    """Delete an image; its objects are deleted by a job of the same transaction. Raises `NotFound`."""
+    deleted = await queries.mark_deleted(session, caller.workspace_id, public_id)
     if deleted is None:
-        raise NotFound("You have no picture with this id. List your pictures to see which there are.")
+        raise NotFound("No image has this id. List your images for their ids.")
+    await release_storage(session, caller.workspace_id, size=deleted.file_size)
     await jobs.enqueue(session, DELETE_OBJECTS, workspace=str(caller.workspace_id), image=str(deleted.id))
 
 
-def uploaded(urls: UrlBuilder, image: Image) -> UploadedImage:
-    """A picture as the upload's answer shows it."""
-    addresses = urls.of(image.public_id, image.extension, image.variant_extension)
-    return UploadedImage(
-        id=image.public_id,
-        filename=f"{image.public_id}.{image.extension}",
-        url=addresses.url,
-        thumbnail=addresses.thumbnail,
-        view_url=addresses.view_url,
-        metadata=Metadata(width=image.width, height=image.height, size=image.file_size, format=image.format),
-    )
-
-
-def encode(position: Position) -> str:
+def encode_cursor(position: Position) -> str:
     """An opaque cursor."""
     return base64.urlsafe_b64encode(f"{position.uploaded_at.isoformat()} {position.id}".encode()).decode().rstrip("=")
 
 
-def decode(cursor: str) -> Position:
-    """Where a cursor points; raises `InvalidRequest` for one that is not ours."""
+def decode_cursor(cursor: str) -> Position:
+    """The position a cursor stands for; raises `InvalidRequest` for one that was not issued here."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        moment, _, image = text.partition(" ")
-        return Position(datetime.fromisoformat(moment).astimezone(UTC), UUID(image))
+        uploaded_at, _, image = text.partition(" ")
+        return Position(datetime.fromisoformat(uploaded_at).astimezone(UTC), UUID(image))
     except (binascii.Error, ValueError, OverflowError) as error:
         raise InvalidRequest(
-            "The cursor is not one of ours. Send `next_cursor` of the page before, unchanged.",
+            "The cursor is not valid. Send `next_cursor` of the previous page, unchanged.",
             errors=[{"field": "cursor", "message": "is not valid"}],
         ) from error
 
 
-def _view(urls: UrlBuilder, image: Image, views: int) -> ImageView:
-    return ImageView(
-        **uploaded(urls, image).model_dump(),
+def _to_library_image(image: Image, views: int) -> LibraryImage:
+    return LibraryImage(
+        to_stored_image(image),
         original_name=image.original_name,
         mime_type=image.mime_type,
         views=views,

@@ -1,1 +1,1 @@
-"""Uploading an image."""
+"""Upload of an image."""

@@ -1,0 +1,76 @@
+"""Accounts in the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from imghost_api.db.engine import Session
+from imghost_api.db.tables import Plan, User, Workspace
+from imghost_core.errors import Conflict
+
+_CONFLICTS = {
+    "uq_users_email": ("email_taken", "email", "An account with this e-mail address exists. Sign in, or use another."),
+    "uq_users_username": ("username_taken", "username", "This user name is taken. Choose another one."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user, with the plan and the usage of the workspace they act in."""
+
+    id: UUID
+    first_name: str
+    last_name: str | None
+    username: str
+    email: str
+    is_admin: bool
+    is_verified: bool
+    plan_type: str
+    upload_limit_per_day: int
+    storage_used: int
+    delete_scheduled_for: datetime | None
+    created_at: datetime
+
+
+async def get_account(session: Session, user_id: UUID, workspace_id: UUID) -> Account:
+    """The account of a user in a workspace."""
+    user, workspace, plan = (
+        await session.execute(
+            select(User, Workspace, Plan)
+            .select_from(User)
+            .join(Workspace, Workspace.id == workspace_id)
+            .join(Plan, Plan.code == Workspace.plan_code)
+            .where(User.id == user_id)
+        )
+    ).one()
+    return Account(
+        id=user.id,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        username=user.username,
+        email=user.email,
+        is_admin=user.is_admin,
+        is_verified=user.is_verified,
+        plan_type=plan.code,
+        upload_limit_per_day=plan.uploads_per_day,
+        storage_used=workspace.storage_used,
+        delete_scheduled_for=user.delete_scheduled_for,
+        created_at=user.created_at,
+    )
+
+
+@contextmanager
+def name_conflicts() -> Iterator[None]:
+    """Turn a violated unique constraint of users into a `Conflict` that names the field."""
+    try:
+        yield
+    except IntegrityError as error:
+        for constraint, (code, field, message) in _CONFLICTS.items():
+            if constraint in str(error.orig):
+                raise Conflict(message, code=code, errors=[{"field": field, "message": message}]) from error
+        raise

@@ -1,0 +1,44 @@
+"""Registration."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from imghost_api.access.deps import Context
+from imghost_api.accounts.register.schemas import RegisteredResponse, Registration
+from imghost_api.accounts.register.service import RegistrationService
+from imghost_api.accounts.schemas import UserResource
+from imghost_api.api_keys.schemas import NewApiKeyResource
+from imghost_api.http.json_body import JsonRoute
+from imghost_api.http.openapi import alias, problems
+
+router = APIRouter(route_class=JsonRoute, tags=["auth"])
+
+
+def _service(context: Context) -> RegistrationService:
+    return RegistrationService(context.database, context.passwords, context.tokens, context.digest, context.clock)
+
+
+@router.post(
+    "/api/v1/auth/register",
+    status_code=201,
+    operation_id="register",
+    summary="Create an account",
+    responses=problems(400, 409, 413, 503),
+)
+async def register(
+    service: Annotated[RegistrationService, Depends(_service)], registration: Registration, response: Response
+) -> RegisteredResponse:
+    """Create an account with its own workspace, the free plan, an access token and a first API key."""
+    response.headers["Cache-Control"] = "no-store"
+    names = registration.model_dump(exclude={"password"})
+    registered = await service.register(names, password=registration.password.get_secret_value())
+    return RegisteredResponse(
+        token=registered.token,
+        expires_in=registered.expires_in,
+        user=UserResource.model_validate(registered.account),
+        api_key=NewApiKeyResource.model_validate(registered.api_key),
+    )
+
+
+alias(router, "/api/auth/register", of="/api/v1/auth/register", method="POST")

@@ -1,0 +1,1 @@
+"""View events, rolled up into images and days."""

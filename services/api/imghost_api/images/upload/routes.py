@@ -1,0 +1,132 @@
+"""Upload and quota, by API key or access token."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from imghost_api.access.deps import Caller, CallerSession, Context
+from imghost_api.access.principal import Principal
+from imghost_api.http.openapi import alias, problems
+from imghost_api.images.schemas import UploadedImageResource
+from imghost_api.images.upload.multipart import FIELD
+from imghost_api.images.upload.schemas import (
+    BandwidthQuota,
+    BytesQuota,
+    CountQuota,
+    Quota,
+    QuotaResponse,
+    UploadResponse,
+)
+from imghost_api.images.upload.service import UploadLimits, UploadRequest, UploadService
+from imghost_api.images.urls import Urls
+from imghost_api.plans.quota import CountUsage, QuotaUsage, read_usage
+
+router = APIRouter(tags=["images"])
+
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {FIELD: {"type": "string", "format": "binary", "description": "The image"}},
+                }
+            }
+        },
+    }
+}
+_IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="Any text: the same upload sent again with the same key gets the first response",
+    ),
+]
+
+
+def _service(context: Context) -> UploadService:
+    settings = context.settings
+    return UploadService(
+        database=context.database,
+        store=context.store,
+        imaging=context.imaging,
+        slots=context.upload_slots,
+        metrics=context.metrics,
+        clock=context.clock,
+        limits=UploadLimits(
+            max_bytes=settings.max_upload_bytes,
+            timeout_seconds=settings.upload_timeout_seconds,
+            takeover=timedelta(seconds=settings.idempotency_takeover_seconds),
+        ),
+    )
+
+
+@router.post(
+    "/api/v1/images",
+    status_code=201,
+    operation_id="upload",
+    summary="Upload an image",
+    responses=problems(400, 401, 402, 403, 408, 409, 413, 415, 422, 429, 503),
+    openapi_extra=_FORM,
+)
+async def upload(
+    service: Annotated[UploadService, Depends(_service)],
+    caller: Caller,
+    urls: Urls,
+    request: Request,
+    response: Response,
+    idempotency_key: _IdempotencyKey = None,
+) -> UploadResponse:
+    """Store the image in the form field `file`. Its format is detected by content, never by name or header."""
+    length = request.headers.get("content-length", "")
+    incoming = UploadRequest(
+        body=request.stream(),
+        content_type=request.headers.get("content-type", ""),
+        content_length=int(length) if length.isdecimal() else None,
+        idempotency_key=idempotency_key,
+    )
+    image, replayed = await service.upload(caller, incoming)
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return UploadResponse(image=UploadedImageResource.of(image, urls))
+
+
+@router.get(
+    "/api/v1/upload/quota",
+    operation_id="read_quota",
+    summary="Get the limits of your plan and their usage",
+    responses=problems(401, 403, 429, 503),
+)
+async def read_quota(context: Context, caller: Caller, session: CallerSession) -> QuotaResponse:
+    """Uploads per day, requests per hour, storage and bandwidth: limit, usage, and when the count restarts."""
+    usage = await read_usage(session, caller.workspace_id, caller.limits, now=context.clock())
+    return QuotaResponse(quota=_to_quota(usage, max_file_bytes=_max_file_bytes(context, caller)))
+
+
+def _max_file_bytes(context: Context, caller: Principal) -> int:
+    return min(caller.limits.max_file_bytes, context.settings.max_upload_bytes)
+
+
+def _to_quota(usage: QuotaUsage, *, max_file_bytes: int) -> Quota:
+    return Quota(
+        plan=usage.plan,
+        max_file_bytes=max_file_bytes,
+        uploads=_to_count(usage.uploads, "day"),
+        requests=_to_count(usage.requests, "hour"),
+        storage=BytesQuota.model_validate(usage.storage),
+        bandwidth=BandwidthQuota.model_validate(usage.bandwidth),
+    )
+
+
+def _to_count(usage: CountUsage, period: Literal["hour", "day"]) -> CountQuota:
+    return CountQuota(
+        limit=usage.limit, used=usage.used, remaining=usage.remaining, period=period, resets_at=usage.resets_at
+    )
+
+
+alias(router, "/upload", of="/api/v1/images", method="POST")
+alias(router, "/upload/quota", of="/api/v1/upload/quota", method="GET")
