@@ -41,6 +41,7 @@ lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m imghost_dev requirements check
 	$(BIN)/python -m imghost_dev addresses
+	$(BIN)/python -m imghost_dev prose
 	$(BIN)/imghost crds | diff $(CRD) - || { echo 'error: $(CRD) is not what the models say; run `make crds`' >&2; exit 1; }
 	$(BIN)/python -m imghost_dev chart check
 
@@ -63,7 +64,7 @@ manifests: $(VENV)/.dev ## Render manifests/install.yaml from the chart, and giv
 	$(BIN)/python -m imghost_dev chart write
 
 .PHONY: requirements
-requirements: $(VENV)/.dev ## Pin anew what pyproject.toml asks for (ARGS=--upgrade: everything to its newest version)
+requirements: $(VENV)/.dev ## Pin again what pyproject.toml asks for (ARGS=--upgrade: everything to its newest version)
 	$(BIN)/python -m imghost_dev requirements write $(ARGS)
 
 .PHONY: clean
@@ -72,7 +73,7 @@ clean: ## Delete .venv and all caches of this checkout; data of `make up` stays
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: images
-images: $(VENV)/.dev ## Build the container images, try each, tell its size (ARGS="api imaging": only these)
+images: $(VENV)/.dev ## Build the container images, try each, print its size (ARGS="api imaging": only these)
 	@$(BIN)/python -m imghost_dev images $(ARGS)
 
 .PHONY: cluster cluster-down
