@@ -29,8 +29,9 @@ VERBS = {
     "cluster": Verb("cluster.main", "start, fill, inspect and remove a real Kubernetes cluster"),
     "e2e": Verb("e2e", "run the end-to-end scenarios in that cluster"),
     "images": Verb("images", "build the container images, try each and print its size"),
-    "prose": Verb("prose", "refuse the words that docs/glossary.md replaces"),
+    "imports": Verb("imports", "count the imports between the rooms of a package, and those that run back up"),
     "programs": Verb("programs", "find or build the programs that tests run against"),
+    "prose": Verb("prose", "refuse the words that docs/glossary.md replaces"),
     "requirements": Verb("requirements", "write or check the pinned requirements"),
     "sbom": Verb("sbom", "print what is installed here as a bill of materials"),
 }

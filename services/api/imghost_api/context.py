@@ -1,10 +1,10 @@
 """What one process holds open, from start to stop."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from imghost_api.clock import Clock, utc_now
 from imghost_api.concurrency import ConcurrencyLimit
 from imghost_api.crypto.digests import Digest, keyed_digest
 from imghost_api.crypto.passwords import Passwords
@@ -16,8 +16,6 @@ from imghost_api.metrics import ApiMetrics
 from imghost_api.settings import ApiSettings
 from imghost_core.objects.base import ObjectStore
 from imghost_core.objects.open import open_store
-
-Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class AppContext:
     passwords: Passwords
     digest: Digest
     upload_slots: ConcurrencyLimit
-    clock: Clock  # the current time in UTC
+    clock: Clock
 
 
 @asynccontextmanager
@@ -61,5 +59,5 @@ async def open_context(settings: ApiSettings, metrics: ApiMetrics) -> AsyncItera
                 settings.upload_concurrency,
                 rejection="Too many uploads are running in this process. Retry in a moment.",
             ),
-            clock=lambda: datetime.now(UTC),
+            clock=utc_now,
         )

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from imghost_api.access import queries
 from imghost_api.access.principal import Principal
+from imghost_api.clock import Clock
 from imghost_api.crypto.digests import Digest
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import ALL_WORKSPACES, Database, Session
@@ -26,7 +26,7 @@ class Authenticator:
     database: Database
     tokens: Tokens
     digest: Digest
-    clock: Callable[[], datetime]
+    clock: Clock
 
     async def by_token(self, token: str, *, counted: bool) -> tuple[Principal, list[RateLimitStatus]]:
         """The member an access token was issued to; `counted` says whether the request counts."""

@@ -1,12 +1,11 @@
 """Registration: a user, a workspace of their own, a first API key and an access token."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from imghost_api.accounts.queries import Account, get_account
 from imghost_api.accounts.register import queries
 from imghost_api.api_keys.service import KeyOwner, NewApiKey, create_api_key
+from imghost_api.clock import Clock
 from imghost_api.crypto.digests import Digest
 from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Claims, Tokens
@@ -35,7 +34,7 @@ class RegistrationService:
     passwords: Passwords
     tokens: Tokens
     digest: Digest
-    clock: Callable[[], datetime]
+    clock: Clock
 
     async def register(self, names: dict[str, str | None], *, password: str) -> Registered:
         """Create an account; `names` are columns of the user. Raises `Conflict` for a name in use."""

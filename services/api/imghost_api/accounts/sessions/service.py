@@ -1,13 +1,13 @@
 """Sign-in by password."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from imghost_api.access.credentials import account_blocked
 from imghost_api.accounts.queries import Account, get_account
 from imghost_api.accounts.sessions import queries
+from imghost_api.clock import Clock
 from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Claims, Tokens
 from imghost_api.db.engine import ALL_WORKSPACES, Database, Session
@@ -39,7 +39,7 @@ class SessionService:
     passwords: Passwords
     tokens: Tokens
     throttle: Throttle
-    clock: Callable[[], datetime]
+    clock: Clock
 
     async def sign_in(self, identifier: str, password: str) -> SignedIn:
         """A token for the right password; a wrong one and an unknown name get the same response after the same work.

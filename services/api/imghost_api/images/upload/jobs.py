@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from imghost_api.context import AppContext, Clock
+from imghost_api.clock import Clock
+from imghost_api.context import AppContext
 from imghost_api.db.engine import ALL_WORKSPACES, Database
 from imghost_api.images.queries import find_existing
 from imghost_api.metrics import ApiMetrics

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from imghost_api.access.principal import Principal
+from imghost_api.clock import Clock
 from imghost_api.concurrency import ConcurrencyLimit
-from imghost_api.context import Clock
 from imghost_api.db.engine import Database
 from imghost_api.db.tables import Image
 from imghost_api.idempotency.service import Claim, claim_key
