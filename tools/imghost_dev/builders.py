@@ -58,9 +58,14 @@ def find() -> Builder:
     """Buildah where it is installed, else Docker where its daemon answers."""
     if shutil.which("buildah"):
         return Buildah()
-    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+    if docker_answers():
         return Docker()
     raise BuildFailed("neither buildah nor a running Docker is here; install one, e.g. `apt-get install buildah`")
+
+
+def docker_answers() -> bool:
+    """Whether Docker is installed and its daemon runs."""
+    return bool(shutil.which("docker")) and _succeeds("docker", "info")
 
 
 class Buildah:

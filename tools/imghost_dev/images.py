@@ -36,8 +36,9 @@ ARCHIVES_KEPT = 3  # of each image, for the other checkouts of this machine
 MEGABYTE = 1_000_000
 # The most that each may have above its base, in MEGABYTE.
 BUDGETS = {"operator": 80, "api": 150, "imaging": 200}
-# The folder of each; its Dockerfile is in there.
+# The folder of each.
 DEPLOYABLES = {"operator": "operator", "api": "services/api", "imaging": "services/imaging"}
+DOCKERFILE = CHECKOUT / "Dockerfile"
 # What all of them are made from, besides their folder and their requirements.
 COMMON = (
     "LICENSE",
@@ -46,8 +47,6 @@ COMMON = (
     "requirements/build.txt",
     "tools/imghost_dev/sbom.py",
     "services/core",
-    "local",
-    "cli",
 )
 
 
@@ -130,10 +129,9 @@ class Images:
 
     def recipe(self, name: str) -> Recipe:
         """What one of DEPLOYABLES is made from."""
-        folder = DEPLOYABLES[name]
-        sources = _sources(folder, f"requirements/{name}.txt", *COMMON)
-        bases = {"BASE_IMAGE": self.base(), "BUILD_IMAGE": self.build_base()}
-        return Recipe(name, CHECKOUT / folder / "Dockerfile", CHECKOUT, sources, bases)
+        sources = _sources(DEPLOYABLES[name], f"requirements/{name}.txt", *COMMON)
+        arguments = {"DEPLOYABLE": name, "BASE_IMAGE": self.base(), "BUILD_IMAGE": self.build_base()}
+        return Recipe(name, DOCKERFILE, CHECKOUT, sources, arguments)
 
     def base(self) -> str:
         """The tag of the image below ours: BASE_IMAGE if set, the public one if it can be had, else one from Debian."""
@@ -260,7 +258,7 @@ def _debootstrap(rootfs: Path) -> None:
 def main(names: Sequence[str]) -> None:
     """Build, try and weigh; fails when an image is unfit or too heavy."""
     say = functools.partial(print, flush=True)
-    if not shutil.which("docker"):
+    if not builders.docker_answers():
         debian.install(debian.FOR_IMAGES, say)
     make = Images(builders.find(), say)
     say(f"base: {make.base()}, {make.builder.size(make.base()) / MEGABYTE:.0f} MB")

@@ -24,6 +24,8 @@ FOREIGN = {
     "api": ["kopf", "pyvips", "imghost_operator", "imghost_imaging"],
     "imaging": ["kopf", "fastapi", "alembic", "imghost_operator", "imghost_api"],
 }
+FOREIGN_TO_ALL = ["pip", "typer", "rich", "imghost_cli", "imghost_local", "imghost_dev"]
+ENTRYPOINTS = {"operator": ["entrypoint"], "api": ["entrypoint", "server"], "imaging": ["entrypoint"]}
 TOOLS = ("gcc", "cc", "g++", "make", "pip", "pip3", "git", "curl")
 
 
@@ -33,16 +35,24 @@ def faults(name: str) -> Iterator[str]:
         yield "runs as root"
     yield from (f"has {tool}" for tool in TOOLS if shutil.which(tool))
     yield from (f"has the package {package}" for package in development_packages())
-    yield from (f"can import {module}" for module in ["pip", *FOREIGN[name]] if find_spec(module))
+    yield from (f"can import {module}" for module in [*FOREIGN_TO_ALL, *FOREIGN[name]] if find_spec(module))
     yield from (f"may write {folder}" for folder in ("/", "/opt/imghost", "/usr") if os.access(folder, os.W_OK))
     for module in MAINS[name]:
         importlib.import_module(module)
     missing = [module.__name__ for module in list(sys.modules.values()) if is_without_bytecode(module)]
     yield from (f"has no bytecode of {module}" for module in missing)
-    if subprocess.run(["imghost", "--help"], capture_output=True, check=False).returncode:
-        yield "imghost --help fails"
+    if shutil.which("imghost"):
+        yield "has the command imghost"
+    yield from entrypoint_faults(ENTRYPOINTS[name])
     if name == "imaging":
         yield from codec_faults()
+
+
+def entrypoint_faults(command: list[str]) -> Iterator[str]:
+    """Started without settings, the process ends with one line that names them."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
+    if done.returncode != 1 or len(done.stderr.splitlines()) != 1:
+        yield f"{' '.join(command)} ended with {done.returncode}: {done.stderr}"
 
 
 def development_packages() -> list[str]:
