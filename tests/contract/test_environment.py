@@ -1,6 +1,8 @@
 """The environment that the operator gives to processes is the one that their settings read, in both directions."""
 
+import ast
 from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,12 @@ SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "api": (ApiSettings,),
     "imaging": (ImagingSettings, DatabaseSettings, StoreSettings),
     "migrate": (MigrateSettings,),
+}
+ROOT = Path(__file__).parents[2]
+SOURCES = {
+    "api": ("services/api", "services/core"),
+    "imaging": ("services/imaging", "services/core"),
+    "migrate": ("services/api/imghost_api/db",),
 }
 FOR_LIBRARIES = {"MALLOC_ARENA_MAX", "VIPS_BLOCK_UNTRUSTED", "VIPS_CONCURRENCY"}
 POD_ADDRESS = "10.0.0.9"
@@ -48,13 +56,13 @@ def secret(made: dict[Key, Object], source: dict[str, Any]) -> dict[str, str]:
     return {key: b64decode(value).decode() for key, value in data.items()}
 
 
-def names(settings: type[BaseSettings]) -> set[str]:
-    """Every variable that settings read."""
-    found = set()
+def names(settings: type[BaseSettings]) -> dict[str, str]:
+    """Every variable that settings accept, with the field it sets."""
+    found = {}
     for name, field in settings.model_fields.items():
         alias = field.validation_alias
-        choices = [str(it) for it in alias.choices] if isinstance(alias, AliasChoices) else [name]
-        found |= {choice.upper() for choice in choices}
+        choices = map(str, alias.choices) if isinstance(alias, AliasChoices) else [name]
+        found |= {choice.upper(): name for choice in choices}
     return found
 
 
@@ -74,13 +82,20 @@ def test_processes_start_with_what_they_are_given(component: str, store: str, mo
             assert (read.host, read.tenant, read.port) == (POD_ADDRESS, "demo", 8080)  # type: ignore[attr-defined]
 
 
+def attributes(*folders: str) -> set[str]:
+    """Every name that is read as an attribute in the code below these folders."""
+    trees = (ast.parse(path.read_text()) for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
 @pytest.mark.parametrize("store", MADE)
 @pytest.mark.parametrize("component", SETTINGS)
-def test_nothing_is_given_that_nobody_reads(component: str, store: str) -> None:
-    """Each variable that the operator sets is a setting of that process, or of a library in it."""
-    known = set().union(*map(names, SETTINGS[component]))
-    unread = environment(MADE[store], component).keys() - known
-    assert unread <= (FOR_LIBRARIES if component == "imaging" else set())
+def test_every_variable_that_is_set_is_used(component: str, store: str) -> None:
+    """Each variable that the operator sets is a setting that the process's code reads, or is for a library in it."""
+    read = attributes(*SOURCES[component])
+    used = {name for settings in SETTINGS[component] for name, field in names(settings).items() if field in read}
+    unused = environment(MADE[store], component).keys() - used
+    assert unused <= (FOR_LIBRARIES if component == "imaging" else set())
 
 
 def test_reserved_names_are_those_the_operator_sets() -> None:

@@ -96,7 +96,6 @@ def api_values(tenant: TenantDatabase, store: Path, **changes: Any) -> JSON:
         "jwt_private_key": PRIVATE_KEY,
         "api_key_pepper": PEPPER,
         "auth_server_url": "http://auth.test",
-        "upload_server_url": "http://upload.test",
         "view_server_url": "http://view.test",
         "cdn_base_url": "http://cdn.test",
         "jobs_concurrency": 0,

@@ -27,7 +27,6 @@ def public_urls(spec: Spec, facts: Facts) -> dict[str, str]:
     view = urls.view or facts.endpoints["view"]
     return {
         "AUTH_SERVER_URL": urls.auth or facts.endpoints["auth"],
-        "UPLOAD_SERVER_URL": urls.upload or facts.endpoints["upload"],
         "VIEW_SERVER_URL": view,
         "CDN_BASE_URL": urls.cdn or view,
         **({"FRONTEND_URL": urls.frontend} if urls.frontend else {}),
@@ -36,7 +35,6 @@ def public_urls(spec: Spec, facts: Facts) -> dict[str, str]:
 
 def _common(owner: Owner, facts: Facts) -> dict[str, str]:
     return {
-        "APP_ENV": "production",
         "TENANT": owner.name,
         "PORT": str(HTTP_PORT),
         "OPS_PORT": str(OPS_PORT),

@@ -277,7 +277,6 @@ class Urls(Part):
     """Base URLs as people outside see them; replies are built from these, never from request headers."""
 
     auth: BaseUrl | None = Field(None, description="Of registration, login and keys. Default: inside the cluster.")
-    upload: BaseUrl | None = Field(None, description="Of uploads. Default: inside the cluster.")
     view: BaseUrl | None = Field(None, description="Of pictures. Default: inside the cluster.")
     cdn: BaseUrl | None = Field(None, description="Of pictures through a CDN. Default: the same as view.")
     frontend: BaseUrl | None = Field(None, description="Of a web front end whose pages may call the api.")

@@ -10,7 +10,6 @@ from imghost_operator import quantity
 RESERVED_ENV = (
     "API_KEY_PEPPER",
     "API_ROLE",
-    "APP_ENV",
     "AUTH_SERVER_URL",
     "CDN_BASE_URL",
     "CONCURRENCY",
@@ -40,7 +39,6 @@ RESERVED_ENV = (
     "STORE_ROOT",
     "TENANT",
     "UPLOAD_CONCURRENCY",
-    "UPLOAD_SERVER_URL",
     "VIEW_SERVER_URL",
     "VIPS_BLOCK_UNTRUSTED",
     "VIPS_CONCURRENCY",

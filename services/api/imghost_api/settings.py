@@ -38,7 +38,6 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
     login_window_seconds: PositiveInt = 900
 
     auth_server_url: BaseUrl
-    upload_server_url: BaseUrl
     view_server_url: BaseUrl
     cdn_base_url: BaseUrl | None = Field(None, description="Base URL of the image files; default VIEW_SERVER_URL")
     frontend_url: BaseUrl | None = Field(

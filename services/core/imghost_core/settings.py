@@ -15,7 +15,6 @@ class ServerSettings(BaseSettings):
 
     model_config = ENVIRONMENT
 
-    app_env: Literal["production", "development"] = Field("production", description="development adds debug details")
     tenant: str = Field("local", description="Name of the ImageHostTenant this process belongs to")
     host: str = Field("127.0.0.1", description="Address to listen on; in a pod, the pod's own")
     port: PositiveInt = Field(8080, description="Port of the public listener")

@@ -198,8 +198,9 @@ class Installation:
 
 def opened(tenant: Object, urls: Mapping[str, str]) -> Object:
     """The tenant with these public addresses, its network open to the gateway."""
+    public = {"auth": urls["auth"], "view": urls["view"], "cdn": urls["view"]}
     network = {"ingressFrom": [GATEWAY]}
-    return {**tenant, "spec": {**tenant["spec"], "urls": {**urls, "cdn": urls["view"]}, "network": network}}
+    return {**tenant, "spec": {**tenant["spec"], "urls": public, "network": network}}
 
 
 def _secret(name: str, namespace: str, data: Mapping[str, str]) -> Object:
