@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-SNAPSHOT = Path(__file__).parents[1] / "data" / "openapi.json"
+SNAPSHOT = Path(__file__).parents[2] / "data" / "openapi.json"
 METHODS = ("get", "post", "put", "delete")
 
 

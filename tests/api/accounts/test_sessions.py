@@ -1,0 +1,109 @@
+"""Sign-in."""
+
+import asyncio
+import statistics
+import time
+from typing import Any
+
+import httpx
+import pytest
+from pwdlib.hashers.bcrypt import BcryptHasher
+
+from support.api import PASSWORD, TenantDatabase, names, problem, register
+
+
+@pytest.mark.parametrize("by", ["email", "username"])
+@pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/auth/login"])
+async def test_sign_in_by_either_name(api: httpx.AsyncClient, by: str, path: str) -> None:
+    """The right password signs in by e-mail and by user name, in any case, under both paths (000-R2; X6)."""
+    person = await register(api)
+    answer = await api.post(path, json={"identifier": person.names[by].upper(), "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    token = {"Authorization": f"Bearer {answer.json()['token']}"}
+    account = await api.get("/api/v1/account", headers=token)
+    assert account.json()["user"] == answer.json()["user"] == person.answer["user"]
+
+
+async def test_wrong_password_and_unknown_name_look_the_same(api: httpx.AsyncClient) -> None:
+    """The answers to a wrong password and to an unknown name differ in nothing but the request's id."""
+    person = await register(api)
+    told = []
+    for identifier in (person.names["email"], "nobody@example.org"):
+        answer = await api.post("/api/v1/auth/login", json={"identifier": identifier, "password": "wrong password"})
+        document = problem(answer, 401, "invalid_credentials")
+        told.append({name: value for name, value in document.items() if name != "request_id"})
+    assert told[0] == told[1]
+
+
+async def test_an_unknown_name_takes_as_long_as_a_wrong_password(open_api: Any) -> None:
+    """The medians of both times differ by less than half: the same hash is worked out (no enumeration by time)."""
+    async with open_api(login_attempts=1000) as api:
+        person = await register(api)
+
+        async def seconds(identifier: str) -> float:
+            began = time.perf_counter()
+            await api.post("/api/v1/auth/login", json={"identifier": identifier, "password": "wrong password"})
+            return time.perf_counter() - began
+
+        pairs = [(await seconds(person.names["email"]), await seconds("nobody@example.org")) for _ in range(15)]
+    known, unknown = (statistics.median(times) for times in zip(*pairs, strict=True))
+    assert unknown > known / 2, (known, unknown)
+
+
+async def test_failed_sign_ins_are_throttled_per_account(open_api: Any) -> None:
+    """After the allowed failures every sign-in of that account waits, by either name and with the right password;
+    side by side is no way around it, and other accounts are not held up.
+    """
+    async with open_api(login_attempts=5) as api:
+        person, other = await register(api), await register(api)
+
+        async def attempt(who: Any, by: str, password: str) -> httpx.Response:
+            body = {"identifier": who.names[by], "password": password}
+            answer: httpx.Response = await api.post("/api/v1/auth/login", json=body)
+            return answer
+
+        wrong = await asyncio.gather(*(attempt(person, by, "wrong") for by in ("email", "username") for _ in range(5)))
+        assert sorted(answer.status_code for answer in wrong) == [401] * 5 + [429] * 5
+        held = await attempt(person, "email", PASSWORD)
+        problem(held, 429, "too_many_logins")
+        assert 1 <= int(held.headers["retry-after"]) <= 901
+        assert (await attempt(other, "email", PASSWORD)).status_code == 200
+
+
+async def test_an_unknown_name_is_throttled_too(open_api: Any) -> None:
+    """Throttling does not tell which names exist."""
+    async with open_api(login_attempts=2) as api:
+        body = {"identifier": names()["email"], "password": "wrong"}
+        statuses = [(await api.post("/api/v1/auth/login", json=body)).status_code for _ in range(3)]
+    assert statuses == [401, 401, 429]
+
+
+async def test_the_throttle_ends_and_success_resets_it(open_api: Any, tenant: TenantDatabase) -> None:
+    """A right password forgets earlier failures, and a window that is over counts no more."""
+    async with open_api(login_attempts=2) as api:
+        person = await register(api)
+
+        async def attempt(password: str) -> int:
+            body = {"identifier": person.names["email"], "password": password}
+            answer: httpx.Response = await api.post("/api/v1/auth/login", json=body)
+            return answer.status_code
+
+        assert [await attempt(p) for p in ("wrong", PASSWORD, "wrong", "wrong", PASSWORD)] == [401, 200, 401, 401, 429]
+        tenant.query("UPDATE login_attempts SET first_at = first_at - interval '1 hour'")
+        assert await attempt(PASSWORD) == 200
+
+
+async def test_bcrypt_hashes_verify_and_are_upgraded(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
+    """An account brought along with a bcrypt hash signs in, and its hash is Argon2id from then on (000-S3)."""
+    person = await register(api)
+    long_password = "p" * 80  # bcrypt never looked beyond 72 bytes
+    legacy = BcryptHasher(rounds=4).hash(long_password[:72])
+    tenant.query("UPDATE users SET password_hash = %s WHERE id = %s", legacy, person.id)
+    body = {"identifier": person.names["email"], "password": long_password}
+    assert (await api.post("/api/v1/auth/login", json=body)).status_code == 200
+    ((stored,),) = tenant.query("SELECT password_hash FROM users WHERE id = %s", person.id)
+    assert stored.startswith("$argon2id$")
+    assert (await api.post("/api/v1/auth/login", json=body)).status_code == 200
+    shortened = {**body, "password": long_password[:72]}
+    assert (await api.post("/api/v1/auth/login", json=shortened)).status_code == 401
