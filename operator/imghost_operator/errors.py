@@ -1,27 +1,27 @@
 """What can go wrong while reconciling, told apart by what helps: waiting, a person, or simply another look."""
 
-from imghost_core.errors import Conflict, Forbidden, ImghostError, NotFound, Unavailable
+from imghost_core.errors import ImghostError
 
 
-class PlatformDown(Unavailable):
+class PlatformDown(ImghostError):
     """The Kubernetes API (or what stands in for it) does not answer, or asks for patience. Trying again helps."""
 
     code = "platform_down"
 
 
-class PlatformRefused(Forbidden):
+class PlatformRefused(ImghostError):
     """The platform answered and said no: a right is missing, a quota is full, an object is not valid."""
 
     code = "platform_refused"
 
 
-class Changed(Conflict):
+class Changed(ImghostError):
     """The object is no longer the one that was looked at. Looking again helps, at once."""
 
     code = "changed"
 
 
-class NotOurs(Conflict):
+class NotOurs(ImghostError):
     """An object with a name we need exists and does not belong to this tenant; it is never taken over."""
 
     code = "not_ours"
@@ -30,22 +30,22 @@ class NotOurs(Conflict):
 class NamespaceNotListed(ImghostError):
     """The operator works in listed namespaces only, and the tenant's is not among them."""
 
-    status, code, title = 422, "namespace_not_listed", "The tenant's namespace is not among the operator's"
+    code = "namespace_not_listed"
 
 
 class NamespaceMissing(ImghostError):
     """The operator makes no namespaces, and nobody has made the tenant's."""
 
-    status, code, title = 422, "namespace_missing", "The tenant's namespace does not exist"
+    code = "namespace_missing"
 
 
-class TenantGone(NotFound):
+class TenantGone(ImghostError):
     """The tenant itself no longer exists: there is nothing left to do for it."""
 
     code = "tenant_gone"
 
 
-class ListExpired(Conflict):
+class ListExpired(ImghostError):
     """The version a watch or a list went on from is no longer kept (HTTP 410): list again."""
 
     code = "list_expired"
@@ -54,10 +54,10 @@ class ListExpired(Conflict):
 class NotLeader(ImghostError):
     """Another operator leads, or may by now: nothing more may be written by this one."""
 
-    status, code, title = 409, "not_leader", "Another operator leads"
+    code = "not_leader"
 
 
-class BackendDown(Unavailable):
+class BackendDown(ImghostError):
     """A database server or object store does not answer. Trying again helps."""
 
     code = "backend_down"
@@ -66,28 +66,28 @@ class BackendDown(Unavailable):
 class BackendRefused(ImghostError):
     """A database server or object store answered and refused: the operator's own rights there are too small."""
 
-    status, code, title = 502, "backend_refused", "A backend refused the operator"
+    code = "backend_refused"
 
 
 class UnknownBackend(ImghostError):
     """A tenant names a database instance or store that this operator's settings do not."""
 
-    status, code, title = 422, "unknown_backend", "The tenant names a backend that is not configured"
+    code = "unknown_backend"
 
 
 class InvalidSpec(ImghostError):
     """The spec does not fit what this operator knows: it was stored under another version of the CRD."""
 
-    status, code, title = 422, "invalid_spec", "The spec is not valid for this operator"
+    code = "invalid_spec"
 
 
-class Missing(NotFound):
+class Missing(ImghostError):
     """The platform has no object of this name."""
 
     code = "missing"
 
 
-class FieldConflict(Conflict):
+class FieldConflict(ImghostError):
     """Fields that we apply belong to other field managers; `managers` names them."""
 
     code = "field_conflict"

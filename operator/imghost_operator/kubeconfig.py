@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
-from imghost_core.errors import InvalidRequest
+from imghost_core.errors import ImghostError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
-class BadKubeconfig(InvalidRequest):
+class BadKubeconfig(ImghostError):
     """The kubeconfig, or the pod's service account, does not say where the API is or who we are."""
 
     code = "bad_kubeconfig"

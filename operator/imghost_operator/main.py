@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 import kopf
-from pydantic import ValidationError
 
 from imghost_core import logs
 from imghost_core.errors import ImghostError
+from imghost_core.settings import load
 from imghost_operator import crd, handlers, health, kubeconfig
 from imghost_operator.cache import Cache
 from imghost_operator.cluster import WATCH_SILENCE_SECONDS, Cluster
@@ -38,13 +38,9 @@ _log = logs.get("imghost.operator")
 
 def run() -> None:
     """Run the operator until SIGTERM; exits with one line when its settings or its cluster are unusable."""
+    settings = load(OperatorSettings, program="imghost operator")
     try:
-        settings = OperatorSettings()
         connection = kubeconfig.load(settings.kubeconfig)
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = "__".join(str(part).upper() for part in problem["loc"])
-        sys.exit(f"imghost operator: IMGHOST_{where}: {problem['msg']}")
     except ImghostError as error:
         sys.exit(f"imghost operator: {error.detail}")
     logs.configure("operator", level=settings.log_level, console=settings.log_format == "console")

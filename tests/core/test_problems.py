@@ -7,7 +7,7 @@ def test_a_problem_says_what_why_and_is_readable_by_older_clients() -> None:
     document = problem(Unauthorized("The key is revoked."), instance="/upload", request_id="r-12345678")
     assert document == {
         "type": "https://imghost.dev/problems/unauthorized",
-        "title": "Sign in to go on",
+        "title": "Authentication required",
         "status": 401,
         "detail": "The key is revoked.",
         "instance": "/upload",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from imghost_core.keys import VARIANT_NAMES
+from imghost_core.object_keys import VARIANT_NAMES
 from support import image_similarity, sample_images
 from support.eventually import eventually
 from support.imaging import Imaging, Stored

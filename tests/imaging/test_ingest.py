@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from imghost_core.ingest import Ingested
-from imghost_core.keys import VARIANT_NAMES
+from imghost_core.contract.ingest import Ingested
+from imghost_core.object_keys import VARIANT_NAMES
 from imghost_core.settings import StoreSettings
 from support import hostile, image_similarity, sample_images
 from support.imaging import Imaging, ImagingDatabase, running

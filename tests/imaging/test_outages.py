@@ -8,7 +8,7 @@ from pathlib import Path
 import minio as minio_client
 import pytest
 
-from imghost_core.keys import VARIANT_NAMES
+from imghost_core.object_keys import VARIANT_NAMES
 from imghost_core.settings import StoreSettings
 from support import hostile, sample_images
 from support.eventually import eventually

@@ -15,8 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Message
 
-from imghost_core import ids, keys
-from imghost_core.ingest import INGEST_PATH, Ingested
+from imghost_core import ids, object_keys
+from imghost_core.contract.ingest import INGEST_PATH, Ingested
 from imghost_core.objects import ObjectStore, open_store
 from imghost_core.settings import DatabaseSettings, StoreSettings
 from imghost_imaging.main import create_apps
@@ -90,7 +90,7 @@ class Imaging:
             "sha256": hashlib.sha256(body).hexdigest(),
             "size": len(body),
         }
-        key = keys.original(self.tenant.workspace, uuid.UUID(request["image"]), request["sha256"])
+        key = object_keys.original(self.tenant.workspace, uuid.UUID(request["image"]), request["sha256"])
         await self.store.put(key, body, content_type="application/octet-stream")
         return request
 
@@ -121,12 +121,12 @@ class Imaging:
 
     async def stored_keys(self, image: uuid.UUID | str) -> list[str]:
         """The keys of all objects of an image, without their common prefix."""
-        prefix = keys.image_prefix(self.tenant.workspace, uuid.UUID(str(image)))
+        prefix = object_keys.image_prefix(self.tenant.workspace, uuid.UUID(str(image)))
         return [info.key.removeprefix(prefix) async for info in self.store.list(prefix)]
 
     async def lose(self, stored: Stored, *files: str) -> None:
         """Delete some objects of a picture, as a broken disk does."""
-        prefix = keys.image_prefix(self.tenant.workspace, stored.image)
+        prefix = object_keys.image_prefix(self.tenant.workspace, stored.image)
         for name in files:
             await self.store.delete_prefix(prefix + name)
 

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from imghost_api.settings import ApiSettings
 from imghost_core import logs
-from imghost_core.errors import ImghostError, Unavailable
-from imghost_core.ingest import INGEST_PATH, Ingested, IngestRequest
+from imghost_core.contract.ingest import INGEST_PATH, Ingested, IngestRequest
+from imghost_core.errors import HttpError, Unavailable
 
 _IMAGE_ERRORS = {413, 415, 422}  # about the image, so for the caller; any other status is between api and imaging
 _CONNECT_SECONDS = 2.0
@@ -15,7 +15,7 @@ _CONNECT_RETRIES = 3  # after 0, 0.5 and 1 s: a Service may route to a deleted p
 _log = logs.get("imghost.imaging")
 
 
-class ImageRejected(ImghostError):
+class ImageRejected(HttpError):
     """Imaging's error about an image, passed on to the caller unchanged."""
 
     def __init__(self, status: int, title: str, detail: str, code: str) -> None:

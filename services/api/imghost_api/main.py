@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,10 +27,12 @@ from imghost_api.readiness import Readiness
 from imghost_api.settings import ApiSettings
 from imghost_core import __version__, logs, metrics, tracing
 from imghost_core.errors import Unavailable
+from imghost_core.settings import load
 from imghost_core.web import health, serve
 from imghost_core.web.middleware import RequestEnvelope
 
 SERVICE = "api"
+PROGRAM = "imghost api-server"
 _START_SECONDS = 60.0
 _START_PAUSE = 0.5
 _log = logs.get("imghost.api")
@@ -39,21 +40,18 @@ _log = logs.get("imghost.api")
 
 def run() -> None:
     """Serve until SIGTERM; exits non-zero with one line when the process cannot start."""
+    settings = load(ApiSettings, program=PROGRAM)
     try:
-        settings = ApiSettings()
         Tokens(settings)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
-        sys.exit(f"imghost api-server: bad settings: {problems}")
     except ValueError as error:
-        sys.exit(f"imghost api-server: bad settings: JWT_PRIVATE_KEY: {error}")
+        sys.exit(f"{PROGRAM}: invalid settings: JWT_PRIVATE_KEY: {error}")
     logs.configure(SERVICE, level=settings.log_level, console=settings.log_format == "console")
     for library in ("httpx", "urllib3", "procrastinate", "psycopg.pool", "alembic"):
         logging.getLogger(library).setLevel(logging.WARNING)
     try:
         asyncio.run(wait_for_schema(settings))
     except (OutdatedSchema, Unavailable) as error:
-        sys.exit(f"imghost api-server: {error}")
+        sys.exit(f"{PROGRAM}: {error}")
     stop_tracing = tracing.configure(SERVICE, settings)
     try:
         serve.run(*create_apps(settings), settings)

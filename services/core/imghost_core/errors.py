@@ -1,20 +1,33 @@
-"""The one error type of imghost: it knows its status, its public text and what the caller should do next."""
+"""The errors of imghost: a stable code and a text that says what happened, why and what to do."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class ImghostError(Exception):
-    """A failure with a public answer.
+    """An expected failure.
 
-    `code` is stable and machine-readable, `status` is the HTTP status, `detail` says what happened, why, and what to
-    do about it; nothing in it may be secret. `retry_after` is in seconds, `errors` lists field problems, `extra` adds
-    members to the problem document.
+    `code` is stable and machine-readable. `detail` says what happened, why, and what to do about it; it is shown to
+    users, so nothing in it may be secret.
+    """
+
+    code = "internal_error"
+
+    def __init__(self, detail: str, *, code: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or self.code
+
+
+class HttpError(ImghostError):
+    """A failure that is answered as a problem document (RFC 9457).
+
+    `status` is the HTTP status and `title` the same for every occurrence. `retry_after` is in seconds, `errors` lists
+    field problems, `extra` adds members to the problem document, `headers` are added to the response.
     """
 
     status = 500
-    code = "internal_error"
-    title = "Something went wrong on our side"
+    title = "Internal error"
 
     def __init__(
         self,
@@ -26,79 +39,77 @@ class ImghostError(Exception):
         extra: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.code = code or self.code
+        super().__init__(detail, code=code)
         self.retry_after = retry_after
         self.errors = errors or []
         self.extra = dict(extra or {})
         self.headers = dict(headers or {})
 
 
-class InvalidRequest(ImghostError):
-    """The request itself is malformed: bad JSON, a missing field, a value out of range."""
+class InvalidRequest(HttpError):
+    """The request is malformed: invalid JSON, a missing field, a value out of range."""
 
-    status, code, title = 400, "invalid_request", "The request is not valid"
-
-
-class Unauthorized(ImghostError):
-    """Nobody is signed in, or the credential is wrong, revoked or expired."""
-
-    status, code, title = 401, "unauthorized", "Sign in to go on"
+    status, code, title = 400, "invalid_request", "Invalid request"
 
 
-class PlanNeeded(ImghostError):
-    """The plan's allowance is used up; more needs another plan or deleting something."""
+class Unauthorized(HttpError):
+    """No credential was sent, or it is wrong, revoked or expired."""
 
-    status, code, title = 402, "quota_exceeded", "The plan's allowance is used up"
-
-
-class Forbidden(ImghostError):
-    """The caller is known and may not do this."""
-
-    status, code, title = 403, "forbidden", "This is not allowed"
+    status, code, title = 401, "unauthorized", "Authentication required"
 
 
-class NotFound(ImghostError):
-    """The thing does not exist, or the caller may not know that it does."""
+class PlanLimitExceeded(HttpError):
+    """A limit of the plan is reached; more needs another plan, or deleting something."""
 
-    status, code, title = 404, "not_found", "There is no such thing here"
-
-
-class Conflict(ImghostError):
-    """The request collides with what is already there."""
-
-    status, code, title = 409, "conflict", "This collides with something that exists"
+    status, code, title = 402, "quota_exceeded", "Plan limit exceeded"
 
 
-class TooLarge(ImghostError):
+class Forbidden(HttpError):
+    """The caller is known and lacks the permission."""
+
+    status, code, title = 403, "forbidden", "Forbidden"
+
+
+class NotFound(HttpError):
+    """The resource does not exist, or the caller may not know that it does."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class Conflict(HttpError):
+    """The request conflicts with the current state of a resource."""
+
+    status, code, title = 409, "conflict", "Conflict"
+
+
+class TooLarge(HttpError):
     """The body is larger than allowed."""
 
-    status, code, title = 413, "too_large", "The file is too large"
+    status, code, title = 413, "too_large", "Content too large"
 
 
-class UnsupportedMedia(ImghostError):
-    """The bytes are not an image of a format that is switched on."""
+class UnsupportedMedia(HttpError):
+    """The bytes are not an image of an enabled format."""
 
-    status, code, title = 415, "unsupported_format", "This is not an image we can host"
+    status, code, title = 415, "unsupported_format", "Unsupported image format"
 
 
-class Unprocessable(ImghostError):
+class Unprocessable(HttpError):
     """The request is well-formed but its content is refused."""
 
-    status, code, title = 422, "unprocessable", "The content was refused"
+    status, code, title = 422, "unprocessable", "Unprocessable content"
 
 
-class TooManyRequests(ImghostError):
-    """A rate limit or a daily limit is reached; `retry_after` says when it ends."""
+class TooManyRequests(HttpError):
+    """A rate limit or a daily limit is reached; `retry_after` says when it resets."""
 
     status, code, title = 429, "rate_limited", "Too many requests"
 
 
-class Unavailable(ImghostError):
-    """A part we depend on is out of reach or overloaded; trying again helps."""
+class Unavailable(HttpError):
+    """A dependency is unreachable or overloaded; retrying helps."""
 
-    status, code, title = 503, "unavailable", "The service is not available right now"
+    status, code, title = 503, "unavailable", "Service unavailable"
 
     def __init__(self, detail: str, *, retry_after: int = 5, code: str | None = None) -> None:
         super().__init__(detail, retry_after=retry_after, code=code)

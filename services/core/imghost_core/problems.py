@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from imghost_core.errors import ImghostError
+from imghost_core.errors import HttpError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://imghost.dev/problems/"
 
 
-def problem(error: ImghostError, *, instance: str, request_id: str) -> dict[str, Any]:
+def problem(error: HttpError, *, instance: str, request_id: str) -> dict[str, Any]:
     """The problem document of `error` for the request to path `instance`."""
     return {
         **error.extra,
@@ -25,7 +25,7 @@ def problem(error: ImghostError, *, instance: str, request_id: str) -> dict[str,
     }
 
 
-def problem_headers(error: ImghostError) -> dict[str, str]:
+def problem_headers(error: HttpError) -> dict[str, str]:
     """The headers that go with the document: never cached, and `Retry-After` where waiting helps."""
     headers = {"Cache-Control": "no-store", **error.headers}
     if error.retry_after is not None:

@@ -1,13 +1,36 @@
 """Settings that several processes share, read from the environment and refused at start when unsafe."""
 
+import sys
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENVIRONMENT = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True, case_sensitive=False)
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def load(model: type[Settings], *, program: str) -> Settings:
+    """The settings in the environment; ends the process with one line when they are not valid.
+
+    The line names the variables and the rules they break, never a value: it may be a secret.
+    """
+    try:
+        return model()
+    except ValidationError as error:
+        sys.exit(f"{program}: invalid settings: {_describe(error, str(model.model_config.get('env_prefix') or ''))}")
+
+
+def _describe(error: ValidationError, prefix: str) -> str:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    names = ["__".join(map(str, problem["loc"])).upper() for problem in problems]
+    messages = [problem["msg"].removeprefix("Value error, ") for problem in problems]
+    return "; ".join(
+        f"{prefix}{name}: {message}" if name else message for name, message in zip(names, messages, strict=True)
+    )
 
 
 class ServerSettings(BaseSettings):

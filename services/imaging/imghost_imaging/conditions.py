@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
-from imghost_core.errors import ImghostError
+from imghost_core.errors import HttpError
 
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _RANGE = re.compile(r"bytes=[ \t]*(\d{0,18})-(\d{0,18})[ \t]*", re.IGNORECASE | re.ASCII)
 
 
-class RangeNotSatisfiable(ImghostError):
+class RangeNotSatisfiable(HttpError):
     """The range asked for begins behind the end."""
 
     status, code, title = 416, "range_not_satisfiable", "The range lies outside the file"

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from imghost_core import keys, logs
+from imghost_core import logs, object_keys
 from imghost_core.errors import NotFound, Unprocessable, UnsupportedMedia
-from imghost_core.keys import VariantName
+from imghost_core.object_keys import VariantName
 from imghost_core.objects import ObjectMissing, ObjectStore
 from imghost_imaging.catalog import Picture
 from imghost_imaging.conditions import Span
@@ -32,7 +32,7 @@ class Delivery:
 
     async def original(self, picture: Picture, span: Span) -> AsyncIterator[bytes]:
         """The bytes of `span` of the original. Raises before the first of them, so that the status can still say so."""
-        key = keys.original(picture.workspace_id, picture.image_id, picture.sha256)
+        key = object_keys.original(picture.workspace_id, picture.image_id, picture.sha256)
         chunks = self._store.stream(key, start=span.start, length=span.length)
         try:
             first = await anext(chunks, b"")
@@ -43,7 +43,7 @@ class Delivery:
 
     async def variant(self, picture: Picture, name: VariantName) -> bytes:
         """The variant `name`, made again from the original or the mezzanine when it is not in the store."""
-        key = keys.variant(picture.workspace_id, picture.image_id, name, picture.variant_extension)
+        key = object_keys.variant(picture.workspace_id, picture.image_id, name, picture.variant_extension)
         try:
             return await self._store.get(key)
         except ObjectMissing:
@@ -70,7 +70,7 @@ class Delivery:
 
     async def _from_original(self, picture: Picture, name: VariantName) -> bytes | None:
         """The cascade once more: the same bytes as before, as their tag promises, and whatever else was lost."""
-        key = keys.original(picture.workspace_id, picture.image_id, picture.sha256)
+        key = object_keys.original(picture.workspace_id, picture.image_id, picture.sha256)
         try:
             ladder = (await self._slots.run(self._renderer.judge, await self._store.get(key))).ladder
         except (ObjectMissing, Unprocessable, UnsupportedMedia):  # limits may be lower now than when it was taken
@@ -84,11 +84,11 @@ class Delivery:
         """The next best: looks the same."""
         kind, place = picture.variant_extension, (picture.workspace_id, picture.image_id)
         try:
-            mezzanine = await self._store.get(keys.mezzanine(*place, kind))
+            mezzanine = await self._store.get(object_keys.mezzanine(*place, kind))
             body = await self._slots.run(self._renderer.variant, mezzanine, name, kind)
         except (ObjectMissing, Unprocessable):
             return None
-        await self._store.put(keys.variant(*place, name, kind), body, content_type=VARIANT_MIME_TYPES[kind])
+        await self._store.put(object_keys.variant(*place, name, kind), body, content_type=VARIANT_MIME_TYPES[kind])
         return body
 
 

@@ -1,8 +1,9 @@
 """The one place that puts a name somebody chose into a header (RFC 6266 with the encoding of RFC 8187)."""
 
 import re
-import unicodedata
 from urllib.parse import quote
+
+from imghost_core.filenames import clean_filename
 
 _MAX_STEM = 120
 _UNSAFE = re.compile(r'[/\\:*?"<>|%;]')  # separators of paths, and what browsers or old servers trip over
@@ -21,11 +22,8 @@ def attachment(name: str, extension: str) -> str:
 
 def safe_name(name: str, extension: str) -> str:
     """`name` without folders, control and direction characters, and with `extension` unless it has it already."""
-    base = unicodedata.normalize("NFC", name.encode("utf-8", "ignore").decode()).replace("\\", "/").rpartition("/")[2]
-    visible = "".join(
-        character for character in base if unicodedata.category(character)[0] not in "CZ" or character == " "
-    )
-    stem, dot, ending = _UNSAFE.sub("_", visible).rpartition(".")
+    shown = clean_filename(name, fallback="image")
+    stem, dot, ending = _UNSAFE.sub("_", shown).rpartition(".")
     if not dot or ending.lower() not in _ALIASES.get(extension, (extension,)):
         stem, ending = stem + dot + ending, extension
     return f"{stem.strip(' .')[:_MAX_STEM] or 'image'}.{ending}"

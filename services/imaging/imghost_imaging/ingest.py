@@ -5,9 +5,9 @@ import hashlib
 import time
 from uuid import UUID
 
-from imghost_core import keys
-from imghost_core.errors import ImghostError, TooLarge, Unavailable
-from imghost_core.ingest import Ingested, IngestRequest
+from imghost_core import object_keys
+from imghost_core.contract.ingest import Ingested, IngestRequest
+from imghost_core.errors import HttpError, TooLarge, Unavailable
 from imghost_core.objects import ObjectStore
 from imghost_imaging.formats import EXTENSIONS, MIME_TYPES, VARIANT_MIME_TYPES
 from imghost_imaging.metrics import ImagingMetrics
@@ -40,7 +40,7 @@ class Ingest:
         work.add_done_callback(self._running.discard)
         try:
             return await work
-        except ImghostError as error:
+        except HttpError as error:
             outcome = error.code
             if error.status < 500:  # noqa: PLR2004 - beyond are our own troubles, not the picture's
                 self._metrics.rejects.labels(outcome).inc()
@@ -54,7 +54,7 @@ class Ingest:
             await asyncio.wait(self._running, timeout=seconds)
 
     async def _ingest(self, request: IngestRequest) -> Ingested:
-        key = keys.original(request.workspace, request.image, request.sha256)
+        key = object_keys.original(request.workspace, request.image, request.sha256)
         _refuse_large((await self._store.stat(key)).size, self._max_bytes)
         async with self._slots.take():
             data = await self._store.get(key)
@@ -76,8 +76,8 @@ class Ingest:
 async def store_ladder(store: ObjectStore, workspace: UUID, image: UUID, ladder: Ladder) -> None:
     """Store every file of `ladder` under the keys of its image."""
     mime_type = VARIANT_MIME_TYPES[ladder.extension]
-    files = {keys.mezzanine(workspace, image, ladder.extension): ladder.mezzanine} | {
-        keys.variant(workspace, image, name, ladder.extension): body for name, body in ladder.variants.items()
+    files = {object_keys.mezzanine(workspace, image, ladder.extension): ladder.mezzanine} | {
+        object_keys.variant(workspace, image, name, ladder.extension): body for name, body in ladder.variants.items()
     }
     await asyncio.gather(*(store.put(key, body, content_type=mime_type) for key, body in files.items()))
 

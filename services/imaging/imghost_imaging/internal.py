@@ -9,11 +9,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from imghost_core import metrics
-from imghost_core.errors import InvalidRequest, TooLarge, Unauthorized, Unavailable
-from imghost_core.ingest import INGEST_PATH, IngestRequest
+from imghost_core.contract.ingest import INGEST_PATH, IngestRequest
+from imghost_core.errors import InvalidRequest, Unauthorized, Unavailable
+from imghost_core.web.body import read_body
 from imghost_imaging.resources import Resources
 
-_MAX_BODY = 4096
+_MAX_BODY_BYTES = 4096
+_BODY_SECONDS = 10.0
 
 
 def routes(token: SecretStr, registry: CollectorRegistry) -> list[Route]:
@@ -24,7 +26,7 @@ def routes(token: SecretStr, registry: CollectorRegistry) -> list[Route]:
         resources: Resources | None = getattr(request.app.state, "resources", None)
         if resources is None:
             raise Unavailable("The imaging service is starting or stopping. Try again shortly.", retry_after=1)
-        done = await resources.ingest(_parse(await _body(request)))
+        done = await resources.ingest(_parse(await read_body(request, limit=_MAX_BODY_BYTES, seconds=_BODY_SECONDS)))
         return Response(done.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     async def show_metrics(_request: Request) -> Response:
@@ -41,15 +43,6 @@ def _check_token(request: Request, token: SecretStr) -> None:
         raise Unauthorized(
             "This path is for the api alone and needs its bearer token.", headers={"WWW-Authenticate": "Bearer"}
         )
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            raise TooLarge(f"An ingest request has at most {_MAX_BODY} bytes; the picture itself goes to the store.")
-    return bytes(body)
 
 
 def _parse(body: bytes) -> IngestRequest:

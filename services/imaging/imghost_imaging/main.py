@@ -4,7 +4,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -12,7 +11,7 @@ from starlette.types import ASGIApp
 from imghost_core import logs, metrics, tracing
 from imghost_core.errors import Unavailable
 from imghost_core.metrics import HttpMetrics
-from imghost_core.settings import DatabaseSettings, StoreSettings
+from imghost_core.settings import DatabaseSettings, StoreSettings, load
 from imghost_core.web import health, serve
 from imghost_core.web.middleware import RequestEnvelope
 from imghost_core.web.problems import add_handlers
@@ -22,6 +21,8 @@ from imghost_imaging.render import engine
 from imghost_imaging.render.engine import EngineUnfit
 from imghost_imaging.resources import Resources, open_resources
 from imghost_imaging.settings import ImagingSettings
+
+PROGRAM = "imghost imaging-server"
 
 
 def create_apps(settings: ImagingSettings, database: DatabaseSettings, store: StoreSettings) -> tuple[ASGIApp, ASGIApp]:
@@ -57,17 +58,18 @@ def _finish(app: Starlette, http: HttpMetrics) -> ASGIApp:
 
 def run() -> None:
     """Serve until SIGTERM; settings come from the environment, and what is wrong with them is one line."""
-    try:
-        settings, database, store = ImagingSettings(), DatabaseSettings(), StoreSettings()
-    except ValidationError as error:
-        sys.exit(f"imaging-server: {_in_one_line(error)}")
+    settings, database, store = (
+        load(ImagingSettings, program=PROGRAM),
+        load(DatabaseSettings, program=PROGRAM),
+        load(StoreSettings, program=PROGRAM),
+    )
     logs.configure("imaging", level=settings.log_level, console=settings.log_format == "console")
     stop_tracing = tracing.configure("imaging", settings)
     try:
         public, ops = create_apps(settings, database, store)
         serve.run(public, ops, settings)
     except EngineUnfit as error:
-        sys.exit(f"imaging-server: {error}")
+        sys.exit(f"{PROGRAM}: {error}")
     finally:
         stop_tracing()
 
@@ -86,9 +88,3 @@ def _probes(public: Starlette) -> list[Route]:
         await resources().store.check()
 
     return health.routes("imaging", {"database": database, "store": store})
-
-
-def _in_one_line(error: ValidationError) -> str:
-    """Names and reasons only; a value could be a secret."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])).upper() or 'settings'}: {one['msg']}" for one in problems)

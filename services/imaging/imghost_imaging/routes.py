@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from imghost_core.errors import InvalidRequest
-from imghost_core.keys import VARIANT_NAMES, VariantName
+from imghost_core.object_keys import VARIANT_NAMES, VariantName
+from imghost_core.timestamps import format_utc
 from imghost_imaging.catalog import Picture, View
 from imghost_imaging.conditions import Span, http_date, is_unchanged, wanted_span
 from imghost_imaging.deliver import no_such_picture
@@ -97,7 +98,7 @@ async def _info(request: Request) -> JSONResponse:
             "dimensions": {"width": picture.width, "height": picture.height},
             "mime_type": picture.mime_type,
             "views": await _resources(request).catalog.count_views(picture.public_id),
-            "uploaded_at": picture.uploaded_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "uploaded_at": format_utc(picture.uploaded_at),
         },
         headers={"Cache-Control": "no-cache"},
     )

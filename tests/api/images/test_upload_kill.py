@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from imghost_core import keys
+from imghost_core import object_keys
 from support import sample_images
 from support.api import Person, TenantDatabase, api_environment, register
 from support.eventually import eventually
@@ -147,8 +147,8 @@ def assert_kept(tenant: TenantDatabase, person: Person, store_root: Path, acknow
     rows = tenant.query("SELECT public_id, workspace_id, id, sha256 FROM images WHERE user_id = %s", person.id)
     assert sorted(row[0] for row in rows) == sorted(acknowledged)
     for _, workspace, image, digest in rows:
-        assert (store_root / keys.original(workspace, image, digest)).read_bytes() == PICTURE
-        assert (store_root / keys.variant(workspace, image, "thumb", "jpg")).exists()
+        assert (store_root / object_keys.original(workspace, image, digest)).read_bytes() == PICTURE
+        assert (store_root / object_keys.variant(workspace, image, "thumb", "jpg")).exists()
     counted = tenant.query(
         "SELECT storage_used, (SELECT sum(uploads_count) FROM usage_daily u WHERE u.workspace_id = w.id)"
         " FROM workspaces w WHERE id = %s",

@@ -22,7 +22,7 @@ from imghost_api.idempotency.jobs import delete_expired_keys
 from imghost_api.images.library import service
 from imghost_api.images.library.jobs import delete_objects
 from imghost_api.images.upload.jobs import OrphanSweep
-from imghost_core import keys
+from imghost_core import object_keys
 from imghost_core.ids import uuid7
 from support import sample_images
 from support.api import Person, TenantDatabase, register
@@ -43,7 +43,7 @@ def owner_of(tenant: TenantDatabase, public_id: str) -> tuple[UUID, UUID]:
 
 def files(store_root: Path, workspace: UUID, image: UUID) -> list[Path]:
     """An image's objects; folders may vanish meanwhile."""
-    found = os.walk(store_root / keys.image_prefix(workspace, image))
+    found = os.walk(store_root / object_keys.image_prefix(workspace, image))
     return [Path(folder) / name for folder, _, names in found for name in names]
 
 
@@ -98,7 +98,7 @@ async def test_the_sweep_removes_old_orphans_only(ada: Person, tenant: TenantDat
     context = context_of(ada.client)
     old, young = uuid7(), uuid7()
     for image in (old, young):
-        await context.store.put(keys.original(workspace, image, "0" * 64), b"x", content_type="image/jpeg")
+        await context.store.put(object_keys.original(workspace, image, "0" * 64), b"x", content_type="image/jpeg")
     for path in [*files(store_root, workspace, old), *files(store_root, workspace, live)]:
         os.utime(path, (time.time() - 7200,) * 2)
     await OrphanSweep(context.database, context.store, context.metrics, context.clock, timedelta(hours=1)).run()

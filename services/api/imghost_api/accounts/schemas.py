@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from imghost_api.http.fields import Resource, ResponseModel, UtcDatetime
+from imghost_api.http.fields import Resource, ResponseModel
+from imghost_core.timestamps import UtcDatetime
 
 
 class UserResource(Resource):

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from imghost_api.http.fields import Name, RequestModel, Resource, ResponseModel, UtcDatetime
+from imghost_api.http.fields import Name, RequestModel, Resource, ResponseModel
+from imghost_core.timestamps import UtcDatetime
 
 
 class ApiKeyRequest(RequestModel):

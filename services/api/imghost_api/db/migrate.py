@@ -6,13 +6,13 @@ import sys
 import psycopg
 from alembic import command
 from psycopg import sql
-from pydantic import ValidationError
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from imghost_api.db.schema import alembic_config
 from imghost_api.settings import MigrateSettings
 from imghost_core import logs
+from imghost_core.settings import load
 
 _LOCK = 0x1196_4057  # any number of our own: one migration at a time per database
 _DDL_LOCK_TIMEOUT = "5s"  # an ALTER waiting for its lock queues every query behind it
@@ -25,11 +25,7 @@ class MigrationFailed(Exception):
 
 def run() -> None:
     """Read the settings from the environment, migrate, and end non-zero with one clear line when that fails."""
-    try:
-        settings = MigrateSettings()
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
-        sys.exit(f"imghost migrate: bad settings: {problems}")
+    settings = load(MigrateSettings, program="imghost migrate")
     logs.configure("migrate", level="info", console=sys.stderr.isatty())
     logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     try:

@@ -1,7 +1,6 @@
 """Field types and base classes that the models of several features share."""
 
 import unicodedata
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -10,7 +9,6 @@ from pydantic import (
     ConfigDict,
     EmailStr,
     Field,
-    PlainSerializer,
     SecretStr,
     StringConstraints,
 )
@@ -23,11 +21,6 @@ def _require_printable(value: str) -> str:
     if any(unicodedata.category(character) in _INVISIBLE for character in value):
         raise ValueError("must not contain control or invisible characters")
     return unicodedata.normalize("NFC", value)
-
-
-def format_utc(time: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds and a Z."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 Name = Annotated[
@@ -43,7 +36,6 @@ Username = Annotated[
 ]
 Email = Annotated[EmailStr, AfterValidator(str.lower), Field(max_length=254, examples=["ada@example.org"])]
 Password = Annotated[SecretStr, Field(min_length=8, max_length=128, examples=["correct horse battery staple"])]
-UtcDatetime = Annotated[datetime, PlainSerializer(format_utc, return_type=str)]
 
 
 class RequestModel(BaseModel):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from imghost_api.db.engine import Database, Session
 from imghost_api.idempotency import queries
-from imghost_core.errors import Conflict, ImghostError, Unprocessable
+from imghost_core.errors import Conflict, HttpError, Unprocessable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Claim:
         while True:
             await asyncio.sleep(every)
             # While the database is unavailable, the key cannot be taken over either.
-            with suppress(ImghostError):
+            with suppress(HttpError):
                 async with database.transaction(self.workspace_id) as session:
                     await queries.renew_claim(session, self.workspace_id, self.key, self.id)
 
@@ -75,7 +75,7 @@ async def claim_key(
     return found.reply
 
 
-def _in_progress(seconds: int) -> ImghostError:
+def _in_progress(seconds: int) -> HttpError:
     return Conflict(
         "An upload with this Idempotency-Key is still running. Retry the same request shortly.",
         code="idempotency_in_progress",

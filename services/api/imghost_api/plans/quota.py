@@ -8,7 +8,7 @@ from imghost_api.db.engine import Session
 from imghost_api.plans import queries
 from imghost_api.plans.limits import PlanLimits
 from imghost_api.plans.rate_limits import WINDOW, start_of_hour
-from imghost_core.errors import ImghostError, PlanNeeded, TooManyRequests
+from imghost_core.errors import HttpError, PlanLimitExceeded, TooManyRequests
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ async def read_usage(session: Session, workspace_id: UUID, limits: PlanLimits, *
     )
 
 
-def limit_of(error: ImghostError) -> str | None:
+def limit_of(error: HttpError) -> str | None:
     """Which limit of the plan an error is about; None when it is about something else."""
     return error.code if error.code in {"daily_limit", "storage_quota_exceeded"} else None
 
@@ -117,8 +117,8 @@ def _daily_limit(limits: PlanLimits, now: datetime) -> TooManyRequests:
     )
 
 
-def _storage_full(limits: PlanLimits) -> PlanNeeded:
-    return PlanNeeded(
+def _storage_full(limits: PlanLimits) -> PlanLimitExceeded:
+    return PlanLimitExceeded(
         f"This image would exceed the storage limit of {limits.storage_bytes} bytes of the plan '{limits.plan}'. "
         "Delete images, or change to a larger plan.",
         code="storage_quota_exceeded",

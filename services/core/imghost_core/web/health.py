@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from imghost_core.errors import ImghostError
+from imghost_core.timestamps import format_utc
 
 QUIET = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 _TIMEOUT = 3.0
@@ -49,4 +50,4 @@ async def _run(check: Check) -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return format_utc(datetime.now(UTC))

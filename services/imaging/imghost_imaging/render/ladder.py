@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyvips
 
-from imghost_core.keys import VARIANT_NAMES, VariantName
+from imghost_core.object_keys import VARIANT_NAMES, VariantName
 from imghost_imaging.render import save
 from imghost_imaging.render.limits import Header
 from imghost_imaging.render.load import check_deadline, load, shrink

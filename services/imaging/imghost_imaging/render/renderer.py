@@ -8,7 +8,7 @@ from typing import TypeVar
 import pyvips
 
 from imghost_core.errors import Unprocessable, UnsupportedMedia
-from imghost_core.keys import VariantName
+from imghost_core.object_keys import VariantName
 from imghost_imaging.formats import EXTENSIONS, Format
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.render import ladder, limits, sniff

@@ -7,7 +7,7 @@ from imghost_api.context import AppContext
 from imghost_api.db.engine import ALL_WORKSPACES, Database
 from imghost_api.images.library.service import DELETE_OBJECTS
 from imghost_api.images.queries import find_existing
-from imghost_core import keys
+from imghost_core import object_keys
 from imghost_core.objects.base import ObjectStore
 
 
@@ -21,4 +21,4 @@ async def delete_objects(database: Database, store: ObjectStore, *, workspace: s
     async with database.transaction(ALL_WORKSPACES) as session:
         if await find_existing(session, [UUID(image)]):
             return
-    await store.delete_prefix(keys.image_prefix(UUID(workspace), UUID(image)))
+    await store.delete_prefix(object_keys.image_prefix(UUID(workspace), UUID(image)))

@@ -1,7 +1,8 @@
 """Responses of the library."""
 
-from imghost_api.http.fields import ResponseModel, UtcDatetime
+from imghost_api.http.fields import ResponseModel
 from imghost_api.images.schemas import UploadedImageResource
+from imghost_core.timestamps import UtcDatetime
 
 
 class ImageResource(UploadedImageResource):

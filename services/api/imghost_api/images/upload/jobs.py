@@ -12,7 +12,7 @@ from imghost_api.context import AppContext
 from imghost_api.db.engine import ALL_WORKSPACES, Database
 from imghost_api.images.queries import find_existing
 from imghost_api.metrics import ApiMetrics
-from imghost_core import keys, logs
+from imghost_core import logs, object_keys
 from imghost_core.objects.base import ObjectStore
 
 BATCH: Final = 5_000
@@ -48,7 +48,7 @@ class OrphanSweep:
                 existing = await find_existing(session, [image for _, image in batch])
             for workspace, image in batch:
                 if image not in existing:
-                    await self.store.delete_prefix(keys.image_prefix(workspace, image))
+                    await self.store.delete_prefix(object_keys.image_prefix(workspace, image))
                     deleted += 1
         if deleted:
             self.metrics.orphans.inc(deleted)

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from imghost_api.http.fields import Resource, ResponseModel, UtcDatetime
+from imghost_api.http.fields import Resource, ResponseModel
 from imghost_api.images.schemas import UploadedImageResource
+from imghost_core.timestamps import UtcDatetime
 
 
 class UploadResponse(ResponseModel):

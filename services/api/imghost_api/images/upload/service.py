@@ -19,15 +19,15 @@ from imghost_api.db.tables import Image
 from imghost_api.idempotency.service import Claim, claim_key
 from imghost_api.images.queries import to_stored_image
 from imghost_api.images.upload import queries
-from imghost_api.images.upload.filenames import clean
 from imghost_api.images.upload.spool import ReceivedFile, receive
 from imghost_api.images.values import StoredImage
 from imghost_api.imaging_client import ImagingClient
 from imghost_api.metrics import ApiMetrics
 from imghost_api.plans import quota
-from imghost_core import ids, keys, logs
-from imghost_core.errors import ImghostError, Unavailable, Unprocessable
-from imghost_core.ingest import Ingested, IngestRequest
+from imghost_core import ids, logs, object_keys
+from imghost_core.contract.ingest import Ingested, IngestRequest
+from imghost_core.errors import HttpError, Unavailable, Unprocessable
+from imghost_core.filenames import clean_filename
 from imghost_core.objects.base import ObjectStore
 
 _HEARTBEATS_PER_TAKEOVER = 4
@@ -74,7 +74,7 @@ class UploadService:
         try:
             with self.slots.acquire():
                 image, replayed = await self._receive(caller, request)
-        except ImghostError as error:
+        except HttpError as error:
             self.metrics.uploads.labels(error.code).inc()
             if limit := quota.limit_of(error):
                 self.metrics.refusals.labels(limit).inc()
@@ -112,7 +112,7 @@ class UploadService:
         try:
             await self._check_quota(caller, size=received.size)
             ingested = await self._ingest(received, request)
-        except ImghostError:
+        except HttpError:
             await self._discard(request, claim)
             raise
         row = _to_row(caller, received, request, ingested)
@@ -123,7 +123,7 @@ class UploadService:
             # The connection may have broken after the commit: the objects may belong to a stored image, so they stay.
             # If there is no row, the orphan sweep deletes them.
             raise
-        except ImghostError:
+        except HttpError:
             await self._discard(request, claim)
             raise
         self.metrics.upload_bytes.observe(received.size)
@@ -135,7 +135,7 @@ class UploadService:
             await quota.check_quota(session, caller.workspace_id, caller.limits, size=size, now=self.clock())
 
     async def _ingest(self, received: ReceivedFile, request: IngestRequest) -> Ingested:
-        key = keys.original(request.workspace, request.image, request.sha256)
+        key = object_keys.original(request.workspace, request.image, request.sha256)
         await self.store.put_file(key, received.path, content_type="application/octet-stream")
         stored = await self.store.stat(key)
         if stored.size != received.size:
@@ -152,13 +152,13 @@ class UploadService:
     async def _discard(self, request: IngestRequest, claim: Claim | None) -> None:
         """Delete what a rejected upload left. Best effort: the orphan sweep and the takeover handle the rest."""
         try:
-            await self.store.delete_prefix(keys.image_prefix(request.workspace, request.image))
-        except ImghostError as error:
+            await self.store.delete_prefix(object_keys.image_prefix(request.workspace, request.image))
+        except HttpError as error:
             _log.warning("objects of a rejected upload left to the sweep", image=str(request.image), reason=error.code)
         try:
             if claim:
                 await claim.release(self.database)
-        except ImghostError as error:
+        except HttpError as error:
             _log.warning("idempotency claim left to be taken over", reason=error.code)
 
 
@@ -168,7 +168,7 @@ def _to_row(caller: Principal, received: ReceivedFile, request: IngestRequest, i
         workspace_id=caller.workspace_id,
         user_id=caller.user_id,
         public_id=ids.public_id(),
-        original_name=clean(received.file_name),
+        original_name=clean_filename(received.file_name),
         file_size=received.size,
         sha256=received.sha256,
         **ingested.model_dump(),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imghost_api.images.upload.multipart import MAX_FIELD_BYTES, UploadParser, too_large
-from imghost_core.errors import ImghostError, Unavailable
+from imghost_core.errors import HttpError, Unavailable
 
 _BATCH = 512 * 1024
 
@@ -25,7 +25,7 @@ class ReceivedFile:
     file_name: str
 
 
-class BodyTimeout(ImghostError):
+class BodyTimeout(HttpError):
     """The body was sent too slowly."""
 
     status, code, title = 408, "upload_timeout", "Request timeout"

@@ -12,7 +12,7 @@ INGEST_PATH = "/internal/ingest"
 
 
 class IngestRequest(BaseModel):
-    """Which original to judge. Its key follows from the three ids (`imghost_core.keys.original`)."""
+    """Which original to judge. Its key follows from the three ids (`imghost_core.object_keys.original`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,0 +1,15 @@
+"""Times as text: one format on every route and in every document."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import PlainSerializer
+
+
+def format_utc(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the millisecond, with a Z; `moment` must carry its zone."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+UtcDatetime = Annotated[datetime, PlainSerializer(format_utc, return_type=str)]
+"""A field that is written by `format_utc`."""

@@ -1,0 +1,30 @@
+"""File names given by users."""
+
+import pytest
+
+from imghost_core.filenames import MAX_LENGTH, clean_filename
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("cat.jpg", "cat.jpg"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\ada\\cat.png", "cat.png"),
+        ("a\u202egpj.exe", "agpj.exe"),
+        ("line\nbreak.gif", "linebreak.gif"),
+        ("\ud800broken.png", "broken.png"),
+        ("...", "upload"),
+        ("", "upload"),
+    ],
+)
+def test_a_file_name_is_safe_to_show(given: str, shown: str) -> None:
+    """Folders, control and direction characters are removed; an empty name gets the fallback."""
+    assert clean_filename(given) == shown
+
+
+def test_a_long_name_keeps_its_extension() -> None:
+    """A name beyond the limit is shortened before its extension."""
+    cleaned = clean_filename("x" * 300 + ".jpeg")
+    assert len(cleaned) == MAX_LENGTH
+    assert cleaned.endswith("x.jpeg")
