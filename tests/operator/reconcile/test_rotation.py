@@ -17,8 +17,10 @@ async def test_one_removed_entry_is_generated_again_and_the_others_stay(bench: R
         removed = [{"op": "remove", "path": "/data/JWT_PRIVATE_KEY"}]
         bench.patch(Key("Secret", bench.namespace, "api-signing"), removed, "application/json-patch+json")
         await bench.until(
-            lambda: bench.secret("api-signing").get("JWT_PRIVATE_KEY", before["JWT_PRIVATE_KEY"])
-            != before["JWT_PRIVATE_KEY"],
+            lambda: (
+                bench.secret("api-signing").get("JWT_PRIVATE_KEY", before["JWT_PRIVATE_KEY"])
+                != before["JWT_PRIVATE_KEY"]
+            ),
             why="there is a new key",
         )
         assert bench.secret("api-signing")["API_KEY_PEPPER"] == before["API_KEY_PEPPER"]
