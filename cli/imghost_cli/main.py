@@ -191,6 +191,14 @@ def api_server() -> None:
     run()
 
 
+@app.command()
+def worker() -> None:
+    """Run the background jobs and events of one tenant; settings come from the environment."""
+    from imghost_api.worker import run
+
+    run()
+
+
 @app.command("imaging-server")
 def imaging_server() -> None:
     """Serve the pictures of one tenant; settings come from the environment."""

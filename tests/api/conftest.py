@@ -12,11 +12,15 @@ from fastapi import FastAPI
 from structlog.processors import JSONRenderer
 
 from imghost_api.main import create_apps
-from support.api import Person, TenantDatabase, api_settings, new_tenant, register
+from imghost_api.worker import working
+from imghost_api.worker_context import WorkerContext, open_worker_context
+from imghost_core import metrics
+from support.api import Person, TenantDatabase, api_settings, new_tenant, register, worker_settings
 from support.imaging_server import serve_imaging
 from support.postgres import Postgres
 
 OpenApi = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+OpenWorker = Callable[..., AbstractAsyncContextManager[WorkerContext]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,6 +68,27 @@ def open_api(tenant: TenantDatabase, store_root: Path) -> OpenApi:
                 yield client
 
     return opened
+
+
+@pytest.fixture
+def open_worker(tenant: TenantDatabase, store_root: Path) -> OpenWorker:
+    """Run a worker's jobs and events in this process, with settings changed as asked."""
+
+    @asynccontextmanager
+    async def opened(**changes: Any) -> AsyncIterator[WorkerContext]:
+        settings = worker_settings(tenant, store_root, **changes)
+        async with working(settings, metrics.new_registry(), grace=1) as context:
+            yield context
+
+    return opened
+
+
+@pytest.fixture
+async def worker_context(tenant: TenantDatabase, store_root: Path) -> AsyncIterator[WorkerContext]:
+    """What jobs are made from; nothing runs them."""
+    settings = worker_settings(tenant, store_root)
+    async with open_worker_context(settings, metrics.new_registry(), connections=5) as context:
+        yield context
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from joserfc.jwk import OKPKey
 from psycopg import sql
 
 from imghost_api.db.migrate import migrate
-from imghost_api.settings import ApiSettings, MigrateSettings
+from imghost_api.settings import ApiSettings, MigrateSettings, WorkerSettings
 from support.postgres import Postgres
 
 PEPPER = "canary-pepper-of-at-least-32-characters"
@@ -103,9 +103,30 @@ def api_values(tenant: TenantDatabase, store: Path, **changes: Any) -> JSON:
     }
 
 
+def worker_settings(tenant: TenantDatabase, store: Path, **changes: Any) -> WorkerSettings:
+    """Settings of a worker on the same database and store."""
+    return WorkerSettings(**worker_values(tenant, store, **changes))
+
+
+def worker_values(tenant: TenantDatabase, store: Path, **changes: Any) -> JSON:
+    """The settings as names and values, as `worker_settings` uses them."""
+    return {
+        "tenant": tenant.name,
+        "database_url": tenant.url("api"),
+        "store_kind": "filesystem",
+        "store_root": str(store),
+        **changes,
+    }
+
+
+def environment(values: JSON) -> dict[str, str]:
+    """Settings as the environment of a process."""
+    return {name.upper(): str(value) for name, value in values.items()}
+
+
 def api_environment(tenant: TenantDatabase, store: Path, **changes: Any) -> dict[str, str]:
     """The settings as the environment of an api process."""
-    return {name.upper(): str(value) for name, value in api_values(tenant, store, **changes).items()}
+    return environment(api_values(tenant, store, **changes))
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["server"]:
             from imghost_api.main import run
+        case ["worker"]:
+            from imghost_api.worker import run
         case ["migrate"]:
             from imghost_api.db.migrate import run
         case _:
-            sys.exit("usage: python -m imghost_api server|migrate")
+            sys.exit("usage: python -m imghost_api server|worker|migrate")
     run()
 
 

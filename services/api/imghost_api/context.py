@@ -11,7 +11,6 @@ from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import Database
 from imghost_api.imaging_client import ImagingClient
-from imghost_api.jobs import Jobs
 from imghost_api.metrics import ApiMetrics
 from imghost_api.settings import ApiSettings
 from imghost_core.objects.base import ObjectStore
@@ -27,7 +26,6 @@ class AppContext:
     database: Database
     store: ObjectStore
     imaging: ImagingClient
-    jobs: Jobs
     tokens: Tokens
     passwords: Passwords
     digest: Digest
@@ -51,7 +49,6 @@ async def open_context(settings: ApiSettings, metrics: ApiMetrics) -> AsyncItera
             database=database,
             store=store,
             imaging=imaging,
-            jobs=Jobs(settings, metrics),
             tokens=Tokens(settings),
             passwords=passwords,
             digest=keyed_digest(settings.api_key_pepper),

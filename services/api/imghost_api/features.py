@@ -1,45 +1,71 @@
-"""The features of the api: the one list of routers and background jobs."""
+"""The features of the api: the one list of routes, events, background jobs and subscribers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fastapi import APIRouter
 
 from imghost_api.accounts.profile import routes as profile
 from imghost_api.accounts.register import routes as register
+from imghost_api.accounts.register.events import UserRegistered
 from imghost_api.accounts.sessions import jobs as sessions_jobs
 from imghost_api.accounts.sessions import routes as sessions
 from imghost_api.analytics import jobs as analytics_jobs
 from imghost_api.api_keys import jobs as api_keys_jobs
 from imghost_api.api_keys import routes as api_keys
-from imghost_api.context import AppContext
+from imghost_api.events import jobs as events_jobs
+from imghost_api.events.event import Event, Subscriber
 from imghost_api.idempotency import jobs as idempotency_jobs
+from imghost_api.images.events import ImageDeleted, ImageUploaded
 from imghost_api.images.library import jobs as library_jobs
 from imghost_api.images.library import routes as library
 from imghost_api.images.upload import jobs as upload_jobs
 from imghost_api.images.upload import routes as upload
+from imghost_api.jobs.job import JobHandler, PeriodicJob
+from imghost_api.worker_context import WorkerContext
+
+Jobs = Sequence[JobHandler | PeriodicJob]
 
 
-def register_no_jobs(_context: AppContext) -> None:
-    """Register nothing, for a feature without background jobs."""
+def no_jobs(_context: WorkerContext) -> Jobs:
+    """For a feature without background jobs."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One room of the api, as the processes assemble it: its routes, and how it registers its background jobs."""
+    """One room of the api, as the processes assemble it.
+
+    The api serves `routers`; the worker runs `jobs` and delivers to `subscribers`. `events` are those it publishes.
+    """
 
     name: str
-    routers: tuple[APIRouter, ...] = ()
-    register_jobs: Callable[[AppContext], None] = register_no_jobs
+    routers: Sequence[APIRouter] = ()
+    events: Sequence[type[Event]] = ()
+    subscribers: Sequence[Subscriber] = ()
+    jobs: Callable[[WorkerContext], Jobs] = no_jobs
+
+
+def _events_jobs(context: WorkerContext) -> Jobs:
+    retention = timedelta(days=context.settings.events_retention_days)
+    return events_jobs.jobs(context.database, [event for feature in FEATURES for event in feature.events], retention)
 
 
 FEATURES: tuple[Feature, ...] = (
-    Feature("accounts.register", (register.router,)),
-    Feature("accounts.sessions", (sessions.router,), sessions_jobs.register_jobs),
+    Feature("accounts.register", (register.router,), events=(UserRegistered,)),
+    Feature("accounts.sessions", (sessions.router,), jobs=sessions_jobs.jobs),
     Feature("accounts.profile", (profile.router,)),
-    Feature("api_keys", (api_keys.router,), api_keys_jobs.register_jobs),
-    Feature("images.upload", (upload.router,), upload_jobs.register_jobs),
-    Feature("images.library", (library.router,), library_jobs.register_jobs),
-    Feature("analytics", register_jobs=analytics_jobs.register_jobs),
-    Feature("idempotency", register_jobs=idempotency_jobs.register_jobs),
+    Feature("api_keys", (api_keys.router,), jobs=api_keys_jobs.jobs),
+    Feature("images.upload", (upload.router,), events=(ImageUploaded,), jobs=upload_jobs.jobs),
+    Feature(
+        "images.library",
+        (library.router,),
+        events=(ImageDeleted,),
+        subscribers=library_jobs.SUBSCRIBERS,
+        jobs=library_jobs.jobs,
+    ),
+    Feature("analytics", jobs=analytics_jobs.jobs),
+    Feature("idempotency", jobs=idempotency_jobs.jobs),
+    Feature("events", jobs=_events_jobs),
 )

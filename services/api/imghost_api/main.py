@@ -1,9 +1,6 @@
 """The assembly of the api process."""
 
-import asyncio
-import logging
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,14 +15,14 @@ from starlette.routing import Route
 
 from imghost_api.context import AppContext, open_context
 from imghost_api.crypto.tokens import Tokens
-from imghost_api.db.engine import Database
-from imghost_api.db.schema import OutdatedSchema, require_current
 from imghost_api.features import FEATURES
 from imghost_api.http import errors, openapi
 from imghost_api.metrics import ApiMetrics
 from imghost_api.readiness import Readiness
-from imghost_api.settings import ApiSettings
-from imghost_core import __version__, logs, metrics, tracing
+from imghost_api.settings import ApiSettings, WorkerSettings
+from imghost_api.startup import prepare
+from imghost_api.worker import working
+from imghost_core import __version__, metrics, tracing
 from imghost_core.errors import Unavailable
 from imghost_core.settings import load
 from imghost_core.web import health, serve
@@ -33,9 +30,6 @@ from imghost_core.web.middleware import RequestEnvelope
 
 SERVICE = "api"
 PROGRAM = "imghost api-server"
-_START_SECONDS = 60.0
-_START_PAUSE = 0.5
-_log = logs.get("imghost.api")
 
 
 def run() -> None:
@@ -45,36 +39,12 @@ def run() -> None:
         Tokens(settings)
     except ValueError as error:
         sys.exit(f"{PROGRAM}: invalid settings: JWT_PRIVATE_KEY: {error}")
-    logs.configure(SERVICE, level=settings.log_level, console=settings.log_format == "console")
-    for library in ("httpx", "urllib3", "procrastinate", "psycopg.pool", "alembic"):
-        logging.getLogger(library).setLevel(logging.WARNING)
-    try:
-        asyncio.run(wait_for_schema(settings))
-    except (OutdatedSchema, Unavailable) as error:
-        sys.exit(f"{PROGRAM}: {error}")
+    prepare(SERVICE, PROGRAM, settings, settings)
     stop_tracing = tracing.configure(SERVICE, settings)
     try:
         serve.run(*create_apps(settings), settings)
     finally:
         stop_tracing()
-
-
-async def wait_for_schema(settings: ApiSettings, *, within: float = _START_SECONDS) -> None:
-    """Wait for the database, up to `within` seconds, and raise `OutdatedSchema` unless its schema is current."""
-    database, deadline = Database.open(settings), time.monotonic() + within
-    try:
-        while True:
-            try:
-                await require_current(database)
-            except Unavailable:
-                if time.monotonic() > deadline:
-                    raise
-                _log.info("waiting for the database")
-                await asyncio.sleep(_START_PAUSE)
-            else:
-                return
-    finally:
-        await database.close()
 
 
 def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope]:
@@ -86,9 +56,7 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_context(settings, api_metrics) as context:
             app.state.context = context
-            for feature in FEATURES:
-                feature.register_jobs(context)
-            async with context.jobs.running():
+            async with _background(settings, registry):
                 yield
 
     public = FastAPIOffline(  # serves the scripts of /docs itself instead of loading them from another host
@@ -115,6 +83,17 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
         public, http_metrics, quiet=health.QUIET, traced=False
     )  # FastAPI makes the spans of its routes
     return front, RequestEnvelope(ops, http_metrics, quiet=health.QUIET)
+
+
+@asynccontextmanager
+async def _background(settings: ApiSettings, registry: CollectorRegistry) -> AsyncIterator[None]:
+    """Until tenants have a worker of their own, the api does its work as well."""
+    if not settings.jobs_concurrency:
+        yield
+        return
+    values = {name: value for name, value in settings.model_dump().items() if name in WorkerSettings.model_fields}
+    async with working(WorkerSettings(**values), registry, grace=3):
+        yield
 
 
 def _ops(registry: CollectorRegistry, probes: list[Route]) -> Starlette:

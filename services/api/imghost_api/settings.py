@@ -1,4 +1,4 @@
-"""Settings of the api process, from the environment; with an unsafe value the process does not start."""
+"""Settings of the api, the worker and the migrations; with an unsafe value a process does not start."""
 
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -35,7 +35,7 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
     login_attempts: PositiveInt = Field(
         10, description="Failed sign-ins of one account in the window before it must wait"
     )
-    login_window_seconds: PositiveInt = 900
+    login_window_seconds: PositiveInt = Field(900, le=86_400)
 
     auth_server_url: BaseUrl
     view_server_url: BaseUrl
@@ -53,8 +53,6 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
         4, description="Age at which the claim of an upload without heartbeat counts as abandoned"
     )
     jobs_concurrency: NonNegativeInt = Field(2, description="Concurrent background jobs; 0 runs none in this process")
-    orphan_grace_seconds: PositiveInt = Field(3600, description="Age at which objects without a row are deleted")
-    analytics_retention_days: PositiveInt = Field(90, description="Retention of view events")
     readiness_grace_seconds: PositiveFloat = Field(
         15.0, description="How long, roughly, the database may be unavailable before this process becomes unready"
     )
@@ -70,6 +68,21 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
     def image_base_url(self) -> str:
         """Base of the direct image URLs."""
         return self.cdn_base_url or self.view_server_url
+
+
+class WorkerSettings(ServerSettings, DatabaseSettings, StoreSettings):
+    """Concurrency of a worker, and retention of what its jobs delete."""
+
+    jobs_concurrency: PositiveInt = Field(4, description="Concurrent jobs of the queue `default` in this process")
+    jobs_bulk_concurrency: PositiveInt = Field(2, description="Concurrent jobs of the queue `bulk`")
+    jobs_maintenance_concurrency: PositiveInt = Field(1, description="Concurrent jobs of the queue `maintenance`")
+    events_concurrency: PositiveInt = Field(2, description="Concurrent deliveries of events per subscriber")
+    events_retention_days: PositiveInt = Field(7, description="Retention of delivered events, for new subscribers")
+    orphan_grace_seconds: PositiveInt = Field(3600, description="Age at which objects without a row are deleted")
+    analytics_retention_days: PositiveInt = Field(90, description="Retention of view events")
+    readiness_grace_seconds: PositiveFloat = Field(
+        15.0, description="How long, roughly, the database may be unavailable before this process becomes unready"
+    )
 
 
 class MigrateSettings(DatabaseSettings):

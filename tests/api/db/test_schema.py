@@ -14,7 +14,8 @@ from sqlalchemy import create_engine
 from imghost_api.db.migrate import MigrationFailed, migrate
 from imghost_api.db.schema import OutdatedSchema, alembic_config, is_current
 from imghost_api.db.tables import Base
-from imghost_api.main import wait_for_schema
+from imghost_api.events import tables as _events  # noqa: F401 - their tables are compared as well
+from imghost_api.startup import wait_for_schema
 from support.api import TenantDatabase, api_settings, new_tenant
 from support.postgres import Postgres
 

@@ -1,23 +1,25 @@
 """Background jobs of analytics. Each is safe to repeat."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from imghost_api.analytics import queries
-from imghost_api.context import AppContext
 from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.jobs.job import PeriodicJob
+from imghost_api.worker_context import WorkerContext
 
 BATCH: Final = 5_000
 
 
-def register_jobs(context: AppContext) -> None:
-    """Schedule every job of this feature."""
+def jobs(context: WorkerContext) -> Sequence[PeriodicJob]:
+    """Every job of this feature."""
     retention = timedelta(days=context.settings.analytics_retention_days)
-    context.jobs.every("* * * * *", "roll_up_views", partial(roll_up_views, context.database))
-    context.jobs.every(
-        "*/15 * * * *", "delete_expired_views", partial(delete_expired_views, context.database, retention)
-    )
+    return [
+        PeriodicJob("roll_up_views", "* * * * *", partial(roll_up_views, context.database)),
+        PeriodicJob("delete_expired_views", "11 * * * *", partial(delete_expired_views, context.database, retention)),
+    ]
 
 
 async def roll_up_views(database: Database) -> None:
@@ -29,6 +31,8 @@ async def roll_up_views(database: Database) -> None:
 
 
 async def delete_expired_views(database: Database, retention: timedelta) -> None:
-    """Delete counted view events older than `retention`."""
-    async with database.transaction(ALL_WORKSPACES) as session:
-        await queries.delete_expired_views(session, retention)
+    """Delete counted view events older than `retention`, one batch per transaction."""
+    deleted = BATCH
+    while deleted == BATCH:
+        async with database.transaction(ALL_WORKSPACES) as session:
+            deleted = await queries.delete_expired_views(session, retention, BATCH)

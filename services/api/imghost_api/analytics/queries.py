@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, text
+from sqlalchemy import delete, func, select, text
 
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import ViewEvent
@@ -40,6 +40,8 @@ async def roll_up_views(session: Session, batch: int) -> int:
     return await session.scalar(_ROLL_UP, {"batch": batch}) or 0
 
 
-async def delete_expired_views(session: Session, retention: timedelta) -> None:
-    """Delete counted view events older than `retention`."""
-    await session.execute(delete(ViewEvent).where(ViewEvent.counted, ViewEvent.viewed_at < func.now() - retention))
+async def delete_expired_views(session: Session, retention: timedelta, batch: int) -> int:
+    """Delete up to `batch` counted view events older than `retention`; returns how many."""
+    expired = select(ViewEvent.id).where(ViewEvent.counted, ViewEvent.viewed_at < func.now() - retention).limit(batch)
+    deleted = await session.scalars(delete(ViewEvent).where(ViewEvent.id.in_(expired)).returning(ViewEvent.id))
+    return len(deleted.all())

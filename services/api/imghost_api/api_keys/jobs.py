@@ -1,15 +1,17 @@
 """Background jobs of API keys."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from imghost_api.api_keys import queries
-from imghost_api.context import AppContext
 from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.jobs.job import PeriodicJob
+from imghost_api.worker_context import WorkerContext
 
 
-def register_jobs(context: AppContext) -> None:
-    """Schedule every job of this feature."""
-    context.jobs.every("*/15 * * * *", "fold_rate_windows", partial(fold_rate_windows, context.database))
+def jobs(context: WorkerContext) -> Sequence[PeriodicJob]:
+    """Every job of this feature."""
+    return [PeriodicJob("fold_rate_windows", "*/15 * * * *", partial(fold_rate_windows, context.database))]
 
 
 async def fold_rate_windows(database: Database) -> None:

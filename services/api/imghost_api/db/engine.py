@@ -27,9 +27,9 @@ class Database:
         self._engine = engine
 
     @classmethod
-    def open(cls, settings: DatabaseSettings) -> "Database":
+    def open(cls, settings: DatabaseSettings, *, application: str = "imghost-api") -> "Database":
         """A database that connects on first use."""
-        return cls(create_engine(settings, application="imghost-api"))
+        return cls(create_engine(settings, application=application))
 
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[Session]:

@@ -1,17 +1,19 @@
 """Background jobs of idempotency keys."""
 
+from collections.abc import Sequence
 from functools import partial
 
-from imghost_api.context import AppContext
 from imghost_api.db.engine import ALL_WORKSPACES, Database
 from imghost_api.idempotency import queries
+from imghost_api.jobs.job import PeriodicJob
+from imghost_api.worker_context import WorkerContext
 
 
-def register_jobs(context: AppContext) -> None:
-    """Schedule every job of this feature."""
-    context.jobs.every(
-        "*/15 * * * *", "delete_expired_idempotency_keys", partial(delete_expired_keys, context.database)
-    )
+def jobs(context: WorkerContext) -> Sequence[PeriodicJob]:
+    """Every job of this feature."""
+    return [
+        PeriodicJob("delete_expired_idempotency_keys", "*/15 * * * *", partial(delete_expired_keys, context.database))
+    ]
 
 
 async def delete_expired_keys(database: Database) -> None:

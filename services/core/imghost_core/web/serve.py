@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -32,17 +32,41 @@ def run(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> None:
     uvloop.run(_serve(public, ops, settings))
 
 
+def run_ops(ops: ASGIApp, settings: ServerSettings) -> None:
+    """Serve the ops listener only, for a process without public routes; the app's lifespan is what the process does."""
+    import uvloop  # noqa: PLC0415
+
+    uvloop.run(_serve_ops(ops, settings))
+
+
+async def _serve_ops(ops: ASGIApp, settings: ServerSettings) -> None:
+    listener = _listener(ops, settings, lifespan="on")
+
+    def stop() -> None:
+        listener.force_exit = listener.should_exit
+        listener.should_exit = True
+
+    _on_signals(stop)
+    _log.info("listening", host=settings.host, ops_port=settings.ops_port)
+    await listener.serve([_bind(settings.host, settings.ops_port)])
+    if not listener.started:
+        raise SystemExit(START_FAILED)
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
 async def _serve(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> None:
     front = _listener(public, settings, lifespan="on")
     back = _listener(ops, settings, lifespan="off")
-    loop = asyncio.get_running_loop()
 
     def stop() -> None:
         front.force_exit = back.force_exit = back.should_exit
         back.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    _on_signals(stop)
     sockets = [_bind(settings.host, settings.port), _bind(settings.host, settings.ops_port)]
     _log.info("listening", host=settings.host, port=settings.port, ops_port=settings.ops_port)
     behind = asyncio.create_task(back.serve([sockets[1]]))

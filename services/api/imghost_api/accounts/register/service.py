@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from imghost_api.accounts.queries import Account, get_account
 from imghost_api.accounts.register import queries
+from imghost_api.accounts.register.events import UserRegistered
 from imghost_api.api_keys.service import KeyOwner, NewApiKey, create_api_key
 from imghost_api.clock import Clock
 from imghost_api.crypto.digests import Digest
 from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Claims, Tokens
 from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.events.outbox import publish
 from imghost_api.plans.queries import get_limits
 
 FIRST_PLAN = "free"
@@ -47,5 +49,6 @@ class RegistrationService:
             owner = KeyOwner(user_id, workspace_id, limits)
             key = await create_api_key(session, self.digest, owner, name=FIRST_KEY)
             account = await get_account(session, user_id, workspace_id)
+            await publish(session, UserRegistered(workspace_id=workspace_id, user_id=user_id))
         token, lifetime = self.tokens.issue(Claims(user_id, workspace_id), now=int(self.clock().timestamp()))
         return Registered(account, key, token, lifetime)

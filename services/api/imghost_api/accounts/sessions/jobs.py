@@ -1,22 +1,25 @@
 """Background jobs of sign-in."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from imghost_api.accounts.sessions import queries
-from imghost_api.context import AppContext
 from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.jobs.job import PeriodicJob
+from imghost_api.worker_context import WorkerContext
+
+_LONGEST_WINDOW: Final = timedelta(days=1)  # that LOGIN_WINDOW_SECONDS can be set to
 
 
-def register_jobs(context: AppContext) -> None:
-    """Schedule every job of this feature."""
-    window = timedelta(seconds=context.settings.login_window_seconds)
-    context.jobs.every(
-        "*/15 * * * *", "delete_expired_login_attempts", partial(delete_expired_attempts, context.database, window)
-    )
+def jobs(context: WorkerContext) -> Sequence[PeriodicJob]:
+    """Every job of this feature."""
+    delete_attempts = partial(delete_expired_attempts, context.database)
+    return [PeriodicJob("delete_expired_login_attempts", "*/15 * * * *", delete_attempts)]
 
 
-async def delete_expired_attempts(database: Database, window: timedelta) -> None:
-    """Delete the counters of sign-in attempts whose window has ended."""
+async def delete_expired_attempts(database: Database) -> None:
+    """Delete the counters of sign-in attempts that no window covers."""
     async with database.transaction(ALL_WORKSPACES) as session:
-        await queries.delete_expired_attempts(session, window)
+        await queries.delete_expired_attempts(session, _LONGEST_WINDOW)

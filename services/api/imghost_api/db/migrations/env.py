@@ -5,6 +5,7 @@ from typing import Any
 from alembic import context
 
 from imghost_api.db.tables import Base
+from imghost_api.events import tables as _events  # noqa: F401 - their tables are compared as well
 
 
 def ours(_object: Any, name: str | None, kind: str, *_: Any) -> bool:

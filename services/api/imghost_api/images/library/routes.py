@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from imghost_api.access.deps import Caller, CallerSession, Context
+from imghost_api.access.deps import Caller, CallerSession
 from imghost_api.http.openapi import alias, problems
 from imghost_api.images.library import service
 from imghost_api.images.library.schemas import DeletedResponse, ImageResource, ImagesResponse
@@ -43,13 +43,12 @@ async def list_images(
     responses=problems(400, 401, 403, 404, 429, 503),
 )
 async def delete_image(
-    context: Context,
     caller: Caller,
     session: CallerSession,
     image_id: Annotated[str, Path(max_length=64, description="Public id")],
 ) -> DeletedResponse:
     """Delete one image and all its variants. Its bytes are released, the day's upload count stays."""
-    await service.delete_image(session, context.jobs, caller, image_id)
+    await service.delete_image(session, caller, image_id)
     return DeletedResponse(id=image_id, message="The image is deleted.")
 
 

@@ -9,15 +9,14 @@ from uuid import UUID
 from imghost_api.access.principal import Principal
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import Image
+from imghost_api.events.outbox import publish
+from imghost_api.images.events import ImageDeleted
 from imghost_api.images.library import queries
 from imghost_api.images.library.queries import Position
 from imghost_api.images.queries import to_stored_image
 from imghost_api.images.values import StoredImage
-from imghost_api.jobs import Jobs
 from imghost_api.plans.quota import release_storage
 from imghost_core.errors import InvalidRequest, NotFound
-
-DELETE_OBJECTS = "delete_objects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,16 @@ async def list_images(session: Session, caller: Principal, *, cursor: str | None
     )
 
 
-async def delete_image(session: Session, jobs: Jobs, caller: Principal, public_id: str) -> None:
-    """Delete an image; its objects are deleted by a job of the same transaction. Raises `NotFound`."""
+async def delete_image(session: Session, caller: Principal, public_id: str) -> None:
+    """Delete an image; its objects are deleted because of the event it publishes. Raises `NotFound`."""
     deleted = await queries.mark_deleted(session, caller.workspace_id, public_id)
     if deleted is None:
         raise NotFound("No image has this id. List your images for their ids.")
     await release_storage(session, caller.workspace_id, size=deleted.file_size)
-    await jobs.enqueue(session, DELETE_OBJECTS, workspace=str(caller.workspace_id), image=str(deleted.id))
+    event = ImageDeleted(
+        workspace_id=caller.workspace_id, image_id=deleted.id, public_id=public_id, file_size=deleted.file_size
+    )
+    await publish(session, event)
 
 
 def encode_cursor(position: Position) -> str:

@@ -1,6 +1,6 @@
 """Background jobs of upload. Each is safe to repeat."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -8,10 +8,11 @@ from typing import Final
 from uuid import UUID
 
 from imghost_api.clock import Clock
-from imghost_api.context import AppContext
 from imghost_api.db.engine import ALL_WORKSPACES, Database
 from imghost_api.images.queries import find_existing
-from imghost_api.metrics import ApiMetrics
+from imghost_api.jobs.job import PeriodicJob
+from imghost_api.metrics import WorkerMetrics
+from imghost_api.worker_context import WorkerContext
 from imghost_core import logs, object_keys
 from imghost_core.objects.base import ObjectStore
 
@@ -20,11 +21,11 @@ _KEY_PARTS: Final = 4  # w / workspace / image / …
 _log = logs.get("imghost.upload")
 
 
-def register_jobs(context: AppContext) -> None:
-    """Schedule every job of this feature."""
+def jobs(context: WorkerContext) -> Sequence[PeriodicJob]:
+    """Every job of this feature."""
     grace = timedelta(seconds=context.settings.orphan_grace_seconds)
     sweep = OrphanSweep(context.database, context.store, context.metrics, context.clock, grace)
-    context.jobs.every("7 * * * *", "sweep_orphans", sweep.run)
+    return [PeriodicJob("sweep_orphans", "7 * * * *", sweep.run)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class OrphanSweep:
 
     database: Database
     store: ObjectStore
-    metrics: ApiMetrics
+    metrics: WorkerMetrics
     clock: Clock
     grace: timedelta
 

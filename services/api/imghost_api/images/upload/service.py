@@ -16,7 +16,9 @@ from imghost_api.clock import Clock
 from imghost_api.concurrency import ConcurrencyLimit
 from imghost_api.db.engine import Database
 from imghost_api.db.tables import Image
+from imghost_api.events.outbox import publish
 from imghost_api.idempotency.service import Claim, claim_key
+from imghost_api.images.events import ImageUploaded
 from imghost_api.images.queries import to_stored_image
 from imghost_api.images.upload import queries
 from imghost_api.images.upload.spool import ReceivedFile, receive
@@ -148,6 +150,7 @@ class UploadService:
             await queries.add_image(session, row)
             if claim:
                 await claim.finish(session, reply)
+            await publish(session, _to_event(row))
 
     async def _discard(self, request: IngestRequest, claim: Claim | None) -> None:
         """Delete what a rejected upload left. Best effort: the orphan sweep and the takeover handle the rest."""
@@ -172,4 +175,17 @@ def _to_row(caller: Principal, received: ReceivedFile, request: IngestRequest, i
         file_size=received.size,
         sha256=received.sha256,
         **ingested.model_dump(),
+    )
+
+
+def _to_event(row: Image) -> ImageUploaded:
+    return ImageUploaded(
+        workspace_id=row.workspace_id,
+        image_id=row.id,
+        public_id=row.public_id,
+        file_size=row.file_size,
+        user_id=row.user_id,
+        mime_type=row.mime_type,
+        width=row.width,
+        height=row.height,
     )

@@ -1,0 +1,82 @@
+"""Views are counted once; what is old is removed."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+from imghost_api.accounts.sessions.jobs import delete_expired_attempts
+from imghost_api.analytics.jobs import delete_expired_views, roll_up_views
+from imghost_api.api_keys.jobs import fold_rate_windows
+from imghost_api.idempotency.jobs import delete_expired_keys
+from imghost_api.worker_context import WorkerContext
+from support import sample_images
+from support.api import Person, TenantDatabase
+
+IMAGE = sample_images.photo(64, 48)
+MINE = "WHERE workspace_id = (SELECT workspace_id FROM memberships WHERE user_id = %s)"
+
+
+async def test_views_are_rolled_up_once(ada: Person, worker_context: WorkerContext, tenant: TenantDatabase) -> None:
+    """Each event reaches its image and its day once, also when several processes roll up in parallel (000-D5)."""
+    image = (await ada.upload(IMAGE)).json()["image"]["id"]
+    ((workspace, image_id),) = tenant.query("SELECT workspace_id, id FROM images WHERE public_id = %s", image)
+    tenant.query(
+        "INSERT INTO view_events (image_id, viewed_at, bytes, status)"
+        " SELECT %s, '2026-01-05T12:00Z', 10, CASE WHEN n %% 10 = 0 THEN 404 ELSE 200 END"
+        " FROM generate_series(1, 1000) n",
+        image_id,
+    )
+    await asyncio.gather(*(roll_up_views(worker_context.database) for _ in range(5)))
+    assert tenant.query("SELECT views FROM images WHERE id = %s", image_id) == [(900,)]
+    day = "SELECT views_count, bandwidth_used FROM usage_daily WHERE day = '2026-01-05' AND workspace_id = %s"
+    assert tenant.query(day, workspace) == [(900, 10_000)]
+    (shown,) = (await ada.client.get("/images", headers=ada.key)).json()["data"]
+    assert shown["views"] == 900
+
+
+async def test_old_view_events_are_removed(worker_context: WorkerContext, tenant: TenantDatabase) -> None:
+    """Counted view events are removed after their retention; young ones and uncounted ones stay."""
+    owner = UUID(int=77)
+    tenant.query(
+        "INSERT INTO view_events (image_id, viewed_at, status, counted) VALUES"
+        " (%s, now() - interval '91 days', 200, true), (%s, now(), 201, true),"
+        " (%s, now() - interval '91 days', 202, false)",
+        *(owner, owner, owner),
+    )
+    await delete_expired_views(worker_context.database, timedelta(days=90))
+    left = "SELECT status FROM view_events WHERE image_id = %s ORDER BY status"
+    assert tenant.query(left, owner) == [(201,), (202,)]
+
+
+async def test_expired_idempotency_keys_are_removed(
+    ada: Person, worker_context: WorkerContext, tenant: TenantDatabase
+) -> None:
+    """An expired key is removed with its reply; others stay."""
+    await ada.upload(IMAGE, **{"Idempotency-Key": "old"})
+    await ada.upload(IMAGE, **{"Idempotency-Key": "new"})
+    tenant.query(f"UPDATE idempotency_keys SET expires_at = now() - interval '1 s' {MINE} AND key = 'old'", ada.id)
+    await delete_expired_keys(worker_context.database)
+    assert tenant.query(f"SELECT key FROM idempotency_keys {MINE}", ada.id) == [("new",)]
+
+
+async def test_past_rate_windows_are_folded_into_keys(
+    ada: Person, worker_context: WorkerContext, tenant: TenantDatabase
+) -> None:
+    """Rate windows of past hours are removed; what they counted of a key stays with the key, once."""
+    for _ in range(2):
+        await ada.upload(IMAGE)
+    tenant.query("UPDATE rate_windows SET window_start = window_start - interval '1 day'")
+    await fold_rate_windows(worker_context.database)
+    await fold_rate_windows(worker_context.database)
+    assert tenant.query("SELECT requests_count FROM api_keys WHERE user_id = %s", ada.id) == [(2,)]
+
+
+async def test_old_sign_in_counters_are_removed(worker_context: WorkerContext, tenant: TenantDatabase) -> None:
+    """Counters of failed sign-ins are removed after a day, longer than any window."""
+    tenant.query(
+        "INSERT INTO login_attempts (subject, failures, first_at)"
+        " VALUES ('old', 3, now() - interval '25 hours'), ('new', 4, now() - interval '23 hours')"
+    )
+    await delete_expired_attempts(worker_context.database)
+    left = "SELECT failures FROM login_attempts WHERE subject IN ('old', 'new')"
+    assert tenant.query(left) == [(4,)]
