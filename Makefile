@@ -42,6 +42,7 @@ lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/python -m imghost_dev requirements check
 	$(BIN)/python -m imghost_dev addresses
 	$(BIN)/python -m imghost_dev prose
+	$(BIN)/python -m imghost_dev requirements-table check
 	$(BIN)/imghost crds | diff $(CRD) - || { echo 'error: $(CRD) is not what the models say; run `make crds`' >&2; exit 1; }
 	$(BIN)/python -m imghost_dev chart check
 
@@ -66,6 +67,10 @@ manifests: $(VENV)/.dev ## Render manifests/install.yaml from the chart, and giv
 .PHONY: requirements
 requirements: $(VENV)/.dev ## Pin again what pyproject.toml asks for (ARGS=--upgrade: everything to its newest version)
 	$(BIN)/python -m imghost_dev requirements write $(ARGS)
+
+.PHONY: requirements-table
+requirements-table: $(VENV)/.dev ## Generate docs/requirements.md from requirements.toml and the markers of the tests
+	$(BIN)/python -m imghost_dev requirements-table write
 
 .PHONY: clean
 clean: ## Delete .venv and all caches of this checkout; data of `make up` stays

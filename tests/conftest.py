@@ -41,6 +41,20 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--requirement 000-R12` runs only the tests that prove this row of docs/requirements.toml."""
+    parser.addoption("--requirement", metavar="ID", help="run only the tests that prove this requirement")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what does not prove the requirement that was asked for."""
+    row = config.getoption("--requirement")
+    if row is not None:
+        rest = [item for item in items if not any(row in marker.args for marker in item.iter_markers("requirement"))]
+        items[:] = [item for item in items if item not in rest]
+        config.hook.pytest_deselected(items=rest)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build missing programs before the first test, where no test's time limit runs and progress is seen."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}

@@ -49,10 +49,11 @@ def namespaces(cluster: AuditedKube) -> None:
         cluster.kubectl("create", "namespace", name)
 
 
+@pytest.mark.requirement("000-A6")
 @pytest.mark.parametrize("values", [None, *VALUES], ids=lambda path: path.stem if path else "install.yaml")
 def test_server_accepts_every_object(cluster: AuditedKube, helm: Helm, values: Path | None) -> None:
     """Every object of every values file passes validation and defaulting by an API server that knows no cloud
-    provider's kinds (000-A6), hooks included.
+    provider's kinds, hooks included.
     """
     text = helm.template(f"--values={values}") if values else INSTALL.read_text()
     cluster.kubectl(

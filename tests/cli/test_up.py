@@ -58,8 +58,9 @@ def secret(command: Imghost, tenant: str, name: str) -> dict[str, str]:
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
+@pytest.mark.requirement("000-R12")
 def test_a_picture_is_there_to_be_looked_at(demo: Imghost, client: httpx.Client) -> None:
-    """Ready means: picture, sizes, information and documentation answer, and the shown key uploads (000-R12)."""
+    """Ready means: picture, sizes, information and documentation answer, and the shown key uploads."""
     tenant = demo.ready()
     picture, urls = tenant["picture"], tenant["urls"]
     for url in (picture["url"], picture["view_url"], picture["thumbnail"], f"{picture['view_url']}?size=medium"):

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,15 +13,17 @@ def test_uuid7_has_its_version_variant_and_order() -> None:
     assert [id_.int >> 80 for id_ in made] == sorted(id_.int >> 80 for id_ in made)
 
 
+@pytest.mark.requirement("000-W7")
 def test_public_ids_are_short_and_differ() -> None:
-    """Public ids are short, of safe characters, and not the internal UUID (000-W7)."""
+    """Public ids are short, of safe characters, and not the internal UUID."""
     made = {ids.public_id() for _ in range(1000)}
     assert len(made) == 1000
     assert all(len(id_) == ids.PUBLIC_ID_LENGTH and id_.isalnum() and id_.isascii() for id_ in made)
 
 
+@pytest.mark.requirement("000-W3")
 def test_api_keys_carry_prefix_and_checksum() -> None:
-    """A key starts with ih_ and knows itself; one changed character is noticed without a look-up (000-W3)."""
+    """A key starts with ih_ and knows itself; one changed character is noticed without a look-up."""
     key = ids.api_key()
     assert key.startswith("ih_")
     assert ids.is_api_key(key)

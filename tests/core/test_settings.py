@@ -14,8 +14,9 @@ def test_half_a_store_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> No
         StoreSettings()
 
 
+@pytest.mark.requirement("000-E4")
 def test_b2_names_stand_for_the_s3_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The B2_* variables of the first documents are accepted as aliases (000-E4)."""
+    """The B2_* variables of the first documents are accepted as aliases."""
     monkeypatch.setenv("S3_ENDPOINT", "https://s3.example.test")
     monkeypatch.setenv("B2_APPLICATION_KEY_ID", "id")
     monkeypatch.setenv("B2_APPLICATION_KEY", "secret")
@@ -26,8 +27,9 @@ def test_b2_names_stand_for_the_s3_ones(monkeypatch: pytest.MonkeyPatch) -> None
     assert settings.s3_secret_access_key.get_secret_value() == "secret"
 
 
+@pytest.mark.requirement("000-E1")
 def test_settings_do_not_print_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A settings object in a log line shows no password (000-E1)."""
+    """A settings object in a log line shows no password."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://api:canary-7f3a@127.0.0.1/imghost")
     settings = DatabaseSettings()
     assert "canary-7f3a" not in repr(settings)

@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from pydantic import BaseModel
 
 from imghost_core.timestamps import UtcDatetime, format_utc
 
 
+@pytest.mark.requirement("000-W8")
 def test_a_time_is_written_in_utc_to_the_millisecond_with_z() -> None:
-    """Whatever zone and precision a time has, its text is ISO 8601 in UTC with milliseconds and Z (000-W8)."""
+    """Whatever zone and precision a time has, its text is ISO 8601 in UTC with milliseconds and Z."""
     moment = datetime(2026, 1, 2, 1, 4, 5, 678_999, tzinfo=timezone(timedelta(hours=2)))
     assert format_utc(moment) == "2026-01-01T23:04:05.678Z"
     assert format_utc(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00.000Z"

@@ -13,9 +13,10 @@ PHOTOGRAPH = files("imghost_local").joinpath("samples", "hubble.jpg").read_bytes
 SIZES = {"thumb": 200, "small": 400, "medium": 800, "large": 1200}
 
 
+@pytest.mark.requirement("000-A6")
 @pytest.mark.parametrize("sample", ["demo", "throwaway"])
 async def test_a_sample_becomes_a_picture(tenants: Tenants, figures: Figures, sample: str) -> None:
-    """On a Kubernetes without a cloud provider (000-A6) a sample tenant gets ready, a user gets a key and uploads a
+    """On a Kubernetes without a cloud provider a sample tenant gets ready, a user gets a key and uploads a
     photograph, everybody sees it in all sizes, and nothing has to be sent twice.
     """
     tenant = await tenants.ready(sample=sample)

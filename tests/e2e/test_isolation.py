@@ -12,9 +12,10 @@ from support.e2e.tenants import ClusterTenant, Tenants
 PICTURE = sample_images.photo(800, 600)
 
 
+@pytest.mark.requirement("000-A8", "001-33")
 async def test_a_tenants_credentials_open_nothing_of_another(tenants: Tenants, backends: Backends) -> None:
     """API key, token, password, database roles and store key of one tenant are refused by the other's API, database
-    and place in the store, and everything stays as it was (000-A8, 001-33).
+    and place in the store, and everything stays as it was.
     """
     ours, theirs = await tenants.ready(), await tenants.ready()
     owner, stranger = await theirs.client.register(), await ours.client.register()

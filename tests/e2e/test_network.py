@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from imghost_dev.cluster.install import BACKENDS, GATEWAY
 from imghost_dev.cluster.kubectl import Kubectl, Object
 from support.e2e.figures import Figures
@@ -26,11 +28,12 @@ class Way:
     is_open: bool
 
 
+@pytest.mark.requirement("001-33")
 async def test_only_the_ways_that_are_needed_are_open(
     tenants: Tenants, objects: Objects, kubectl: Kubectl, tools_image: str, figures: Figures
 ) -> None:
     """No pod of a tenant reaches another tenant's, the Kubernetes API or the outside; its own ways, and those of the
-    gateway it is open to, are open (001-33). Tried with packets where the network enforces policies, else worked out.
+    gateway it is open to, are open. Tried with packets where the network enforces policies, else worked out.
     """
     ours, theirs = await tenants.ready(), await tenants.ready()
     ways = _ways(objects, ours, theirs)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import httpx
+import pytest
 
 from imghost_dev.cluster.install import BACKENDS, NAMESPACE
 from imghost_dev.cluster.kubectl import Kubectl
@@ -19,9 +20,10 @@ from support.eventually import eventually
 STARTED_AGAIN_WITHIN = 15.0
 
 
+@pytest.mark.requirement("000-A5")
 async def test_a_rolling_restart_is_not_noticed(under_load: Faults, kubectl: Kubectl) -> None:
     """All pods of api and imaging are replaced under load: a client with one retry sees no failed request, and no
-    acknowledged upload is lost (000-A5).
+    acknowledged upload is lost.
     """
 
     async def restart(tenant: ClusterTenant) -> None:

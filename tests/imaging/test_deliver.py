@@ -24,8 +24,9 @@ async def get(imaging: Imaging, path: str, **headers: str) -> httpx.Response:
     return await imaging.public.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
+@pytest.mark.requirement("000-R16")
 async def test_the_original_comes_back_byte_for_byte(imaging: Imaging, photo: Stored) -> None:
-    """GET /i/{id} is the uploaded file, with headers that make it safe to embed and to cache (000-R16)."""
+    """GET /i/{id} is the uploaded file, with headers that make it safe to embed and to cache."""
     answer = await get(imaging, f"/i/{photo.public_id}")
     assert answer.status_code == 200
     assert answer.content == PHOTO
@@ -42,9 +43,10 @@ async def test_the_original_comes_back_byte_for_byte(imaging: Imaging, photo: St
     assert "content-disposition" not in answer.headers
 
 
+@pytest.mark.requirement("000-R17")
 @pytest.mark.parametrize("size", VARIANT_NAMES)
 async def test_every_size_is_what_it_says(imaging: Imaging, photo: Stored, size: str) -> None:
-    """GET /i/{id}?size= gives the picture with that longest side, looking like the original (000-R17)."""
+    """GET /i/{id}?size= gives the picture with that longest side, looking like the original."""
     answer = await get(imaging, f"/i/{photo.public_id}?size={size}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     small = image_similarity.pixels(answer.content)
@@ -52,8 +54,9 @@ async def test_every_size_is_what_it_says(imaging: Imaging, photo: Stored, size:
     assert answer.headers["content-length"] == str(len(answer.content))
 
 
+@pytest.mark.requirement("000-W5")
 async def test_both_url_styles_resolve(imaging: Imaging, photo: Stored) -> None:
-    """The file name of the upload reply and its `_thumb` name are the same bytes as by id (000-W5)."""
+    """The file name of the upload reply and its `_thumb` name are the same bytes as by id."""
     by_name = await get(imaging, f"/{photo.public_id}.jpg")
     thumb = await get(imaging, f"/{photo.public_id}_thumb.jpg")
     assert by_name.content == PHOTO
@@ -91,8 +94,9 @@ async def test_an_unknown_size_names_the_known(imaging: Imaging, photo: Stored, 
     assert "thumb, small, medium, large" in answer.json()["detail"]
 
 
+@pytest.mark.requirement("000-R18")
 async def test_download_is_an_attachment_under_its_name(imaging: Imaging) -> None:
-    """?download=true saves the picture under the name it was uploaded with (000-R18)."""
+    """?download=true saves the picture under the name it was uploaded with."""
     stored = await imaging.upload(sample_images.photo(), "Ferien am Wörthersee.JPG")
     answer = await get(imaging, f"/i/{stored.public_id}?download=true")
     assert answer.headers["content-disposition"] == (
@@ -101,8 +105,9 @@ async def test_download_is_an_attachment_under_its_name(imaging: Imaging) -> Non
     assert "content-disposition" not in (await get(imaging, f"/i/{stored.public_id}?download=false")).headers
 
 
+@pytest.mark.requirement("000-R19", "000-W6")
 async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None:
-    """GET /info/{id} has the fields older clients read, and no others (000-R19, 000-W6)."""
+    """GET /info/{id} has the fields older clients read, and no others."""
     answer = await get(imaging, f"/info/{photo.public_id}")
     body = answer.json()
     uploaded = body.pop("uploaded_at")

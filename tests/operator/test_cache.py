@@ -103,7 +103,7 @@ async def test_deletions_that_nobody_watched_are_noticed(watched: Watched) -> No
 
 
 async def test_it_outlives_a_restart_of_the_api_server(watched: Watched) -> None:
-    """After the API server was away, deletions and additions during and after are known again (reliability 17)."""
+    """After the API server was away, deletions and additions during and after are known again."""
     doomed = await watched.cluster.create(watched.config("doomed"))
     async with watched.following():
         assert watched.names() == {"doomed"}

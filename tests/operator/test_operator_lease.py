@@ -50,9 +50,7 @@ async def test_one_leads_at_a_time(cluster: Cluster) -> None:
 
 
 async def test_who_was_frozen_may_not_write(cluster: Cluster) -> None:
-    """An operator that was stopped longer than its lease is refused its next write, and learns that it lost
-    (reliability 16).
-    """
+    """An operator that was stopped longer than its lease is refused its next write, and learns that it lost."""
     mine, theirs = Clock(), Clock()
     first, second = Election(cluster, "default", "one", clock=mine), Election(cluster, "default", "two", clock=theirs)
     cluster.fence = first.check

@@ -141,9 +141,7 @@ async def test_drift_and_edits_are_noticed_by_themselves(bench: ReconcileHarness
 
 
 async def test_a_kill_in_any_wave_leaves_nothing_undone_or_done_twice(bench: ReconcileHarness, fleet: Fleet) -> None:
-    """Killed as each wave begins, the operator goes on where it was: one database, one key, one of each object
-    (reliability 15).
-    """
+    """Killed as each wave begins, the operator goes on where it was: one database, one key, one of each object."""
     bench.create()
     for step in (_database_exists, *(_kind_exists(kind) for kind in ("NetworkPolicy", "Secret", "Job"))):
         operator = fleet.start()

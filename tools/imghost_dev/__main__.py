@@ -33,6 +33,7 @@ VERBS = {
     "programs": Verb("programs", "find or build the programs that tests run against"),
     "prose": Verb("prose", "refuse the words that docs/glossary.md replaces"),
     "requirements": Verb("requirements", "write or check the pinned requirements"),
+    "requirements-table": Verb("requirements_table", "make or check docs/requirements.md from the markers of tests"),
     "sbom": Verb("sbom", "print what is installed here as a bill of materials"),
 }
 

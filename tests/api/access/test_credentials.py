@@ -1,6 +1,7 @@
 """The one check that every credential passes."""
 
 import httpx
+import pytest
 
 from support.api import PASSWORD, TenantDatabase, problem, register
 
@@ -31,8 +32,9 @@ async def test_blocking_stops_every_credential(api: httpx.AsyncClient, tenant: T
     assert (await api.get("/images", headers=person.key)).status_code == 200
 
 
+@pytest.mark.requirement("002-J2")
 async def test_a_suspended_workspace_is_refused(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """Nobody acts in a suspended workspace, with whatever credential (002-J2)."""
+    """Nobody acts in a suspended workspace, with whatever credential."""
     person = await register(api)
     tenant.query(
         "UPDATE workspaces SET suspended_at = now()"

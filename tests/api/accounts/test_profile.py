@@ -8,8 +8,9 @@ import pytest
 from support.api import problem, register
 
 
+@pytest.mark.requirement("000-R5", "000-R6")
 async def test_the_account_can_be_changed(api: httpx.AsyncClient) -> None:
-    """PUT changes the given fields and leaves the others (000-R5, 000-R6)."""
+    """PUT changes the given fields and leaves the others."""
     person = await register(api)
     renamed = f"grace.{person.names['username']}"
     changed = await api.put("/api/v1/account", headers=person.token, json={"first_name": "Grace", "username": renamed})

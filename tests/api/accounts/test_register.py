@@ -9,12 +9,11 @@ import pytest
 from support.api import PASSWORD, TenantDatabase, names, problem, register
 
 
+@pytest.mark.requirement("000-R1", "000-F1", "003-6")
 async def test_registration_gives_a_token_a_key_and_the_free_plan(
     api: httpx.AsyncClient, tenant: TenantDatabase
 ) -> None:
-    """Registering makes a user with a workspace on the free plan and returns a token and a first key
-    (000-R1, 000-F1, 003-6).
-    """
+    """Registering makes a user with a workspace on the free plan and returns a token and a first key."""
     person = await register(api)
     user = person.answer["user"]
     assert {name: user[name] for name in ("first_name", "last_name", "username", "email")} == {
@@ -82,8 +81,9 @@ async def test_a_bad_field_is_named(api: httpx.AsyncClient, change: dict[str, An
     assert field in told["detail"]
 
 
+@pytest.mark.requirement("000-W8")
 async def test_times_are_utc_with_z(api: httpx.AsyncClient) -> None:
-    """Times are ISO 8601 in UTC and end in Z (000-W8)."""
+    """Times are ISO 8601 in UTC and end in Z."""
     person = await register(api)
     assert person.answer["user"]["created_at"].endswith("Z")
     assert person.answer["api_key"]["created_at"].endswith("Z")

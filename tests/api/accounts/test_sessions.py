@@ -12,10 +12,11 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 from support.api import PASSWORD, TenantDatabase, names, problem, register
 
 
+@pytest.mark.requirement("000-R2", "X6")
 @pytest.mark.parametrize("by", ["email", "username"])
 @pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/auth/login"])
 async def test_sign_in_by_either_name(api: httpx.AsyncClient, by: str, path: str) -> None:
-    """The right password signs in by e-mail and by user name, in any case, under both paths (000-R2; X6)."""
+    """The right password signs in by e-mail and by user name, in any case, under both paths."""
     person = await register(api)
     answer = await api.post(path, json={"identifier": person.names[by].upper(), "password": PASSWORD})
     assert answer.status_code == 200, answer.text
@@ -94,8 +95,9 @@ async def test_the_throttle_ends_and_success_resets_it(open_api: Any, tenant: Te
         assert await attempt(PASSWORD) == 200
 
 
+@pytest.mark.requirement("000-S3")
 async def test_bcrypt_hashes_verify_and_are_upgraded(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """An account brought along with a bcrypt hash signs in, and its hash is Argon2id from then on (000-S3)."""
+    """An account brought along with a bcrypt hash signs in, and its hash is Argon2id from then on."""
     person = await register(api)
     long_password = "p" * 80  # bcrypt never looked beyond 72 bytes
     legacy = BcryptHasher(rounds=4).hash(long_password[:72])

@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from imghost_api.accounts.sessions.jobs import delete_expired_attempts
 from imghost_api.analytics.jobs import delete_expired_views, roll_up_views
 from imghost_api.api_keys.jobs import fold_rate_windows
@@ -16,8 +18,9 @@ IMAGE = sample_images.photo(64, 48)
 MINE = "WHERE workspace_id = (SELECT workspace_id FROM memberships WHERE user_id = %s)"
 
 
+@pytest.mark.requirement("000-D5")
 async def test_views_are_rolled_up_once(ada: Person, worker_context: WorkerContext, tenant: TenantDatabase) -> None:
-    """Each event reaches its image and its day once, also when several processes roll up in parallel (000-D5)."""
+    """Each event reaches its image and its day once, also when several processes roll up in parallel."""
     image = (await ada.upload(IMAGE)).json()["image"]["id"]
     ((workspace, image_id),) = tenant.query("SELECT workspace_id, id FROM images WHERE public_id = %s", image)
     tenant.query(

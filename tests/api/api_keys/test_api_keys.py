@@ -11,8 +11,9 @@ from imghost_core.ids import is_api_key
 from support.api import PEPPER, TenantDatabase, problem, register
 
 
+@pytest.mark.requirement("000-R8", "000-R9", "000-R10", "000-W3")
 async def test_a_key_is_made_listed_used_and_revoked(api: httpx.AsyncClient) -> None:
-    """A key's whole life (000-R8, R9, R10, W3)."""
+    """A key's whole life."""
     person = await register(api)
     body = {"key_name": "laptop", "rate_limit_per_hour": 50}
     answer = await api.post("/api/v1/api-keys", headers=person.token, json=body)
@@ -36,8 +37,9 @@ async def test_a_key_is_made_listed_used_and_revoked(api: httpx.AsyncClient) -> 
     problem(await api.delete(f"/api/v1/api-keys/{made['id']}", headers=person.token), 404, "key_not_found")
 
 
+@pytest.mark.requirement("000-D2")
 async def test_only_a_keyed_hash_is_stored(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """The database holds the key's HMAC under the pepper, and nowhere the key itself (000-D2)."""
+    """The database holds the key's HMAC under the pepper, and nowhere the key itself."""
     person = await register(api)
     key = person.key["X-API-Key"]
     ((stored,),) = tenant.query("SELECT key_hmac FROM api_keys WHERE user_id = %s", person.id)

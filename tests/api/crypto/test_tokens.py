@@ -185,6 +185,7 @@ async def test_a_bad_token_is_a_401(api: httpx.AsyncClient) -> None:
         problem(await api.get(path, headers={"Authorization": "Basic YTpi"}), 401, "unauthorized")
 
 
+@pytest.mark.requirement("000-L8")
 @pytest.mark.parametrize(
     "bad",
     [
@@ -206,7 +207,7 @@ async def test_a_bad_token_is_a_401(api: httpx.AsyncClient) -> None:
 def test_the_server_refuses_unsafe_settings(
     tenant: TenantDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: dict[str, str | None]
 ) -> None:
-    """A short secret or a wrong key stops the start with one line that names the setting and not its value (000-L8)."""
+    """A short secret or a wrong key stops the start with one line that names the setting and not its value."""
     for name, value in {**api_environment(tenant, tmp_path), **bad}.items():
         monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:

@@ -39,8 +39,9 @@ def insert_images(tenant: TenantDatabase, person: Person, times: list[datetime])
     return made
 
 
+@pytest.mark.requirement("000-R13", "000-M8")
 async def test_the_list_shows_own_pictures(ada: Person) -> None:
-    """A picture in the list has all its addresses and facts (000-R13, 000-M8)."""
+    """A picture in the list has all its addresses and facts."""
     uploaded = (await ada.upload(sample_images.png(), name="Käse.png")).json()["image"]
     answer = (await ada.client.get("/images", headers=ada.key)).json()
     (shown,) = answer.pop("data")
@@ -82,9 +83,10 @@ async def test_a_bad_page_request_is_told(api: httpx.AsyncClient, query: str) ->
     assert told["errors"][0]["field"] == query.split("=", maxsplit=1)[0]
 
 
+@pytest.mark.requirement("000-R14")
 @pytest.mark.parametrize("path", ["/images/{}", "/api/v1/images/{}"])
 async def test_a_picture_is_deleted(ada: Person, path: str) -> None:
-    """A deleted picture is gone from the list, and deleting it again is a 404 (000-R14)."""
+    """A deleted picture is gone from the list, and deleting it again is a 404."""
     image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
     answer = await ada.client.delete(path.format(image), headers=ada.key)
     assert answer.json() == {"success": True, "id": image, "message": "The image is deleted."}
@@ -92,8 +94,9 @@ async def test_a_picture_is_deleted(ada: Person, path: str) -> None:
     problem(await ada.client.delete(path.format(image), headers=ada.key), 404, "not_found")
 
 
+@pytest.mark.requirement("000-A8")
 async def test_workspaces_never_meet(ada: Person) -> None:
-    """Nobody lists or deletes another workspace's pictures: for them they do not exist (000-A8)."""
+    """Nobody lists or deletes another workspace's pictures: for them they do not exist."""
     image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
     eve = await register(ada.client)
     for headers in (eve.key, eve.token):

@@ -24,9 +24,10 @@ def workspace_of(tenant: TenantDatabase, person: Person) -> str:
     return str(tenant.query("SELECT workspace_id FROM memberships WHERE user_id = %s", person.id)[0][0])
 
 
+@pytest.mark.requirement("000-R12", "000-W4", "000-W5", "000-W7")
 @pytest.mark.parametrize("path", ["/upload", "/api/v1/images"])
 async def test_an_upload_is_answered_in_the_documented_shape(ada: Person, path: str) -> None:
-    """The answer has exactly the documented fields, with URLs built from the settings (000-R12, 000-W4, W5, W7)."""
+    """The answer has exactly the documented fields, with URLs built from the settings."""
     body = sample_images.photo(640, 480)
     answer = await ada.client.post(path, headers=ada.key, files={"file": ("cat.jpg", body, "image/jpeg")})
     assert answer.status_code == 201, answer.text
@@ -46,9 +47,10 @@ async def test_an_upload_is_answered_in_the_documented_shape(ada: Person, path: 
     }
 
 
+@pytest.mark.requirement("000-D3", "000-F2")
 async def test_an_upload_is_stored_and_counted(ada: Person, tenant: TenantDatabase, store_root: Path) -> None:
     """After the answer the original and every size are in the store under our own ids, and the row and both counters
-    agree (000-D3, 000-F2).
+    agree.
     """
     body = sample_images.png()
     answer = await ada.upload(body, name="../../etc/pass\u202ewd.png")
@@ -73,6 +75,7 @@ async def test_a_token_may_upload_too(ada: Person) -> None:
     assert (await ada.client.post("/upload", headers=ada.token, files=files)).status_code == 201
 
 
+@pytest.mark.requirement("000-P6", "001-33")
 @pytest.mark.parametrize(
     ("make", "kind", "frames"),
     [
@@ -85,9 +88,7 @@ async def test_a_token_may_upload_too(ada: Person) -> None:
 async def test_the_content_decides(
     ada: Person, tenant: TenantDatabase, make: Callable[[], bytes], kind: str, frames: int
 ) -> None:
-    """The format is judged by content: the name and the declared type may say what they like (000-P6,
-    001-33).
-    """
+    """The format is judged by content: the name and the declared type may say what they like."""
     files = {"file": ("lies.exe", make(), "text/html")}
     answer = await ada.client.post("/upload", headers=ada.key, files=files)
     assert answer.json()["image"]["metadata"]["format"] == kind
@@ -120,8 +121,9 @@ async def test_a_refused_upload_leaves_nothing(
     assert (quota["uploads"]["used"], quota["storage"]["used_bytes"]) == (0, 0)
 
 
+@pytest.mark.requirement("000-L6")
 async def test_too_large_is_refused_by_the_plan_and_by_the_service(open_api: Any, tenant: TenantDatabase) -> None:
-    """The smaller of the plan's and the service's limit holds, and the problem tells it (000-L6)."""
+    """The smaller of the plan's and the service's limit holds, and the problem tells it."""
     async with open_api(max_upload_bytes=MIB) as api:
         person = await register(api)
         assert (await person.quota())["max_file_bytes"] == MIB

@@ -46,12 +46,13 @@ def counters_and_rows(tenant: TenantDatabase, person: Person) -> tuple[list[tupl
     return counted, rows
 
 
+@pytest.mark.requirement("000-R12")
 @pytest.mark.parametrize("limit", ["uploads_per_day", "storage_bytes"])
 async def test_two_hundred_uploads_at_the_edge(
     open_api: Any, imaging_url: str, tenant: TenantDatabase, limit: str
 ) -> None:
     """Of 200 uploads at once with room for 20, exactly 20 succeed, the others get the limit's own problem, and the
-    counters equal the rows (000-R12).
+    counters equal the rows.
     """
     room = 20
     async with open_api(imaging_url=imaging_url, upload_concurrency=200, database_timeout_seconds=60) as api:
@@ -68,8 +69,9 @@ async def test_two_hundred_uploads_at_the_edge(
     assert counted == rows == [(room, room * len(PICTURE))]
 
 
+@pytest.mark.requirement("000-L9")
 async def test_the_daily_limit_ends_at_midnight_utc(ada: Person, tenant: TenantDatabase) -> None:
-    """The refusal's Retry-After leads to the next midnight of UTC, and yesterday's uploads do not count (000-L9)."""
+    """The refusal's Retry-After leads to the next midnight of UTC, and yesterday's uploads do not count."""
     custom_plan(tenant, ada, uploads_per_day=1)
     assert (await ada.upload(PICTURE)).status_code == 201
     refused = await ada.upload(PICTURE)
@@ -81,8 +83,9 @@ async def test_the_daily_limit_ends_at_midnight_utc(ada: Person, tenant: TenantD
     assert (await ada.upload(PICTURE)).status_code == 201
 
 
+@pytest.mark.requirement("000-R15", "000-L9")
 async def test_the_quota_tells_limits_use_and_reset(ada: Person) -> None:
-    """The quota reply has the documented shape, in UTC, and follows uploads and deletions (000-R15, L9)."""
+    """The quota reply has the documented shape, in UTC, and follows uploads and deletions."""
     image = (await ada.upload(PICTURE)).json()["image"]["id"]
     quota = await ada.quota()
     assert (quota["plan"], quota["timezone"]) == ("free", "UTC")
@@ -105,8 +108,9 @@ async def test_the_quota_tells_limits_use_and_reset(ada: Person) -> None:
     assert (await ada.client.get("/api/v1/upload/quota", headers=ada.token)).status_code == 200
 
 
+@pytest.mark.requirement("000-R14")
 async def test_deleting_twice_at_once_gives_back_once(ada: Person, tenant: TenantDatabase) -> None:
-    """Of ten deletions of one picture at once one succeeds, and its bytes are given back once (000-R14)."""
+    """Of ten deletions of one picture at once one succeeds, and its bytes are given back once."""
     image = (await ada.upload(PICTURE)).json()["image"]["id"]
     await ada.upload(PICTURE)
     answers = await asyncio.gather(*(ada.client.delete(f"/api/v1/images/{image}", headers=ada.key) for _ in range(10)))
@@ -122,10 +126,9 @@ async def new_key(person: Person, **wanted: Any) -> dict[str, Any]:
     return made
 
 
+@pytest.mark.requirement("000-L4")
 async def test_a_keys_hourly_limit_is_exact(api: httpx.AsyncClient) -> None:
-    """Of 60 calls at once with a key of 25 an hour exactly 25 are let in, and the others learn when to come back
-    (000-L4).
-    """
+    """Of 60 calls at once with a key of 25 an hour exactly 25 are let in, and the others learn when to come back."""
     person = await register(api)
     key = await new_key(person, rate_limit_per_hour=25)
     headers = {"X-API-Key": key["key"]}
@@ -167,8 +170,9 @@ async def test_rate_limit_headers_count_down(api: httpx.AsyncClient) -> None:
     assert int(first.headers["x-ratelimit-reset"]) % 3600 == 0
 
 
+@pytest.mark.requirement("000-L4")
 async def test_a_key_never_has_more_than_the_plan(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """A key above the plan's limit cannot be made, and one made before a downgrade is held to the new plan (000-L4)."""
+    """A key above the plan's limit cannot be made, and one made before a downgrade is held to the new plan."""
     person = await register(api)
     body = {"key_name": "fast", "rate_limit_per_hour": 1001}
     told = problem(await api.post("/api/v1/api-keys", headers=person.token, json=body), 422, "rate_limit_above_plan")

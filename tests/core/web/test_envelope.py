@@ -75,9 +75,10 @@ async def test_our_errors_are_problem_documents(client: httpx.AsyncClient) -> No
     assert answer.json()["request_id"] == "trace-me-0002"
 
 
+@pytest.mark.requirement("001-14", "001-33")
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/refuse", 405)])
 async def test_the_frameworks_errors_are_too(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
-    """An unknown path and a wrong method answer in the same shape (001-14, 001-33)."""
+    """An unknown path and a wrong method answer in the same shape."""
     answer = await client.request(method, path)
     assert answer.status_code == status == answer.json()["status"]
     assert answer.json()["success"] is False
@@ -104,8 +105,9 @@ async def test_requests_are_counted_by_route_not_by_path(
     assert "made-up-path" not in text
 
 
+@pytest.mark.requirement("000-R22", "000-W8")
 async def test_health_says_what_we_are(client: httpx.AsyncClient) -> None:
-    """GET /health answers {status, service, time} with the time in UTC and Z (000-R22, 000-W8)."""
+    """GET /health answers {status, service, time} with the time in UTC and Z."""
     answer = (await client.get("/health")).json()
     assert set(answer) == {"status", "service", "time"}
     assert (answer["status"], answer["service"]) == ("ok", "api")

@@ -234,7 +234,7 @@ async def test_a_paused_tenant_can_be_deleted(bench: ReconcileHarness) -> None:
 
 
 async def test_a_tenant_deleted_in_the_middle_leaves_nothing(bench: ReconcileHarness) -> None:
-    """Deleted while its migration still runs, a tenant goes without orphans in database or store (reliability 27)."""
+    """Deleted while its migration still runs, a tenant goes without orphans in database or store."""
     bench.create(deletionPolicy="Delete")
     bench.workloads.jobs = "run"
     async with bench.running():

@@ -32,7 +32,7 @@ EDITS: dict[str, dict[str, Any]] = {
 
 
 async def test_an_edit_of_any_object_is_put_right(bench: ReconcileHarness) -> None:
-    """Whatever of ours somebody edits, kind by kind, the next pass sets back (reliability 26)."""
+    """Whatever of ours somebody edits, kind by kind, the next pass sets back."""
     assert EDITS.keys() == build.KINDS
     bench.create(imaging=AUTOSCALED)
     async with bench.running():

@@ -113,7 +113,7 @@ async def test_the_migration_gates_the_roll_out(bench: ReconcileHarness) -> None
 
 
 async def test_secrets_show_up_nowhere_else(bench: ReconcileHarness) -> None:
-    """No secret value is in the status, in events, in annotations or in any object but the Secrets (reliability 41)."""
+    """No secret value is in the status, in events, in annotations or in any object but the Secrets."""
     bench.create()
     async with bench.running():
         await bench.ready()
