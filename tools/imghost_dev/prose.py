@@ -15,8 +15,8 @@ from typing import NamedTuple
 from imghost_dev.addresses import committed
 
 PENDING: tuple[str, ...] = (
-    "charts/", "cli/", "crds/", "docs/", "local/", "manifests/", "operator/", "services/", "tests/", "tools/",
-    "ARCHITECTURE.md", "CHANGELOG.md", "README.md",
+    "charts/", "cli/", "crds/", "docs/conditions.md", "local/", "manifests/install.yaml", "operator/", "services/",
+    "tests/", "tools/", "ARCHITECTURE.md", "README.md",
 )  # fmt: skip
 """Not cleaned yet. Only shrinks; an empty tuple is the goal."""
 
