@@ -28,9 +28,12 @@ reset: $(VENV)/.cli ## End it and delete its data
 down status logs reset:
 	@$(BIN)/imghost $@ $(ARGS)
 
+.PHONY: unit
+unit: $(VENV)/.dev ## Run the tests that start nothing and build nothing (half a minute; ARGS="-k quota": only some)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not services and not node" $(ARGS)
+
 .PHONY: test
-test: $(VENV)/.dev ## Run every test, on real parts (ARGS="-k upload": only some)
-	@$(BIN)/python -m imghost_dev programs
+test: $(VENV)/.dev ## Run all tests but those of a cluster, on real services; builds the programs that they use, once
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: lint

@@ -1,10 +1,11 @@
-"""What every test may use: real parts, started when the first test asks, and a fence around the network."""
+"""What every test may use: real services, started when the first test asks, and a guard around the network."""
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
 import hypothesis
@@ -27,7 +28,9 @@ PROGRAMS = {
     "kube_controllers": controller_programs,
     "minio": programs.minio,
 }
-"""What has to be there before the fixtures of these names."""
+"""What the fixtures of these names need; built before the first test when a collected test uses one."""
+SERVICES = frozenset({*PROGRAMS, "demo", "imghost", "local", "postgres"})
+"""Fixtures that start a process or run a built program: a test that uses one is marked `services`."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,8 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--requirement", metavar="ID", help="run only the tests that prove this requirement")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what does not prove the requirement that was asked for."""
+    """Mark what needs services, so that `make unit` can leave it out; keep what proves the requirement asked for."""
+    for item in items:
+        if _fixtures(item) & SERVICES:
+            item.add_marker(pytest.mark.services)
     row = config.getoption("--requirement")
     if row is not None:
         rest = [item for item in items if not any(row in marker.args for marker in item.iter_markers("requirement"))]
@@ -56,46 +63,61 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build missing programs before the first test, where no test's time limit runs and progress is seen."""
-    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    reporter = session.config.pluginmanager.getplugin("terminalreporter")  # one of several processes has none
-    say = reporter.write_line if reporter else print
-    for fixture, find in PROGRAMS.items():
-        if fixture in wanted and not session.config.option.collectonly:
-            find(say)
+    """Build missing programs before the first test, where no test's time limit runs, with progress shown."""
+    if session.config.option.collectonly:
+        return
+    wanted = {name for item in session.items for name in _fixtures(item)}
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        for fixture, find in PROGRAMS.items():
+            if fixture in wanted:
+                find(_show_progress)
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    """The fixtures that a test uses; those it requests while it runs are the arguments of its mark `services`."""
+    requested = (name for mark in item.iter_markers("services") for name in mark.args)
+    return {*getattr(item, "fixturenames", ()), *requested}
+
+
+def _show_progress(text: str) -> None:
+    """Print to the terminal, also from one of several test processes: they share standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """One of several test processes tells the first which real parts it used."""
+    """Report from one of several test processes to the first which services it used."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["parts"] = session.config.stash[PARTS]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Hear it from one of several test processes."""
+    """Collect these reports."""
     node.config.stash[PARTS].extend(getattr(node, "workeroutput", {}).get("parts", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell which real parts this run was proved on."""
-    parts = config.stash[PARTS] or ["none was asked for"]
-    terminalreporter.write_sep("-", "real parts")
+    """Name the services this run was proved on."""
+    parts = config.stash[PARTS] or ["none were needed"]
+    terminalreporter.write_sep("-", "real services")
     for part in parts:
         terminalreporter.write_line(part)
 
 
 @pytest.fixture(autouse=True)
-def network(pytestconfig: pytest.Config) -> Iterator[Guard]:
-    """Fail a test that tries to leave this machine; the rule is told by support.network.Guard."""
+def network(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Guard]:
+    """Fail a test that reaches further than it may; support.network.Guard has the rule."""
     guard = pytestconfig.stash[GUARD]
     guard.refused()
+    guard.loopback = request.node.get_closest_marker("services") is not None
     guard.enabled = True
     yield guard
     guard.enabled = False
     refused = guard.refused()
     if refused:
-        pytest.fail(f"the test tried to leave this machine: {', '.join(refused)}")
+        pytest.fail(f"the test tried to reach {', '.join(refused)}")
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def s3_settings(minio: Minio, **changes: Any) -> StoreSettings:
     return StoreSettings.model_validate({name.lower(): value for name, value in values.items()})
 
 
-@pytest.fixture(params=["filesystem", "s3"])
+@pytest.fixture(params=["filesystem", pytest.param("s3", marks=pytest.mark.services("minio"))])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     if request.param == "filesystem":
         settings = StoreSettings(store_kind="filesystem", store_root=tmp_path / "store")
@@ -125,6 +125,7 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
     await store.close()
 
 
+@pytest.mark.services
 async def test_a_store_out_of_reach_is_unavailable_soon() -> None:
     """Nobody listening becomes 503 with a time to wait, within the store's own time-out."""
     settings = StoreSettings.model_validate(

@@ -17,6 +17,8 @@ from imghost_local.errors import UserError
 from imghost_local.postgres import EmbeddedPostgres
 from support.eventually import eventually
 
+pytestmark = pytest.mark.services
+
 
 @asynccontextmanager
 async def running(server: EmbeddedPostgres) -> AsyncIterator[EmbeddedPostgres]:

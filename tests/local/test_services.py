@@ -5,6 +5,7 @@ import os
 import socket
 
 import httpx
+import pytest
 
 from imghost_local.addresses import listening
 from imghost_local.state import State
@@ -26,6 +27,7 @@ async def test_an_unready_pod_gets_no_connections(local: LocalPlatformHarness, s
     assert sick.restarts == 0
 
 
+@pytest.mark.services
 async def test_a_port_taken_on_all_addresses_is_stepped_around(state: State) -> None:
     """When another program has port 8080 of every address, pods listen elsewhere and Services still find them."""
     with socket.socket() as other:

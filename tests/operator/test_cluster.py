@@ -161,6 +161,7 @@ async def misbehaving(*answers: Answer) -> AsyncIterator[tuple[Cluster, list[str
         await server.close()
 
 
+@pytest.mark.services
 async def test_a_busy_server_is_waited_for_as_long_as_it_asks() -> None:
     """429 is not a failure: the call is repeated after `Retry-After`."""
     busy: Answer = (429, {"Retry-After": "0"}, "")
@@ -171,6 +172,7 @@ async def test_a_busy_server_is_waited_for_as_long_as_it_asks() -> None:
         assert {"429", "200"} <= codes
 
 
+@pytest.mark.services
 async def test_a_server_that_stays_busy_or_breaks_is_down() -> None:
     """Too many refusals for load, an internal error and a body that is no JSON are `PlatformDown`, never a crash."""
     busy: Answer = (429, {"Retry-After": "0"}, "")
@@ -180,6 +182,7 @@ async def test_a_server_that_stays_busy_or_breaks_is_down() -> None:
                 await cluster.get("Namespace", "", "x")
 
 
+@pytest.mark.services
 async def test_a_silent_server_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer within the time-out, and a watch without even a bookmark, end; nothing hangs."""
     monkeypatch.setattr(module, "REQUEST_SECONDS", 0.2)

@@ -7,6 +7,8 @@ from imghost_operator import health
 from imghost_operator.metrics import Metrics
 from support.processes import HOST, free_port
 
+pytestmark = pytest.mark.services
+
 
 @pytest.mark.parametrize(("problem", "status"), [(None, 200), ("no news of Service for 140 s", 503)])
 async def test_alive_means_that_news_arrives(problem: str | None, status: int) -> None:

@@ -11,17 +11,18 @@ class OutsideNetwork(Exception):
 
 
 class Guard:
-    """Refuses connections, datagrams and name look-ups that leave the loopback interface, in this process.
+    """Refuses connections, datagrams and name look-ups that a test may not make, in this process.
 
-    The rule is one for all tests: addresses of 127.0.0.0/8, ::1 and UNIX sockets may be reached, whether a real part
-    listens there or the test itself; everything else raises OutsideNetwork, and fails the test also when the code
-    under test swallows that error. It hangs on Python's audit events, so it sees what goes through the `socket` module
-    (asyncio, aiohttp, httpx, urllib3 and the MinIO client). Not seen are connections of C libraries (libpq, libuv) by
-    numeric address and those of child processes.
+    A test marked `services` may reach addresses of 127.0.0.0/8 and ::1, whether a service listens there or the test
+    itself; other tests may not even do that, and all may use UNIX sockets. Everything else raises OutsideNetwork, and
+    fails the test also when the code under test swallows that error. It uses Python's audit events, so it sees what
+    passes through the `socket` module (asyncio, aiohttp, httpx, urllib3 and the MinIO client). Not seen are connections
+    of C libraries (libpq, libuv) by numeric address and those of child processes.
     """
 
     def __init__(self) -> None:
         self.enabled = False
+        self.loopback = False
         self.allowed: set[str] = set()  # addresses of a node that the tests started, in its own network namespace
         self._refused: list[str] = []
         sys.addaudithook(self._hook)
@@ -44,7 +45,7 @@ class Guard:
             self._refuse(f"a connection to {address[0]} port {address[1]}")
 
     def _may_reach(self, host: str) -> bool:
-        return _is_loopback(host) or host in self.allowed
+        return (self.loopback and _is_loopback(host)) or host in self.allowed
 
     def _check_name(self, host: str | bytes | None) -> None:
         name = host.decode() if isinstance(host, bytes) else host
@@ -53,7 +54,8 @@ class Guard:
 
     def _refuse(self, what: str) -> None:
         self._refused.append(what)
-        raise OutsideNetwork(f"tests may reach this machine only, not {what}; use a real-part fixture or a closed port")
+        reach = "this machine only" if self.loopback else "nothing unless it is marked `services`"
+        raise OutsideNetwork(f"this test may reach {reach}, not {what}; use a service's fixture or a closed port")
 
 
 def _is_loopback(host: str) -> bool:

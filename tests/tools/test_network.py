@@ -42,6 +42,7 @@ def test_nothing_leaves_this_machine(attempt: Callable[[], None], network: Guard
     assert len(network.refused()) == 1
 
 
+@pytest.mark.services
 async def test_this_machine_can_be_reached() -> None:
     """Servers that tests start on 127.0.0.1 are reachable by number and by the name localhost."""
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
@@ -52,3 +53,11 @@ async def test_this_machine_can_be_reached() -> None:
             assert await reader.read() == b""
             writer.close()
             await writer.wait_closed()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_unit_test_reaches_not_even_this_machine(host: str, network: Guard) -> None:
+    """Without the mark `services` a test cannot come to depend on something that listens here."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as client, pytest.raises(OutsideNetwork):
+        client.connect((host, 9))
+    assert len(network.refused()) == 1

@@ -34,6 +34,7 @@ VERBS = {
     "prose": Verb("prose", "refuse the words that docs/glossary.md replaces"),
     "requirements": Verb("requirements", "write or check the pinned requirements"),
     "requirements-table": Verb("requirements_table", "make or check docs/requirements.md from the markers of tests"),
+    "slowest": Verb("slowest", "print the slowest tests of several reports"),
     "sbom": Verb("sbom", "print what is installed here as a bill of materials"),
 }
 

@@ -11,6 +11,8 @@ import pytest
 
 from support.eventually import eventually
 
+pytestmark = pytest.mark.services
+
 PROGRAM = """
 import asyncio, os, sys, threading
 from contextlib import asynccontextmanager
