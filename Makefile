@@ -42,6 +42,8 @@ lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/python -m imghost_dev unused
 	$(BIN)/python -m imghost_dev requirements check
 	$(BIN)/python -m imghost_dev addresses
 	$(BIN)/python -m imghost_dev prose

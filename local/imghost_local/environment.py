@@ -10,12 +10,6 @@ from imghost_operator.platform import Object
 Lookup = Callable[[str, str], Object | None]
 """The object of this kind and name in the pod's namespace, or None."""
 
-_KINDS = {
-    "secretRef": "Secret",
-    "secretKeyRef": "Secret",
-    "configMapRef": "ConfigMap",
-    "configMapKeyRef": "ConfigMap",
-}
 _REFERENCE = re.compile(r"\$(?:\$|\(([A-Za-z_][A-Za-z0-9_.-]*)\))")
 
 

@@ -36,6 +36,7 @@ VERBS = {
     "requirements-table": Verb("requirements_table", "make or check docs/requirements.md from the markers of tests"),
     "slowest": Verb("slowest", "print the slowest tests of several reports"),
     "sbom": Verb("sbom", "print what is installed here as a bill of materials"),
+    "unused": Verb("unused", "find code that nothing uses"),
 }
 
 

@@ -26,7 +26,6 @@ class Pki:
     front_proxy: Pair
     kubelet: Pair
     service_accounts: Path
-    admin: Path
     controller_manager: Path
     scheduler: Path
     proxy: Path
@@ -45,6 +44,7 @@ def create(folder: Path, node: IPv4Address) -> Pki:
     def login(user: str, *groups: str) -> Path:
         return _kubeconfig(server, authority.certificate, authority.client(user, groups))
 
+    login("admin", "system:masters")  # the provider knows the file by its name
     return Pki(
         authority=authority.certificate,
         apiserver=authority.server(_api_names(), [str(node), str(API_SERVICE), "127.0.0.1"], "apiserver"),
@@ -53,7 +53,6 @@ def create(folder: Path, node: IPv4Address) -> Pki:
         front_proxy=front_proxy.client("front-proxy"),
         kubelet=authority.server([NODE_NAME], [str(node), "127.0.0.1"], "kubelet"),
         service_accounts=service_accounts,
-        admin=login("admin", "system:masters"),
         controller_manager=login("system:kube-controller-manager"),
         scheduler=login("system:kube-scheduler"),
         proxy=login("system:kube-proxy"),
