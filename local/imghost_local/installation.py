@@ -18,8 +18,8 @@ from imghost_local.platform import LocalPlatform
 from imghost_local.postgres import EmbeddedPostgres, free_port
 from imghost_local.state import State
 from imghost_operator import crd
+from imghost_operator.build_inputs import Release
 from imghost_operator.errors import TenantGone
-from imghost_operator.facts import Release
 from imghost_operator.platform import Object
 from imghost_operator.provision.database import PostgresBackend
 from imghost_operator.provision.storage import FilesystemBackend
@@ -93,7 +93,7 @@ class Installation:
             self._queue.run(4),
             self._watch_manifest(),
             self._greet_for_ever(),
-            *(guard.watch(self._wake_all) for guard in reconciler.guards),
+            *(breaker.watch(self._wake_all) for breaker in reconciler.breakers),
         )
         tasks = [asyncio.create_task(it) for it in (*work, stop.wait())]
         done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -8,7 +8,7 @@ from typing import Any
 from imghost_local.environment import MissingReference
 from imghost_local.objects import Objects, now
 from imghost_local.pods import Ground, Pod
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
 
 _FIRST_PAUSE = 1.0
 
@@ -16,7 +16,7 @@ _FIRST_PAUSE = 1.0
 class Job:
     """Runs one Job. Afterwards its status has `succeeded: 1` and Complete, or Failed with the reason."""
 
-    def __init__(self, key: Key, objects: Objects, ground: Ground, changed: Callable[[Key], None]) -> None:
+    def __init__(self, key: ObjectRef, objects: Objects, ground: Ground, changed: Callable[[ObjectRef], None]) -> None:
         self.key, self.pod = key, None if finished(objects.get(key) or {}) else self._pod(key, objects, ground)
         self._objects, self._changed = objects, changed
         self._task = asyncio.create_task(self._run()) if self.pod else None
@@ -31,7 +31,7 @@ class Job:
             self.pod = None
 
     @staticmethod
-    def _pod(key: Key, objects: Objects, ground: Ground) -> Pod:
+    def _pod(key: ObjectRef, objects: Objects, ground: Ground) -> Pod:
         manifest = objects.get(key)
         assert manifest is not None  # noqa: S101 - made for a stored Job
         return Pod(key.name, key.namespace, manifest["spec"]["template"], ground, lambda: None)

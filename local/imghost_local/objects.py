@@ -6,28 +6,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from imghost_local.state import State
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
 
 
 class Objects:
     """What the API server keeps for a cluster: each object with uid, resourceVersion and generation."""
 
     def __init__(self, state: State) -> None:
-        self._state, self._all = state, dict[Key, Object]()
+        self._state, self._all = state, dict[ObjectRef, Object]()
         for path in sorted((state.root / "objects").rglob("*.json")):
             stored = state.read(str(path.relative_to(state.root)))
-            self._all[Key.of(stored)] = stored
+            self._all[ObjectRef.of(stored)] = stored
 
-    def __iter__(self) -> Iterator[tuple[Key, Object]]:
+    def __iter__(self) -> Iterator[tuple[ObjectRef, Object]]:
         return iter(list(self._all.items()))
 
-    def get(self, key: Key) -> Object | None:
+    def get(self, key: ObjectRef) -> Object | None:
         """The object, or None."""
         return self._all.get(key)
 
     def apply(self, desired: Object) -> Object:
         """Make it what `desired` says; `generation` grows when anything but metadata and status changed."""
-        before = self._all.get(Key.of(desired))
+        before = self._all.get(ObjectRef.of(desired))
         old = before["metadata"] if before else {}
         changed = before is None or _meaning(before) != _meaning(desired)
         metadata = {
@@ -46,11 +46,11 @@ class Objects:
         """Keep `stored` as it is, under a new resourceVersion."""
         version = int(stored["metadata"].get("resourceVersion", 0)) + 1
         stored = {**stored, "metadata": {**stored["metadata"], "resourceVersion": str(version)}}
-        self._all[Key.of(stored)] = stored
-        self._state.write(_path(Key.of(stored)), stored)
+        self._all[ObjectRef.of(stored)] = stored
+        self._state.write(_path(ObjectRef.of(stored)), stored)
         return stored
 
-    def remove(self, key: Key) -> None:
+    def remove(self, key: ObjectRef) -> None:
         """Forget it; fine when it is not there."""
         self._all.pop(key, None)
         (self._state.root / _path(key)).unlink(missing_ok=True)
@@ -69,5 +69,5 @@ def _meaning(obj: Object) -> Object:
     return {name: value for name, value in obj.items() if name not in {"metadata", "status"}}
 
 
-def _path(key: Key) -> str:
+def _path(key: ObjectRef) -> str:
     return str(Path("objects", key.kind, key.namespace or "_", f"{key.name}.json"))

@@ -14,9 +14,9 @@ from imghost_local.services import Port, Services
 from imghost_local.state import State
 from imghost_local.workloads import Deployment
 from imghost_operator import crd
-from imghost_operator.build import TENANT_LABEL
-from imghost_operator.errors import Changed, NotOurs, TenantGone
-from imghost_operator.platform import Key, Object, owned_by
+from imghost_operator.errors import NotOwned, StaleObject, TenantGone
+from imghost_operator.platform import Object, ObjectRef, owned_by
+from imghost_operator.tenant_objects import TENANT_LABEL
 
 _log = logs.get("imghost.local")
 
@@ -33,7 +33,7 @@ class LocalPlatform:
         self._addresses = Addresses(state.root)
         self._ground = Ground(state, self._addresses, self._lookup)
         self._services = Services(state, self._endpoints, asked=asked_ports)
-        self._running: dict[Key, Deployment | Job] = {}
+        self._running: dict[ObjectRef, Deployment | Job] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
     def resume(self, tenant: str) -> None:
@@ -61,7 +61,7 @@ class LocalPlatform:
 
     # What `reconcile` calls.
 
-    def children(self, tenant: str) -> dict[Key, Object]:
+    def children(self, tenant: str) -> dict[ObjectRef, Object]:
         """Every object that carries the tenant's label."""
         return {key: it for key, it in self.objects if it["metadata"].get("labels", {}).get(TENANT_LABEL) == tenant}
 
@@ -71,18 +71,18 @@ class LocalPlatform:
 
     async def apply(self, desired: Object, live: Object | None) -> Object:  # noqa: ARG002 - we hold the live one
         """Store it and set to work what it describes."""
-        key = Key.of(desired)
+        key = ObjectRef.of(desired)
         existing = self.objects.get(key)
         owners = desired["metadata"].get("ownerReferences", [])
         if existing and not all(owned_by(existing, owner["uid"]) for owner in owners):
-            raise NotOurs(f"{key.kind} {key.name} exists already and belongs to somebody else.")
+            raise NotOwned(f"{key.kind} {key.name} exists already and belongs to somebody else.")
         stored = self.objects.apply(desired)
         self._realise(key)
         return stored
 
     async def delete(self, live: Object) -> None:
         """Mark it, and all in it when it is a namespace, as being deleted; it goes when its processes have ended."""
-        stored = self.objects.get(Key.of(live))
+        stored = self.objects.get(ObjectRef.of(live))
         if stored is None or stored["metadata"]["uid"] != live["metadata"]["uid"]:
             return
         if live["kind"] == "Namespace":
@@ -100,7 +100,7 @@ class LocalPlatform:
         stored = self._tenant(tenant)
         before = stored["metadata"].get("finalizers", [])
         if before != tenant["metadata"].get("finalizers", []):
-            raise Changed("The tenant's finalizers are no longer those that were looked at.")
+            raise StaleObject("The tenant's finalizers are no longer those that were looked at.")
         self.objects.put({**stored, "metadata": {**stored["metadata"], "finalizers": finalizers}})
         self._woken(stored["metadata"]["name"])
 
@@ -117,7 +117,7 @@ class LocalPlatform:
 
     def tenant(self, name: str) -> Object | None:
         """The tenant of this name."""
-        return self.objects.get(Key(crd.KIND, "", name))
+        return self.objects.get(ObjectRef(crd.KIND, "", name))
 
     def submit(self, manifest: Object) -> None:
         """Create or replace a tenant, as `kubectl apply` would; the manifest is checked and complete."""
@@ -128,7 +128,7 @@ class LocalPlatform:
 
     # How objects become real.
 
-    def _realise(self, key: Key) -> None:
+    def _realise(self, key: ObjectRef) -> None:
         running = self._running.get(key)
         if isinstance(running, Deployment):
             running.poke()
@@ -146,7 +146,7 @@ class LocalPlatform:
                 self.endpoint(key.namespace, key.name, port["name"], port["port"])
 
     def _remove(self, stored: Object) -> None:
-        key = Key.of(stored)
+        key = ObjectRef.of(stored)
         if "deletionTimestamp" in stored["metadata"]:
             return
         self.objects.put(_deleted(stored))
@@ -154,7 +154,7 @@ class LocalPlatform:
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
-    async def _removed(self, key: Key) -> None:
+    async def _removed(self, key: ObjectRef) -> None:
         if running := self._running.get(key):
             await running.close()
             self._running.pop(key)
@@ -164,16 +164,16 @@ class LocalPlatform:
             self._wake(stored)
 
     def _tenant(self, tenant: Object) -> Object:
-        stored = self.objects.get(Key.of(tenant))
+        stored = self.objects.get(ObjectRef.of(tenant))
         if stored is None or stored["metadata"]["uid"] != tenant["metadata"]["uid"]:
             raise TenantGone("The tenant no longer exists.")
         return stored
 
     def _lookup(self, namespace: str) -> Lookup:
-        return lambda kind, name: self.objects.get(Key(kind, namespace, name))
+        return lambda kind, name: self.objects.get(ObjectRef(kind, namespace, name))
 
     def _endpoints(self, port: Port) -> Sequence[tuple[str, int]]:
-        service = self.objects.get(Key("Service", port.namespace, port.service))
+        service = self.objects.get(ObjectRef("Service", port.namespace, port.service))
         if service is None:
             return []
         target = next(it["targetPort"] for it in service["spec"]["ports"] if it["name"] == port.name)
@@ -186,7 +186,7 @@ class LocalPlatform:
             if pod.ready and selector <= pod.template["metadata"]["labels"].items()
         ]
 
-    def _child_changed(self, key: Key) -> None:
+    def _child_changed(self, key: ObjectRef) -> None:
         if stored := self.objects.get(key):
             self._wake(stored)
 

@@ -3,15 +3,15 @@
 from typing import Any
 
 from imghost_local.platform import LocalPlatform
-from imghost_operator import build
-from imghost_operator.build.services import PORTS
+from imghost_operator import tenant_objects
 from imghost_operator.platform import Object
+from imghost_operator.tenant_objects.services import PORTS
 
 
 def describe(platform: LocalPlatform, tenant: Object, demo: dict[str, Any]) -> dict[str, Any]:
     """One tenant of the report. `demo` has its first user, key and picture, if made."""
     name = tenant["metadata"]["name"]
-    namespace = build.namespace_of(name)
+    namespace = tenant_objects.namespace_of(name)
     return {
         "name": name,
         "ready": is_ready(tenant) and bool(demo),
@@ -38,7 +38,7 @@ def describe(platform: LocalPlatform, tenant: Object, demo: dict[str, Any]) -> d
 
 def urls(platform: LocalPlatform, tenant: str) -> dict[str, str]:
     """Base URLs of the tenant's public ports, and of the API's documentation."""
-    namespace = build.namespace_of(tenant)
+    namespace = tenant_objects.namespace_of(tenant)
     found = {
         port: platform.endpoint(namespace, service, port, number)
         for service, ports in PORTS.items()

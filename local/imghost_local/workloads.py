@@ -10,7 +10,7 @@ from imghost_core import logs
 from imghost_local.errors import UserError
 from imghost_local.objects import Objects, now
 from imghost_local.pods import Ground, Pod
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
 
 _log = logs.get("imghost.local")
 
@@ -18,7 +18,7 @@ _log = logs.get("imghost.local")
 class Deployment:
     """Keeps the pods of one Deployment what its stored manifest says. `changed` is called after its status changed."""
 
-    def __init__(self, key: Key, objects: Objects, ground: Ground, changed: Callable[[Key], None]) -> None:
+    def __init__(self, key: ObjectRef, objects: Objects, ground: Ground, changed: Callable[[ObjectRef], None]) -> None:
         self.key, self.pods = key, list[Pod]()
         self._objects, self._ground, self._changed = objects, ground, changed
         self._wake, self._tasks = asyncio.Event(), dict[Pod, asyncio.Task[None]]()
@@ -47,7 +47,7 @@ class Deployment:
     def _spec(self) -> Object:
         """Its spec; a number of pods that is left to an autoscaler is the fewest that this one may choose."""
         spec: Object = self._manifest["spec"]
-        scaler = self._objects.get(Key("HorizontalPodAutoscaler", self.key.namespace, self.key.name))
+        scaler = self._objects.get(ObjectRef("HorizontalPodAutoscaler", self.key.namespace, self.key.name))
         return {"replicas": scaler["spec"]["minReplicas"] if scaler else 1, **spec}
 
     @property

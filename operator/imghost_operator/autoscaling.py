@@ -9,9 +9,9 @@ apply).
 from collections.abc import Mapping
 from typing import Any
 
-from imghost_operator.build.meta import START_ANNOTATION
 from imghost_operator.crd.spec import Workload
 from imghost_operator.platform import Object
+from imghost_operator.tenant_objects.meta import START_ANNOTATION
 
 HOLDER = "imghost-operator-handover"
 """The field manager that holds `replicas` between us and the autoscaler."""

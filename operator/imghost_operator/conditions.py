@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from imghost_core.errors import ImghostError
 from imghost_operator.autoscaling import pods_asked
-from imghost_operator.build.meta import namespace_of
 from imghost_operator.crd import ConditionType, Spec
-from imghost_operator.enforcement import autoscaled, enforced
-from imghost_operator.findings import Finding, Observed, Truth
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.platform_conditions import autoscaled, enforced
+from imghost_operator.reconcile_state import ConditionResult, ReconcileState, Truth
+from imghost_operator.tenant_objects.meta import namespace_of
 
 Area = Literal["storage", "database"]
 Migration = Literal["missing", "running", "failed", "done"]
@@ -31,26 +31,26 @@ _SUMMED_UP: tuple[ConditionType, ...] = (
 )
 
 
-def judge(tenant: Mapping[str, Any], observed: Observed) -> list[Finding]:
+def evaluate_conditions(tenant: Mapping[str, Any], state: ReconcileState) -> list[ConditionResult]:
     """Every condition, the summary first."""
     namespace = namespace_of(tenant["metadata"]["name"])
-    servers = [observed.live.get(Key("Deployment", namespace, name)) for name in ("api", "imaging")]
+    servers = [state.live.get(ObjectRef("Deployment", namespace, name)) for name in ("api", "imaging")]
     parts = [
-        *(_objects(observed, *area) for area in _AREAS),
-        _backend(observed, "StorageReady", "storage", "the place in the object store"),
-        _backend(observed, "DatabaseReady", "database", "the database"),
-        _schema(observed),
-        _workloads(observed, servers),
+        *(_objects(state, *area) for area in _AREAS),
+        _backend(state, "StorageReady", "storage", "the place in the object store"),
+        _backend(state, "DatabaseReady", "database", "the database"),
+        _schema(state),
+        _workloads(state, servers),
     ]
     is_deleting = bool(tenant["metadata"].get("deletionTimestamp"))
     return [
-        _ready(parts, observed, is_deleting=is_deleting),
+        _ready(parts, state, is_deleting=is_deleting),
         *parts,
-        _stopped() if is_paused(tenant) else _progressing(parts, observed, servers),
+        _stopped() if is_paused(tenant) else _progressing(parts, state, servers),
         _paused(tenant),
-        _deleting(observed, is_deleting=is_deleting),
-        enforced(observed),
-        autoscaled(observed),
+        _deleting(state, is_deleting=is_deleting),
+        enforced(state),
+        autoscaled(state),
     ]
 
 
@@ -86,61 +86,65 @@ def reason_of(error: ImghostError) -> str:
     return "".join(word.capitalize() for word in error.code.split("_"))
 
 
-def _objects(observed: Observed, kind: ConditionType, kinds: frozenset[str], what: str) -> Finding:
-    if problem := _problem_of(observed, kinds):
-        return Finding(kind, "False", reason_of(problem), problem.detail)
-    keys = [Key.of(obj) for obj in observed.desired if obj["kind"] in kinds]
-    missing = [key for key in keys if key not in observed.live]
+def _objects(state: ReconcileState, kind: ConditionType, kinds: frozenset[str], what: str) -> ConditionResult:
+    if problem := _problem_of(state, kinds):
+        return ConditionResult(kind, "False", reason_of(problem), problem.detail)
+    keys = [ObjectRef.of(obj) for obj in state.desired if obj["kind"] in kinds]
+    missing = [key for key in keys if key not in state.live]
     if not keys or len(missing) == len(keys):
-        return Finding(kind, "Unknown", "Waiting", f"nothing of {what} was made yet")
+        return ConditionResult(kind, "Unknown", "Waiting", f"nothing of {what} was made yet")
     if missing:
-        return Finding(kind, "False", "Applying", f"{len(missing)} of {len(keys)} objects of {what} are still missing")
-    return Finding(kind, "True", "Applied", f"{what}: all as asked for")
+        return ConditionResult(
+            kind, "False", "Applying", f"{len(missing)} of {len(keys)} objects of {what} are still missing"
+        )
+    return ConditionResult(kind, "True", "Applied", f"{what}: all as asked for")
 
 
-def _backend(observed: Observed, kind: ConditionType, area: Area, what: str) -> Finding:
-    if problem := observed.problems.get(area):
-        return Finding(kind, "False", reason_of(problem), problem.detail)
-    if observed.facts is None:
-        return Finding(kind, "Unknown", "Waiting", f"{what} was not made yet")
-    return Finding(kind, "True", "Provisioned", f"{what} is there, with credentials of its own")
+def _backend(state: ReconcileState, kind: ConditionType, area: Area, what: str) -> ConditionResult:
+    if problem := state.problems.get(area):
+        return ConditionResult(kind, "False", reason_of(problem), problem.detail)
+    if state.inputs is None:
+        return ConditionResult(kind, "Unknown", "Waiting", f"{what} was not made yet")
+    return ConditionResult(kind, "True", "Provisioned", f"{what} is there, with credentials of its own")
 
 
-def _schema(observed: Observed) -> Finding:
-    if problem := _problem_of(observed, {"Job"}):
-        return Finding("SchemaReady", "False", reason_of(problem), problem.detail)
-    key = next((Key.of(obj) for obj in observed.desired if obj["kind"] == "Job"), None)
-    match migration_state(observed.live.get(key) if key else None):
+def _schema(state: ReconcileState) -> ConditionResult:
+    if problem := _problem_of(state, {"Job"}):
+        return ConditionResult("SchemaReady", "False", reason_of(problem), problem.detail)
+    key = next((ObjectRef.of(obj) for obj in state.desired if obj["kind"] == "Job"), None)
+    match migration_state(state.live.get(key) if key else None):
         case "missing":
-            return Finding("SchemaReady", "Unknown", "Waiting", "the migration has not started")
+            return ConditionResult("SchemaReady", "Unknown", "Waiting", "the migration has not started")
         case "running":
-            return Finding("SchemaReady", "False", "Migrating", "the migration runs; the roll-out waits for it")
+            return ConditionResult("SchemaReady", "False", "Migrating", "the migration runs; the roll-out waits for it")
         case "failed":
             text = (
                 f"the migration failed, so nothing was rolled out; see the logs of {key.name if key else 'its Job'} "
                 "and mend the cause; it is tried again every few minutes, and at once when the Job is deleted"
             )
-            return Finding("SchemaReady", "False", "MigrationFailed", text)
+            return ConditionResult("SchemaReady", "False", "MigrationFailed", text)
         case "done":
-            return Finding("SchemaReady", "True", "Migrated", "the database has the schema of this release")
+            return ConditionResult("SchemaReady", "True", "Migrated", "the database has the schema of this release")
 
 
-def _workloads(observed: Observed, servers: Sequence[Object | None]) -> Finding:
+def _workloads(state: ReconcileState, servers: Sequence[Object | None]) -> ConditionResult:
     """True as long as each service has a pod that answers, even while others are missing."""
     kind: ConditionType = "WorkloadsAvailable"
-    if problem := _problem_of(observed, {"Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler"}):
-        return Finding(kind, "False", reason_of(problem), problem.detail)
-    if observed.spec is None or not any(servers):
-        return Finding(kind, "Unknown", "Waiting", "nothing was rolled out yet")
-    asked = dict(zip(("api", "imaging"), _asked(observed.spec, servers), strict=True))
+    if problem := _problem_of(state, {"Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler"}):
+        return ConditionResult(kind, "False", reason_of(problem), problem.detail)
+    if state.spec is None or not any(servers):
+        return ConditionResult(kind, "Unknown", "Waiting", "nothing was rolled out yet")
+    asked = dict(zip(("api", "imaging"), _asked(state.spec, servers), strict=True))
     if idle := [name for name, replicas in asked.items() if replicas == 0]:
-        return Finding(kind, "False", "ScaledToZero", f"{' and '.join(idle)}: no pod is asked for; raise replicas")
+        return ConditionResult(
+            kind, "False", "ScaledToZero", f"{' and '.join(idle)}: no pod is asked for; raise replicas"
+        )
     available = dict(zip(asked, map(_available, servers), strict=True))
     serves: Truth = "True" if all(available.values()) else "False"
     if refusal := next(_refusals(servers), None):
-        return Finding(kind, serves, *refusal)
+        return ConditionResult(kind, serves, *refusal)
     text = ", ".join(f"{name}: {available[name]} of {asked[name]} pods available" for name in asked)
-    return Finding(kind, serves, "PodsAvailable" if serves == "True" else "WaitingForPods", text)
+    return ConditionResult(kind, serves, "PodsAvailable" if serves == "True" else "WaitingForPods", text)
 
 
 def _available(server: Object | None) -> int:
@@ -168,55 +172,57 @@ def _refusals(servers: Iterable[Object | None]) -> Iterator[tuple[str, str]]:
                     yield "RolloutStuck", f"{text}; see the events and logs of its pods"
 
 
-def _ready(parts: Sequence[Finding], observed: Observed, *, is_deleting: bool) -> Finding:
+def _ready(parts: Sequence[ConditionResult], state: ReconcileState, *, is_deleting: bool) -> ConditionResult:
     if is_deleting:
-        return Finding("Ready", "False", "Deleting", "the tenant is being deleted")
+        return ConditionResult("Ready", "False", "Deleting", "the tenant is being deleted")
     by_type = {part.type: part for part in parts}
     ordered = [by_type[kind] for kind in _SUMMED_UP]
     for part in [it for it in ordered if it.status == "False"]:
-        return Finding("Ready", part.status, part.reason, part.message)
-    for problem in observed.problems.values():
-        return Finding("Ready", "False", reason_of(problem), problem.detail)
+        return ConditionResult("Ready", part.status, part.reason, part.message)
+    for problem in state.problems.values():
+        return ConditionResult("Ready", "False", reason_of(problem), problem.detail)
     for part in [it for it in ordered if it.status == "Unknown"]:
-        return Finding("Ready", part.status, part.reason, part.message)
-    return Finding("Ready", "True", "Serving", "uploads are accepted and pictures are delivered")
+        return ConditionResult("Ready", part.status, part.reason, part.message)
+    return ConditionResult("Ready", "True", "Serving", "uploads are accepted and pictures are delivered")
 
 
-def _progressing(parts: Sequence[Finding], observed: Observed, servers: Sequence[Object | None]) -> Finding:
+def _progressing(
+    parts: Sequence[ConditionResult], state: ReconcileState, servers: Sequence[Object | None]
+) -> ConditionResult:
     kind: ConditionType = "Progressing"
     if stuck := next((part for part in parts if part.reason in {"MigrationFailed", "RolloutStuck"}), None):
-        return Finding(kind, "False", stuck.reason, stuck.message)
-    if problem := next(iter(observed.problems.values()), None):
-        return Finding(kind, "True", "Retrying", problem.detail)
+        return ConditionResult(kind, "False", stuck.reason, stuck.message)
+    if problem := next(iter(state.problems.values()), None):
+        return ConditionResult(kind, "True", "Retrying", problem.detail)
     if waiting := next((it for it in parts if it.status != "True" and it.reason != "ScaledToZero"), None):
-        return Finding(kind, "True", waiting.reason, waiting.message)
-    asked = _asked(observed.spec, servers) if observed.spec else []
+        return ConditionResult(kind, "True", waiting.reason, waiting.message)
+    asked = _asked(state.spec, servers) if state.spec else []
     for server, desired in zip(servers, asked, strict=False):
         count = workload(server, desired)
         if server and {count["current"], count["ready"], count["updated"]} != {desired}:
             text = f"{server['metadata']['name']}: {count['updated']} of {desired} pods are up to date"
-            return Finding(kind, "True", "RollingOut", text)
-    return Finding(kind, "False", "Settled", "everything is as asked for")
+            return ConditionResult(kind, "True", "RollingOut", text)
+    return ConditionResult(kind, "False", "Settled", "everything is as asked for")
 
 
-def _stopped() -> Finding:
-    return Finding("Progressing", "False", "Paused", "nothing is changed until spec.paused is false")
+def _stopped() -> ConditionResult:
+    return ConditionResult("Progressing", "False", "Paused", "nothing is changed until spec.paused is false")
 
 
-def _paused(tenant: Mapping[str, Any]) -> Finding:
+def _paused(tenant: Mapping[str, Any]) -> ConditionResult:
     if is_paused(tenant):
-        return Finding("Paused", "True", "PausedBySpec", "nothing is changed until spec.paused is false")
-    return Finding("Paused", "False", "NotPaused", "changes are made as they are asked for")
+        return ConditionResult("Paused", "True", "PausedBySpec", "nothing is changed until spec.paused is false")
+    return ConditionResult("Paused", "False", "NotPaused", "changes are made as they are asked for")
 
 
-def _deleting(observed: Observed, *, is_deleting: bool) -> Finding:
+def _deleting(state: ReconcileState, *, is_deleting: bool) -> ConditionResult:
     if not is_deleting:
-        return Finding("Deleting", "False", "NotDeleting", "nobody asked to delete the tenant")
-    return Finding("Deleting", "True", *(observed.deletion or ("Deleting", "the tenant is being deleted")))
+        return ConditionResult("Deleting", "False", "NotDeleting", "nobody asked to delete the tenant")
+    return ConditionResult("Deleting", "True", *(state.deletion or ("Deleting", "the tenant is being deleted")))
 
 
-def _problem_of(observed: Observed, kinds: Iterable[str]) -> ImghostError | None:
-    about = ((key, error) for key, error in observed.problems.items() if isinstance(key, Key))
+def _problem_of(state: ReconcileState, kinds: Iterable[str]) -> ImghostError | None:
+    about = ((key, error) for key, error in state.problems.items() if isinstance(key, ObjectRef))
     return next((error for key, error in about if key.kind in kinds), None)
 
 

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 
 from imghost_core.errors import ImghostError
 from imghost_operator.crd import Spec
-from imghost_operator.passes import FINALIZER, Outcome, Pass
 from imghost_operator.platform import Object, Platform, owned_by
 from imghost_operator.provision.provisioner import Provisioner
+from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
 
 PATIENCE = timedelta(minutes=2)  # for processes to end; a lost node must not keep credentials alive for ever
 STUCK = timedelta(minutes=10)
 LOOK_AGAIN = 5.0
 _PROCESSES = frozenset({"Deployment", "Job"})
 
-Report = Callable[[Pass], Awaitable[Outcome]]
+Report = Callable[[ReconcileContext], Awaitable[Outcome]]
 
 
 class Deletion:
@@ -24,67 +24,67 @@ class Deletion:
     def __init__(self, platform: Platform, provisioner: Provisioner, clock: Callable[[], datetime]) -> None:
         self._platform, self._provisioner, self._clock = platform, provisioner, clock
 
-    async def step(self, now: Pass, report: Report) -> Outcome:
+    async def step(self, ctx: ReconcileContext, report: Report) -> Outcome:
         """Go as far as possible; every step can be repeated."""
-        if FINALIZER not in now.finalizers:
+        if FINALIZER not in ctx.finalizers:
             return Outcome()  # nothing was ever made outside the platform; what is inside goes with its owner
-        if await self._ends_processes(now):
-            now.deletion = ("StoppingPods", "waiting for the pods to end, before their credentials do")
-            await report(now)
+        if await self._ends_processes(ctx):
+            ctx.deletion = ("StoppingPods", "waiting for the pods to end, before their credentials do")
+            await report(ctx)
             return Outcome(LOOK_AGAIN)
-        for number, problem in enumerate(await self._release(now)):
-            now.problems[f"release-{number}"] = problem
-        if now.problems and not self._keeps_data(now):
-            return await self._wait(now, report)
-        if now.problems:
-            await self._tell_of_leftovers(now)
-        await self._remove(now)
-        await self._platform.set_finalizers(now.tenant, [it for it in now.finalizers if it != FINALIZER])
+        for number, problem in enumerate(await self._release(ctx)):
+            ctx.problems[f"release-{number}"] = problem
+        if ctx.problems and not self._keeps_data(ctx):
+            return await self._wait(ctx, report)
+        if ctx.problems:
+            await self._tell_of_leftovers(ctx)
+        await self._remove(ctx)
+        await self._platform.set_finalizers(ctx.tenant, [it for it in ctx.finalizers if it != FINALIZER])
         return Outcome()
 
-    async def _remove(self, now: Pass) -> None:
+    async def _remove(self, ctx: ReconcileContext) -> None:
         """The namespace and so everything in it; where others made it, everything of ours."""
-        ours = [obj for obj in now.live.values() if owned_by(obj, now.uid)]
+        ours = [obj for obj in ctx.live.values() if owned_by(obj, ctx.uid)]
         whole = [obj for obj in ours if obj["kind"] == "Namespace"]
-        await asyncio.gather(*(self._platform.delete(obj) for obj in (whole if now.makes_namespace else ours)))
+        await asyncio.gather(*(self._platform.delete(obj) for obj in (whole if ctx.makes_namespace else ours)))
 
-    async def _ends_processes(self, now: Pass) -> bool:
+    async def _ends_processes(self, ctx: ReconcileContext) -> bool:
         """Stop everything that runs; whether something still does, and is worth waiting for."""
-        running = [obj for key, obj in now.live.items() if key.kind in _PROCESSES and owned_by(obj, now.uid)]
+        running = [obj for key, obj in ctx.live.items() if key.kind in _PROCESSES and owned_by(obj, ctx.uid)]
         for obj in running:
             if not obj["metadata"].get("deletionTimestamp"):
                 await self._platform.delete(obj)
-        return bool(running) and self._age(now) < PATIENCE
+        return bool(running) and self._age(ctx) < PATIENCE
 
-    async def _release(self, now: Pass) -> list[ImghostError]:
+    async def _release(self, ctx: ReconcileContext) -> list[ImghostError]:
         """Revoke credentials and delete data. A spec that cannot be read, or names no backend of ours, is a problem."""
-        if now.spec is None or now.problems:
-            problems = list(now.problems.values())
-            now.problems.clear()
+        if ctx.spec is None or ctx.problems:
+            problems = list(ctx.problems.values())
+            ctx.problems.clear()
             return problems
-        return await self._provisioner.release(now.name, now.spec)
+        return await self._provisioner.release(ctx.name, ctx.spec)
 
-    async def _wait(self, now: Pass, report: Report) -> Outcome:
-        text = "; ".join(problem.detail for problem in now.problems.values())
+    async def _wait(self, ctx: ReconcileContext, report: Report) -> Outcome:
+        text = "; ".join(problem.detail for problem in ctx.problems.values())
         advice = "To let go of the tenant and keep its data, set spec.deletionPolicy to Retain."
-        is_stuck = self._age(now) > STUCK
-        now.deletion = ("Stuck" if is_stuck else "WaitingForBackend", f"{text} {advice}")
-        await report(now)
+        is_stuck = self._age(ctx) > STUCK
+        ctx.deletion = ("Stuck" if is_stuck else "WaitingForBackend", f"{text} {advice}")
+        await report(ctx)
         if is_stuck:
-            await self._platform.event(now.tenant, "Warning", "DeletionStuck", f"{text} {advice}")
-        return Outcome(min(60.0, max(LOOK_AGAIN, self._age(now).total_seconds() / 4)))
+            await self._platform.event(ctx.tenant, "Warning", "DeletionStuck", f"{text} {advice}")
+        return Outcome(min(60.0, max(LOOK_AGAIN, self._age(ctx).total_seconds() / 4)))
 
-    async def _tell_of_leftovers(self, now: Pass) -> None:
-        text = "; ".join(problem.detail for problem in now.problems.values())
+    async def _tell_of_leftovers(self, ctx: ReconcileContext) -> None:
+        text = "; ".join(problem.detail for problem in ctx.problems.values())
         await self._platform.event(
-            now.tenant, "Warning", "CredentialsNotRevoked", f"The tenant is let go of, but its credentials stay: {text}"
+            ctx.tenant, "Warning", "CredentialsNotRevoked", f"The tenant is let go of, but its credentials stay: {text}"
         )
 
-    def _age(self, now: Pass) -> timedelta:
-        return self._clock() - (now.deleting_since or self._clock())
+    def _age(self, ctx: ReconcileContext) -> timedelta:
+        return self._clock() - (ctx.deleting_since or self._clock())
 
     @staticmethod
-    def _keeps_data(now: Pass) -> bool:
-        spec: Object | Spec = now.spec or now.tenant.get("spec") or {}
+    def _keeps_data(ctx: ReconcileContext) -> bool:
+        spec: Object | Spec = ctx.spec or ctx.tenant.get("spec") or {}
         policy = spec.deletion_policy if isinstance(spec, Spec) else spec.get("deletionPolicy", "Retain")
         return policy == "Retain"

@@ -15,13 +15,13 @@ class PlatformRefused(ImghostError):
     code = "platform_refused"
 
 
-class Changed(ImghostError):
+class StaleObject(ImghostError):
     """The object is no longer the one that was looked at. Looking again helps, at once."""
 
     code = "changed"
 
 
-class NotOurs(ImghostError):
+class NotOwned(ImghostError):
     """An object with a name we need exists and does not belong to this tenant; it is never taken over."""
 
     code = "not_ours"
@@ -81,7 +81,7 @@ class InvalidSpec(ImghostError):
     code = "invalid_spec"
 
 
-class Missing(ImghostError):
+class ObjectNotFound(ImghostError):
     """The platform has no object of this name."""
 
     code = "missing"

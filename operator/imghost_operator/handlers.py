@@ -13,14 +13,14 @@ import kopf
 from imghost_core import logs
 from imghost_operator import crd
 from imghost_operator.kubeconfig import Connection
-from imghost_operator.tenants import Tenants
+from imghost_operator.tenant_store import TenantStore
 
 _TOKEN_LIFE = timedelta(minutes=10)  # mounted tokens live an hour and are renewed long before
 
 _log = logs.get("imghost.operator")
 
 
-def registry(connection: Connection, tenants: Tenants) -> kopf.OperatorRegistry:
+def registry(connection: Connection, tenants: TenantStore) -> kopf.OperatorRegistry:
     """A registry with all handlers of the operator."""
     handlers = kopf.OperatorRegistry()
 

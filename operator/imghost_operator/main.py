@@ -17,16 +17,16 @@ from imghost_core import logs
 from imghost_core.errors import ImghostError
 from imghost_core.settings import load
 from imghost_operator import crd, handlers, health, kubeconfig
-from imghost_operator.cache import Cache
-from imghost_operator.cluster import WATCH_SILENCE_SECONDS, Cluster
+from imghost_operator.cluster_platform import ClusterPlatform
 from imghost_operator.errors import ListExpired, PlatformDown, PlatformRefused, TenantGone
-from imghost_operator.kubernetes import Kubernetes
-from imghost_operator.lease import Election
+from imghost_operator.informer import Informer
+from imghost_operator.kubernetes_client import WATCH_SILENCE_SECONDS, KubernetesClient
+from imghost_operator.leader_election import LeaderElector
 from imghost_operator.metrics import Metrics
-from imghost_operator.provision.guard import Guard
+from imghost_operator.provision.circuit_breaker import CircuitBreaker
 from imghost_operator.reconcile import Reconciler
 from imghost_operator.settings import OperatorSettings
-from imghost_operator.tenants import Tenants
+from imghost_operator.tenant_store import TenantStore
 from imghost_operator.workqueue import Priority, WorkQueue
 
 AUDIT_SECONDS = 60.0
@@ -56,19 +56,19 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings, connection: kubeconfig.Connection) -> None:
         self._settings, self._connection, self.metrics = settings, connection, Metrics()
-        self._cluster = Cluster(connection, self.metrics)
-        self._election = Election(self._cluster, settings.namespace, settings.identity)
+        self._cluster = KubernetesClient(connection, self.metrics)
+        self._election = LeaderElector(self._cluster, settings.namespace, settings.identity)
         self._cluster.fence = self._election.check
         self._queue = WorkQueue(self._work)
-        self._tenants = Tenants(self._queue.add, self._gone)
-        self._cache = Cache(
+        self._tenants = TenantStore(self._queue.add, self._gone)
+        self._cache = Informer(
             self._cluster,
             lambda name: self._queue.add(name, Priority.DRIFT),
             self.metrics,
             namespaces=settings.namespaces,
         )
         self._reconciler = Reconciler(
-            Kubernetes(self._cluster, self._cache, self.metrics, settings.identity, self._tenants.put_own),
+            ClusterPlatform(self._cluster, self._cache, self.metrics, settings.identity, self._tenants.put_local),
             {name: instance.backend(name) for name, instance in settings.databases.items()},
             {name: store.backend(name) for name, store in settings.stores.items()},
             settings.release(),
@@ -100,11 +100,11 @@ class Operator:
     async def _lead(self) -> None:
         self._leads = True
         work: list[Coroutine[Any, Any, None]] = [
-            self._election.keep(),
+            self._election.renew_loop(),
             self._cache.run(),
             self._queue.run(self._settings.workers),
             self._audit_for_ever(),
-            *(guard.watch(partial(self._backend_changed, guard)) for guard in self._reconciler.guards),
+            *(breaker.watch(partial(self._backend_changed, breaker)) for breaker in self._reconciler.breakers),
         ]
         jobs = [asyncio.create_task(it) for it in work]
         try:
@@ -129,7 +129,7 @@ class Operator:
             await asyncio.sleep(AUDIT_SECONDS)
             with suppress(PlatformDown, PlatformRefused, ListExpired):
                 listed, version = await self._cluster.list(crd.KIND, metadata_only=True)
-                self._missed = self._tenants.compare(listed, version)
+                self._missed = self._tenants.audit(listed, version)
 
     async def _work(self, name: str) -> float | None:
         tenant = self._tenants.get(name)
@@ -150,10 +150,10 @@ class Operator:
         self._queue.forget(name)
         self._reconciler.forget(name)
 
-    def _backend_changed(self, guard: Guard[Any]) -> None:
+    def _backend_changed(self, breaker: CircuitBreaker[Any]) -> None:
         """Look at all tenants of a backend that went down or came back."""
-        part, reference = ("database", "instanceRef") if guard.kind == "database" else ("storage", "backendRef")
-        for name in self._tenants.names(lambda body: body.get("spec", {}).get(part, {}).get(reference) == guard.name):
+        part, reference = ("database", "instanceRef") if breaker.kind == "database" else ("storage", "backendRef")
+        for name in self._tenants.names(lambda body: body.get("spec", {}).get(part, {}).get(reference) == breaker.name):
             self._queue.add(name, Priority.DRIFT)
 
     def _deaf_watches(self) -> str | None:
@@ -173,13 +173,13 @@ class Operator:
         self.metrics.leader.set_function(lambda: float(self._leads))
         for kind in self._cache.ages():
             self.metrics.watch_age.labels(kind).set_function(partial(self._cache.age, kind))
-        for guard in self._reconciler.guards:
-            down = self.metrics.backend_down.labels(guard.kind, guard.name)
-            down.set_function(partial(_is_down, guard))
+        for breaker in self._reconciler.breakers:
+            down = self.metrics.backend_down.labels(breaker.kind, breaker.name)
+            down.set_function(partial(_is_down, breaker))
 
 
-def _is_down(guard: Guard[Any]) -> float:
-    return float(guard.problem is not None)
+def _is_down(breaker: CircuitBreaker[Any]) -> float:
+    return float(breaker.problem is not None)
 
 
 async def _until(jobs: list[asyncio.Task[None]], last: Coroutine[Any, Any, object]) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
-from imghost_operator.errors import NotOurs
+from imghost_operator.errors import NotOwned
 
 Object = dict[str, Any]
 
 
-class Key(NamedTuple):
+class ObjectRef(NamedTuple):
     """What names an object. Cluster-scoped kinds have an empty namespace."""
 
     kind: str
@@ -16,7 +16,7 @@ class Key(NamedTuple):
     name: str
 
     @classmethod
-    def of(cls, obj: Mapping[str, Any]) -> "Key":
+    def of(cls, obj: Mapping[str, Any]) -> "ObjectRef":
         """The key of a manifest."""
         metadata = obj["metadata"]
         return cls(obj["kind"], metadata.get("namespace", ""), metadata["name"])
@@ -36,7 +36,7 @@ class Platform(Protocol):
     def makes_namespaces(self) -> bool:
         """Whether tenants' namespaces are ours to make and delete; else somebody else does, and we only look."""
 
-    def children(self, tenant: str) -> dict[Key, Object]:
+    def children(self, tenant: str) -> dict[ObjectRef, Object]:
         """The live objects of a tenant, from a cache that watches keep current: costs no call.
 
         Raises `NamespaceNotListed`, `NamespaceMissing` or `PlatformRefused` when its namespace cannot be looked into.
@@ -48,7 +48,7 @@ class Platform(Protocol):
     async def apply(self, desired: Object, live: Object | None) -> Object:
         """Make one object what `desired` says (server-side apply under our field manager); returns it as stored.
 
-        Raises `NotOurs` when an object of this name exists without the owner that `desired` names.
+        Raises `NotOwned` when an object of this name exists without the owner that `desired` names.
         """
 
     async def delete(self, live: Object) -> None:
@@ -73,10 +73,10 @@ def owned_by(obj: Object, uid: str) -> bool:
 
 
 def check_owner(live: Object, uid: str) -> None:
-    """Raise `NotOurs` unless `live` belongs to the tenant with this uid."""
+    """Raise `NotOwned` unless `live` belongs to the tenant with this uid."""
     if not owned_by(live, uid):
-        key = Key.of(live)
-        raise NotOurs(
+        key = ObjectRef.of(live)
+        raise NotOwned(
             f"{key.kind} {key.name} exists but does not belong to this tenant, so it is not touched. "
             "If nobody needs it, delete it; the operator then makes its own."
         )

@@ -13,28 +13,28 @@ from typing import Any, Literal, cast
 from pydantic import ValidationError
 
 from imghost_core.errors import ImghostError
-from imghost_operator import build, diff, status
-from imghost_operator.build.services import PORTS
+from imghost_operator import diff, status, tenant_objects
+from imghost_operator.build_inputs import BuildInputs, Port, Release
 from imghost_operator.conditions import migration_state
 from imghost_operator.crd import Spec
 from imghost_operator.deletion import Deletion
 from imghost_operator.errors import (
-    Changed,
     InvalidSpec,
     NamespaceMissing,
     NamespaceNotListed,
-    NotOurs,
+    NotOwned,
     PlatformDown,
     PlatformRefused,
+    StaleObject,
     UnknownBackend,
 )
-from imghost_operator.facts import Facts, Port, Release
-from imghost_operator.findings import Observed
-from imghost_operator.passes import FINALIZER, Outcome, Pass
-from imghost_operator.platform import Key, Object, Platform, check_owner, owned_by
+from imghost_operator.platform import Object, ObjectRef, Platform, check_owner, owned_by
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
-from imghost_operator.provision.guard import Guard
+from imghost_operator.provision.circuit_breaker import CircuitBreaker
 from imghost_operator.provision.provisioner import Provisioner
+from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
+from imghost_operator.reconcile_state import ReconcileState
+from imghost_operator.tenant_objects.services import PORTS
 
 MAX_PRUNED = 10  # a pass; more at once would rather be a mistake than a plan
 RETRY_MIGRATION = timedelta(minutes=5)
@@ -56,71 +56,71 @@ class Reconciler:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._provisioner = Provisioner(
-            {name: Guard("database", name, backend) for name, backend in databases.items()},
-            {name: Guard("store", name, backend) for name, backend in stores.items()},
+            {name: CircuitBreaker("database", name, backend) for name, backend in databases.items()},
+            {name: CircuitBreaker("store", name, backend) for name, backend in stores.items()},
         )
         self._platform, self._release, self._clock = platform, release, clock
         self._deletion = Deletion(platform, self._provisioner, clock)
 
     async def reconcile(self, tenant: Object) -> Outcome:
-        """One pass; `tenant` is the custom resource with defaults. Raises `PlatformDown`, `Changed`, `TenantGone`."""
-        now = self._observe(tenant)
+        """One pass; `tenant` has its defaults. Raises `PlatformDown`, `StaleObject`, `TenantGone`."""
+        ctx = self._observe(tenant)
         if status.is_paused(tenant):
-            return await self._report(now)
-        if now.deleting_since:
-            return await self._deletion.step(now, self._report)
-        if now.spec is None or now.problems:
-            return await self._report(now)
-        await self._begin(now)
-        due_in = await self._provision(now, now.spec)
-        await self._retry_migration(now)
-        await self._apply(now)
-        await self._prune(now)
-        return await self._report(now, due_in)
+            return await self._report(ctx)
+        if ctx.deleting_since:
+            return await self._deletion.step(ctx, self._report)
+        if ctx.spec is None or ctx.problems:
+            return await self._report(ctx)
+        await self._begin(ctx)
+        due_in = await self._provision(ctx, ctx.spec)
+        await self._retry_migration(ctx)
+        await self._apply(ctx)
+        await self._prune(ctx)
+        return await self._report(ctx, due_in)
 
     @property
-    def guards(self) -> list[Guard[Any]]:
+    def breakers(self) -> list[CircuitBreaker[Any]]:
         """Every backend behind its circuit breaker; run `watch` of each, so that outages and returns are noticed."""
-        return self._provisioner.guards
+        return self._provisioner.breakers
 
     def forget(self, name: str) -> None:
         """Drop what is remembered of a tenant that is gone."""
         self._provisioner.forget(name)
 
-    def _observe(self, tenant: Object) -> Pass:
-        now = Pass(tenant, {}, makes_namespace=self._platform.makes_namespaces)
+    def _observe(self, tenant: Object) -> ReconcileContext:
+        ctx = ReconcileContext(tenant, {}, makes_namespace=self._platform.makes_namespaces)
         try:
-            now.live = self._platform.children(now.name)
+            ctx.live = self._platform.children(ctx.name)
         except (NamespaceNotListed, NamespaceMissing, PlatformRefused) as error:
-            now.problems[Key("Namespace", "", build.namespace_of(now.name))] = error
+            ctx.problems[ObjectRef("Namespace", "", tenant_objects.namespace_of(ctx.name))] = error
         try:
-            now.spec = Spec.model_validate(tenant.get("spec") or {})
-            self._provisioner.check_references(now.spec)
+            ctx.spec = Spec.model_validate(tenant.get("spec") or {})
+            self._provisioner.check_references(ctx.spec)
         except ValidationError as error:
-            now.problems["spec"] = InvalidSpec(_first(error))
+            ctx.problems["spec"] = InvalidSpec(_first(error))
         except UnknownBackend as error:
-            now.problems["spec"] = error
-        return now
+            ctx.problems["spec"] = error
+        return ctx
 
-    async def _begin(self, now: Pass) -> None:
+    async def _begin(self, ctx: ReconcileContext) -> None:
         """Before anything is made: hold on to the tenant until its end is cleaned up, and say that work has begun."""
-        if FINALIZER not in now.finalizers:
-            await self._platform.set_finalizers(now.tenant, [*now.finalizers, FINALIZER])
-        if not now.is_begun:
-            await self._report(now)  # raises TenantGone if its deletion was missed
+        if FINALIZER not in ctx.finalizers:
+            await self._platform.set_finalizers(ctx.tenant, [*ctx.finalizers, FINALIZER])
+        if not ctx.is_begun:
+            await self._report(ctx)  # raises TenantGone if its deletion was missed
 
-    async def _provision(self, now: Pass, spec: Spec) -> float:
+    async def _provision(self, ctx: ReconcileContext, spec: Spec) -> float:
         """What is outside the platform, and from it everything that is desired. Returns seconds until the next look."""
-        found = await self._provisioner.provision(now.name, spec, now.live)
-        now.problems.update(dict(found.problems.items()))
-        now.ready = found.ready
-        now.facts = Facts(self._release, found.signing, found.database, found.store, self._endpoints(now.name))
-        objects = build.desired(now.name, now.uid, spec, now.facts)
-        now.desired = [obj for obj in objects if obj["kind"] != "Namespace" or now.makes_namespace]
+        found = await self._provisioner.provision(ctx.name, spec, ctx.live)
+        ctx.problems.update(dict(found.problems.items()))
+        ctx.ready = found.ready
+        ctx.inputs = BuildInputs(self._release, found.signing, found.database, found.store, self._endpoints(ctx.name))
+        objects = tenant_objects.build(ctx.name, ctx.uid, spec, ctx.inputs)
+        ctx.desired = [obj for obj in objects if obj["kind"] != "Namespace" or ctx.makes_namespace]
         return found.due_in
 
     def _endpoints(self, tenant: str) -> Mapping[Port, str]:
-        namespace = build.namespace_of(tenant)
+        namespace = tenant_objects.namespace_of(tenant)
         address = {
             port: self._platform.endpoint(namespace, service, port, number)
             for service, ports in PORTS.items()
@@ -128,69 +128,69 @@ class Reconciler:
         }
         return cast("Mapping[Port, str]", address)
 
-    async def _retry_migration(self, now: Pass) -> None:
+    async def _retry_migration(self, ctx: ReconcileContext) -> None:
         """A migration that failed is tried anew after a while: what made it fail may have been put right."""
-        job = now.live.get(now.migration) if now.migration else None
+        job = ctx.live.get(ctx.migration) if ctx.migration else None
         if job is None or migration_state(job) != "failed" or job["metadata"].get("deletionTimestamp"):
             return
         failed_at = max(datetime.fromisoformat(it["lastTransitionTime"]) for it in job["status"]["conditions"])
         if self._clock() - failed_at >= RETRY_MIGRATION:
             await self._platform.delete(job)
 
-    async def _apply(self, now: Pass) -> None:
+    async def _apply(self, ctx: ReconcileContext) -> None:
         """Wave by wave, all of a wave at once; what has to wait is left as it is."""
-        for wave in build.WAVES:
-            ready = [obj for obj in now.desired if obj["kind"] in wave and not now.has_to_wait(obj)]
-            results = await asyncio.gather(*(self._apply_one(now, obj) for obj in ready))
+        for wave in tenant_objects.WAVES:
+            ready = [obj for obj in ctx.desired if obj["kind"] in wave and not ctx.has_to_wait(obj)]
+            results = await asyncio.gather(*(self._apply_one(ctx, obj) for obj in ready))
             # In the order of the objects, not of the answers: the status must not differ from pass to pass.
-            now.problems |= {Key.of(obj): problem for obj, problem in zip(ready, results, strict=True) if problem}
-            for problem in now.problems.values():
-                if isinstance(problem, PlatformDown | Changed):
+            ctx.problems |= {ObjectRef.of(obj): problem for obj, problem in zip(ready, results, strict=True) if problem}
+            for problem in ctx.problems.values():
+                if isinstance(problem, PlatformDown | StaleObject):
                     raise problem
-            if not now.namespace_is_usable:
+            if not ctx.namespace_is_usable:
                 return
 
-    async def _apply_one(self, now: Pass, obj: Object) -> ImghostError | None:
+    async def _apply_one(self, ctx: ReconcileContext, obj: Object) -> ImghostError | None:
         """Returns what went wrong."""
-        key = Key.of(obj)
-        live = now.live.get(key)
+        key = ObjectRef.of(obj)
+        live = ctx.live.get(key)
         try:
             if live is not None:
-                check_owner(live, now.uid)
+                check_owner(live, ctx.uid)
             if live is None or diff.changed(obj, live) or diff.foreign(obj, live):
-                now.live[key] = await self._platform.apply(obj, live)
-        except (NotOurs, PlatformRefused, PlatformDown, Changed) as error:
+                ctx.live[key] = await self._platform.apply(obj, live)
+        except (NotOwned, PlatformRefused, PlatformDown, StaleObject) as error:
             return error
         return None
 
-    async def _prune(self, now: Pass) -> None:
+    async def _prune(self, ctx: ReconcileContext) -> None:
         """Delete objects of ours that are no longer desired: of the kinds we make, with our label and our owner."""
-        if not now.namespace_is_usable:
+        if not ctx.namespace_is_usable:
             return
-        wanted = {Key.of(obj) for obj in now.desired}
+        wanted = {ObjectRef.of(obj) for obj in ctx.desired}
         doomed = [
             obj
-            for key, obj in now.live.items()
+            for key, obj in ctx.live.items()
             if key not in wanted
-            and key.kind in build.KINDS
-            and owned_by(obj, now.uid)
+            and key.kind in tenant_objects.KINDS
+            and owned_by(obj, ctx.uid)
             and not obj["metadata"].get("deletionTimestamp")
         ]
         for obj in islice(doomed, MAX_PRUNED):
             await self._platform.delete(obj)
-            del now.live[Key.of(obj)]
+            del ctx.live[ObjectRef.of(obj)]
 
-    async def _report(self, now: Pass, due_in: float | None = None) -> Outcome:
+    async def _report(self, ctx: ReconcileContext, due_in: float | None = None) -> Outcome:
         """Write the status if it says something new."""
-        observed = Observed(
-            self._platform.enforces, now.spec, now.facts, now.desired, now.live, now.problems, now.deletion
+        state = ReconcileState(
+            self._platform.enforces, ctx.spec, ctx.inputs, ctx.desired, ctx.live, ctx.problems, ctx.deletion
         )
-        old, new = now.tenant.get("status") or {}, status.report(now.tenant, observed, self._clock())
+        old, new = ctx.tenant.get("status") or {}, status.report(ctx.tenant, state, self._clock())
         if new != old:
-            await self._platform.write_status(now.tenant, new)
-            now.tenant = {**now.tenant, "status": new}
-            await self._tell(now.tenant, old, new)
-        if any(isinstance(key, Key) for key in now.problems):
+            await self._platform.write_status(ctx.tenant, new)
+            ctx.tenant = {**ctx.tenant, "status": new}
+            await self._tell(ctx.tenant, old, new)
+        if any(isinstance(key, ObjectRef) for key in ctx.problems):
             return Outcome(min(due_in or RETRY_PROBLEM, RETRY_PROBLEM))
         return Outcome(due_in)
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from imghost_operator import build
-from imghost_operator.build.meta import namespace_of
+from imghost_operator import tenant_objects
+from imghost_operator.build_inputs import BuildInputs, Database, Release, Role, Signing, Store
 from imghost_operator.crd import Spec
-from imghost_operator.facts import Database, Facts, Release, Role, Signing, Store
 from imghost_operator.platform import Object
+from imghost_operator.tenant_objects.meta import namespace_of
 
 PLACEHOLDER = "<set by the operator>"
 _UID = "00000000-0000-0000-0000-000000000000"
@@ -20,16 +20,16 @@ def render(manifest: Mapping[str, Any], release: Release | None = None) -> list[
     """The objects of a checked manifest with defaults; secrets and addresses that only a cluster knows are marked."""
     name = manifest["metadata"]["name"]
     spec = Spec.model_validate(manifest["spec"])
-    facts = placeholder_facts(name, spec, release or _release())
-    return [_redacted(obj) for obj in build.desired(name, _UID, spec, facts)]
+    inputs = placeholder_facts(name, spec, release or _release())
+    return [_redacted(obj) for obj in tenant_objects.build(name, _UID, spec, inputs)]
 
 
-def placeholder_facts(name: str, spec: Spec, release: Release) -> Facts:
+def placeholder_facts(name: str, spec: Spec, release: Release) -> BuildInputs:
     """Facts of the right shape that nobody can mistake for real ones."""
     instance, store = spec.database.instance_ref, spec.storage.backend_ref
     host = f"{instance}.database.invalid"
     namespace = namespace_of(name)
-    return Facts(
+    return BuildInputs(
         release=release,
         signing=Signing(PLACEHOLDER, PLACEHOLDER, PLACEHOLDER),
         database=Database(

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imghost_operator import registries
-from imghost_operator.facts import Release
+from imghost_operator.build_inputs import Release
 from imghost_operator.kubeconfig import SERVICE_ACCOUNT
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
 from imghost_operator.provision.database import PostgresBackend

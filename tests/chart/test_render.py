@@ -23,10 +23,10 @@ from imghost_dev.chart import (
     one,
     parse,
 )
-from imghost_operator.build.network import METRICS_LABEL
-from imghost_operator.lease import LEASE
-from imghost_operator.passes import FINALIZER
+from imghost_operator.leader_election import LEASE
+from imghost_operator.reconcile_context import FINALIZER
 from imghost_operator.settings import OperatorSettings
+from imghost_operator.tenant_objects.network import METRICS_LABEL
 
 VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
 MONITORING = "--api-versions=monitoring.coreos.com/v1/ServiceMonitor"

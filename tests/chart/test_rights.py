@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from imghost_dev.chart import CHART, NAMESPACE, ROOT, Helm, Object, one, parse
-from imghost_operator import build
-from imghost_operator.build.meta import tenant_of
-from imghost_operator.resources import RESOURCES
+from imghost_operator import tenant_objects
+from imghost_operator.api_resources import RESOURCES
+from imghost_operator.tenant_objects.meta import tenant_of
 from support.audit_log import OPERATOR, AuditedKube, Credentials, Request, Right
 from support.eventually import eventually
 from support.minio import Minio
@@ -79,7 +79,7 @@ def test_listed_namespaces_are_all_the_operator_gets(cluster: AuditedKube, helm:
     user = f"system:serviceaccount:{NAMESPACE}:listed-imghost-operator"
     verbs = ("get", "list", "watch", "create", "patch", "delete")
     try:
-        for kind in sorted(build.KINDS - {"Namespace"}):
+        for kind in sorted(tenant_objects.KINDS - {"Namespace"}):
             for verb in verbs:
                 assert all(can(cluster, user, verb, kind, namespace) for namespace in LISTED), (verb, kind)
                 assert not can(cluster, user, verb, kind, "default"), (verb, kind)
@@ -185,7 +185,7 @@ class Life:
 
     def __init__(self, cluster: AuditedKube, folder: Path, deployment: Object, tenant: str) -> None:
         self._cluster, self._folder, self._name = cluster, folder, tenant
-        self._namespace = build.namespace_of(tenant)
+        self._namespace = tenant_objects.namespace_of(tenant)
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         given = {
             it["name"]: it["value"].replace("/etc/imghost", str(folder)) for it in container["env"] if "value" in it
@@ -224,7 +224,7 @@ class Life:
     def _plant_strays(self) -> list[Object]:
         """An object of each kind that says it is the tenant's, and that the tenant has no use for."""
         strays = []
-        for kind in sorted(build.KINDS - {"Namespace"}):
+        for kind in sorted(tenant_objects.KINDS - {"Namespace"}):
             version, plural, _ = RESOURCES[kind]
             original = self._cluster.items(version, plural, self._namespace)[0]
             stray = {**_copy(original), "apiVersion": version, "kind": kind}

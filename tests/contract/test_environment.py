@@ -13,8 +13,8 @@ from imghost_api.settings import ApiSettings, MigrateSettings
 from imghost_core.settings import DatabaseSettings, StoreSettings
 from imghost_imaging.settings import ImagingSettings
 from imghost_operator.crd import RESERVED_ENV
-from imghost_operator.platform import Key, Object
-from support.tenants import FILES, S3, facts, objects
+from imghost_operator.platform import Object, ObjectRef
+from support.tenants import FILES, S3, inputs, objects
 
 SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "api": (ApiSettings,),
@@ -31,7 +31,7 @@ FOR_LIBRARIES = {"MALLOC_ARENA_MAX", "VIPS_BLOCK_UNTRUSTED", "VIPS_CONCURRENCY"}
 POD_ADDRESS = "10.0.0.9"
 
 
-def environment(made: dict[Key, Object], component: str) -> dict[str, str]:
+def environment(made: dict[ObjectRef, Object], component: str) -> dict[str, str]:
     """The environment of a component's container, put together as the kubelet does."""
     pod = next(
         obj["spec"]["template"]["spec"]
@@ -47,12 +47,12 @@ def environment(made: dict[Key, Object], component: str) -> dict[str, str]:
     return values
 
 
-def config(made: dict[Key, Object], source: dict[str, Any]) -> dict[str, str]:
-    return dict(made[Key("ConfigMap", "imghost-demo", source["configMapRef"]["name"])]["data"])
+def config(made: dict[ObjectRef, Object], source: dict[str, Any]) -> dict[str, str]:
+    return dict(made[ObjectRef("ConfigMap", "imghost-demo", source["configMapRef"]["name"])]["data"])
 
 
-def secret(made: dict[Key, Object], source: dict[str, Any]) -> dict[str, str]:
-    data = made[Key("Secret", "imghost-demo", source["secretRef"]["name"])]["data"]
+def secret(made: dict[ObjectRef, Object], source: dict[str, Any]) -> dict[str, str]:
+    data = made[ObjectRef("Secret", "imghost-demo", source["secretRef"]["name"])]["data"]
     return {key: b64decode(value).decode() for key, value in data.items()}
 
 
@@ -67,7 +67,7 @@ def names(settings: type[BaseSettings]) -> dict[str, str]:
 
 
 ALL_URLS = {"urls": {"frontend": "https://www.example.com", "cdn": "https://cdn.example.com"}}
-MADE = {store.config["STORE_KIND"]: objects(given=facts(store=store), **ALL_URLS) for store in (S3, FILES)}
+MADE = {store.config["STORE_KIND"]: objects(given=inputs(store=store), **ALL_URLS) for store in (S3, FILES)}
 
 
 @pytest.mark.parametrize("store", MADE)

@@ -7,7 +7,7 @@ import pytest
 
 from imghost_dev.cluster.install import NAMESPACE
 from imghost_dev.cluster.kubectl import Object
-from imghost_operator.lease import LEASE
+from imghost_operator.leader_election import LEASE
 from imghost_operator.provision.database import database_name
 from support import sample_images
 from support.e2e.backends import Backends

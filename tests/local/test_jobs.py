@@ -3,7 +3,7 @@
 import pytest
 
 from imghost_local.state import State
-from imghost_operator.platform import Key
+from imghost_operator.platform import ObjectRef
 from support.eventually import eventually
 from support.local_platform import NAMESPACE, LocalPlatformHarness, job
 
@@ -27,7 +27,7 @@ async def test_a_job_runs_to_its_end(
     await local.apply(job(code, backoff))
 
     def conditions() -> list[dict[str, str]]:
-        stored = local.platform.objects.get(Key("Job", NAMESPACE, "job")) or {}
+        stored = local.platform.objects.get(ObjectRef("Job", NAMESPACE, "job")) or {}
         return list(stored.get("status", {}).get("conditions", []))
 
     found = await eventually(conditions, 10)
@@ -41,7 +41,7 @@ async def test_a_job_past_its_deadline_fails(local: LocalPlatformHarness) -> Non
     await local.apply(job("import time; time.sleep(600)", activeDeadlineSeconds=0.5))
 
     def failed() -> bool:
-        stored = local.platform.objects.get(Key("Job", NAMESPACE, "job")) or {}
+        stored = local.platform.objects.get(ObjectRef("Job", NAMESPACE, "job")) or {}
         return any(it["reason"] == "DeadlineExceeded" for it in stored.get("status", {}).get("conditions", []))
 
     await eventually(failed, 10)
@@ -50,7 +50,7 @@ async def test_a_job_past_its_deadline_fails(local: LocalPlatformHarness) -> Non
 async def test_a_finished_job_does_not_run_again(local: LocalPlatformHarness, state: State) -> None:
     """A Job that was done stays done over a restart."""
     await local.apply(job("import pathlib; pathlib.Path('../../../runs').open('a').write('x')"))
-    key = Key("Job", NAMESPACE, "job")
+    key = ObjectRef("Job", NAMESPACE, "job")
     await eventually(lambda: (local.platform.objects.get(key) or {}).get("status", {}).get("succeeded"), 10)
     await local.platform.close()
     again = LocalPlatformHarness(state)

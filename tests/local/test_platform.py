@@ -4,8 +4,8 @@ import psutil
 import pytest
 
 from imghost_local.addresses import listening
-from imghost_operator.errors import Changed, NotOurs
-from imghost_operator.platform import Key
+from imghost_operator.errors import NotOwned, StaleObject
+from imghost_operator.platform import ObjectRef
 from support.eventually import eventually
 from support.local_platform import CONFIG, NAMESPACE, LocalPlatformHarness, meta
 
@@ -32,8 +32,8 @@ async def test_deleting_waits_for_the_processes(local: LocalPlatformHarness) -> 
     pid = local.pods[0].pid
     assert pid
     live = local.platform.children("demo")
-    await local.platform.delete(live[Key("Namespace", "", NAMESPACE)])
-    still = local.platform.children("demo")[Key("Deployment", NAMESPACE, "web")]
+    await local.platform.delete(live[ObjectRef("Namespace", "", NAMESPACE)])
+    still = local.platform.children("demo")[ObjectRef("Deployment", NAMESPACE, "web")]
     assert "deletionTimestamp" in still["metadata"]
     await eventually(lambda: not local.platform.children("demo"), 10)
     assert not psutil.pid_exists(pid)
@@ -43,13 +43,13 @@ async def test_strangers_objects_are_left_alone(local: LocalPlatformHarness) -> 
     """An object with another owner is not taken over, another's uid not deleted, and finalizers are as known."""
     owned = {**CONFIG, "metadata": meta("web", ownerReferences=[{"uid": "one"}])}
     await local.apply(owned)
-    with pytest.raises(NotOurs):
+    with pytest.raises(NotOwned):
         await local.apply({**CONFIG, "metadata": meta("web", ownerReferences=[{"uid": "two"}])})
-    live = local.platform.children("demo")[Key("ConfigMap", NAMESPACE, "web")]
+    live = local.platform.children("demo")[ObjectRef("ConfigMap", NAMESPACE, "web")]
     await local.platform.delete({**live, "metadata": {**live["metadata"], "uid": "older"}})
-    assert Key("ConfigMap", NAMESPACE, "web") in local.platform.children("demo")
+    assert ObjectRef("ConfigMap", NAMESPACE, "web") in local.platform.children("demo")
     local.platform.submit({"kind": "ImageHostTenant", "metadata": {"name": "demo"}, "spec": {}})
     tenant = local.platform.tenants()["demo"]
     await local.platform.set_finalizers(tenant, ["one"])
-    with pytest.raises(Changed):
+    with pytest.raises(StaleObject):
         await local.platform.set_finalizers(tenant, ["two"])

@@ -7,8 +7,8 @@ import pytest
 from imghost_core.errors import ImghostError
 from imghost_operator import status
 from imghost_operator.conditions import migration_state
-from imghost_operator.findings import Observed
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.reconcile_state import ReconcileState
 from support.statuses import COMPLETE, LATER, NAMESPACE, NOW, Down, conditions, observed, summary, without
 from support.tenants import ENFORCED, tenant
 
@@ -18,15 +18,15 @@ from support.tenants import ENFORCED, tenant
     [
         ("storage", "StorageReady"),
         ("database", "DatabaseReady"),
-        (Key("Namespace", "", NAMESPACE), "NamespaceReady"),
-        (Key("LimitRange", NAMESPACE, "defaults"), "NamespaceReady"),
-        (Key("Secret", NAMESPACE, "internal"), "SecretsReady"),
-        (Key("NetworkPolicy", NAMESPACE, "dns"), "NetworkReady"),
-        (Key("Job", NAMESPACE, "migrate-x"), "SchemaReady"),
-        (Key("Deployment", NAMESPACE, "api"), "WorkloadsAvailable"),
+        (ObjectRef("Namespace", "", NAMESPACE), "NamespaceReady"),
+        (ObjectRef("LimitRange", NAMESPACE, "defaults"), "NamespaceReady"),
+        (ObjectRef("Secret", NAMESPACE, "internal"), "SecretsReady"),
+        (ObjectRef("NetworkPolicy", NAMESPACE, "dns"), "NetworkReady"),
+        (ObjectRef("Job", NAMESPACE, "migrate-x"), "SchemaReady"),
+        (ObjectRef("Deployment", NAMESPACE, "api"), "WorkloadsAvailable"),
     ],
 )
-def test_an_error_shows_where_it_belongs(key: Key | str, condition: str) -> None:
+def test_an_error_shows_where_it_belongs(key: ObjectRef | str, condition: str) -> None:
     """Each failure turns its own condition and the summary, and is the lastError, with what it says."""
     found = replace(observed(), problems={key: Down("the server does not answer; it is tried again")})
     report = status.report(tenant(), found, NOW)
@@ -148,7 +148,7 @@ def test_scaled_to_zero_is_not_ready() -> None:
 def test_paused_leaves_the_rest_as_it_was() -> None:
     """While paused only Paused and Progressing are brought up to date, for nothing else was looked at."""
     first = status.report(tenant(), observed(), NOW)
-    blind = Observed(enforces=ENFORCED)
+    blind = ReconcileState(enforces=ENFORCED)
     second = status.report({**tenant(generation=2, paused=True), "status": first}, blind, LATER)
     before, after = conditions(first), conditions(second)
     assert (after["Paused"]["status"], after["Paused"]["reason"]) == ("True", "PausedBySpec")
@@ -159,7 +159,7 @@ def test_paused_leaves_the_rest_as_it_was() -> None:
 
 def test_paused_from_the_start_knows_nothing() -> None:
     """A tenant that was made paused has conditions; nothing is true but that it is paused."""
-    report = status.report(tenant(paused=True), Observed(enforces=ENFORCED), NOW)
+    report = status.report(tenant(paused=True), ReconcileState(enforces=ENFORCED), NOW)
     assert [kind for kind, it in conditions(report).items() if it["status"] == "True"] == ["Paused"]
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from imghost_operator import conditions, deletion, enforcement, errors
+from imghost_operator import conditions, deletion, errors, platform_conditions
 from imghost_operator.crd import ConditionType
 
 PAGE = (Path(__file__).parents[2] / "docs" / "conditions.md").read_text()
@@ -20,10 +20,10 @@ KUBERNETES = {
     *("AbleToScale", "Complete", "Failed", "FailureTarget", "ReplicaFailure", "ScalingActive", "SuccessCriteriaMet"),
 }
 # Met and dealt with by looking again; never a tenant's condition.
-INSIDE = {errors.Changed, errors.TenantGone, errors.ListExpired, errors.NotLeader, errors.Missing}
+INSIDE = {errors.StaleObject, errors.TenantGone, errors.ListExpired, errors.NotLeader, errors.ObjectNotFound}
 
 
-@pytest.mark.parametrize("module", [conditions, enforcement, deletion], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [conditions, platform_conditions, deletion], ids=lambda module: module.__name__)
 def test_every_reason_is_explained(module: object) -> None:
     """What stands in a condition or event can be looked up, with what to do about it."""
     tree = ast.parse(Path(str(module.__file__)).read_text())  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from imghost_operator import diff
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
 from support.tenants import objects
 
 MADE = objects()
@@ -97,7 +97,7 @@ STRANGERS = ["containers", "initContainers", "env", "volumes", "volumeMounts", "
 
 
 @given(st.sampled_from(sorted(key for key in MADE if key.kind in {"Deployment", "Service"})), st.data())
-def test_strangers_are_found_and_removing_them_restores(key: Key, data: st.DataObject) -> None:
+def test_strangers_are_found_and_removing_them_restores(key: ObjectRef, data: st.DataObject) -> None:
     """However many items were added wherever, removing the pointers in their order leaves what we sent."""
     desired = MADE[key]
     live = copy.deepcopy(desired)
@@ -141,5 +141,5 @@ def test_a_second_item_with_the_same_key_is_foreign() -> None:
 def test_a_wish_that_was_dropped_is_a_change() -> None:
     """When a field is no longer sent, the stamp of the object differs from the one in the cluster."""
     before = objects(podMetadata={"annotations": {"example.com/a": "b"}})
-    key = Key("Deployment", "imghost-demo", "api")
+    key = ObjectRef("Deployment", "imghost-demo", "api")
     assert diff.changed(MADE[key], before[key])

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from imghost_operator import build, main
-from imghost_operator.platform import Key
+from imghost_operator import main, tenant_objects
+from imghost_operator.platform import ObjectRef
 from imghost_operator.provision.database import database_name
 from support.eventually import eventually
 from support.kube import Kube
@@ -22,7 +22,7 @@ from support.reconcile_harness import MERGE, TENANTS, ReconcileHarness, path
 
 pytestmark = pytest.mark.timeout(180)
 SECRETS = ("database-owner", "database-api", "database-imaging", "storage", "api-signing", "internal")
-LEASE = Key("Lease", "default", "imghost-operator")
+LEASE = ObjectRef("Lease", "default", "imghost-operator")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,7 +109,7 @@ async def test_from_manifest_to_ready_and_then_silence(bench: ReconcileHarness, 
     second = await fleet.ready()
     await eventually(lambda: second.passes() >= 1, why="the tenant was looked at")
     calls = second.calls()
-    assert set(calls) == {f"list {kind}" for kind in build.KINDS}, calls
+    assert set(calls) == {f"list {kind}" for kind in tenant_objects.KINDS}, calls
     await one_more_pass(bench, second)
     assert second.calls() == calls
     values = {value for name in SECRETS for value in bench.secret(name).values() if len(value) >= 30}
@@ -127,11 +127,11 @@ async def test_drift_and_edits_are_noticed_by_themselves(bench: ReconcileHarness
     bench.create()
     await ready(bench)
     await settled(bench, operator)
-    service = Key("Service", bench.namespace, "imaging")
+    service = ObjectRef("Service", bench.namespace, "imaging")
     bench.delete(service)
     await eventually(lambda: bench.exists(service), within=5, why="the Service is back")
     bench.edit(imaging={"replicas": 4})
-    imaging = Key("Deployment", bench.namespace, "imaging")
+    imaging = ObjectRef("Deployment", bench.namespace, "imaging")
     await eventually(lambda: bench.get(imaging)["spec"]["replicas"] == 4, within=5, why="the edit is rolled out")
     bench.end()
     await eventually(
@@ -175,7 +175,7 @@ def _database_exists(bench: ReconcileHarness) -> bool:
 
 def _kind_exists(kind: str) -> Callable[[ReconcileHarness], bool]:
     def check(bench: ReconcileHarness) -> bool:
-        return bool(bench.api.request("GET", path(Key(kind, bench.namespace, ""))).body.get("items"))
+        return bool(bench.api.request("GET", path(ObjectRef(kind, bench.namespace, ""))).body.get("items"))
 
     return check
 
@@ -193,7 +193,7 @@ async def test_one_operator_leads_and_the_next_takes_over(bench: ReconcileHarnes
     assert bench.get(LEASE)["spec"]["holderIdentity"] in {"", "two"}
     await eventually(second.is_ready, within=10, why="the second leads")
     bench.edit(api={"replicas": 3})
-    deployment = Key("Deployment", bench.namespace, "api")
+    deployment = ObjectRef("Deployment", bench.namespace, "api")
     await eventually(lambda: bench.get(deployment)["spec"]["replicas"] == 3, within=10, why="it does the work")
 
 

@@ -12,8 +12,8 @@ from minio.error import S3Error
 
 from imghost_core.objects.s3 import S3Store
 from imghost_core.settings import StoreSettings
+from imghost_operator.build_inputs import Store
 from imghost_operator.errors import BackendDown, BackendRefused
-from imghost_operator.facts import Store
 from imghost_operator.provision.storage import FilesystemBackend, MinioBackend
 from support.eventually import eventually
 from support.minio import Minio

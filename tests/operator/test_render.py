@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
-from imghost_operator import admission, build
-from imghost_operator.platform import Key
+from imghost_operator import admission, tenant_objects
+from imghost_operator.platform import ObjectRef
 from imghost_operator.render import PLACEHOLDER, render
 from support.manifests import manifest
 from support.tenants import objects
@@ -17,14 +17,14 @@ def test_samples_render_completely(pytestconfig: pytest.Config, sample: str) -> 
     """Every sample becomes a whole tenant that survives YAML."""
     text = (pytestconfig.rootpath / "manifests" / "samples" / f"{sample}.yaml").read_text()
     made = render(admission.with_defaults(yaml.safe_load(text)))
-    assert {obj["kind"] for obj in made} >= build.KINDS - {"PodDisruptionBudget", "HorizontalPodAutoscaler"}
+    assert {obj["kind"] for obj in made} >= tenant_objects.KINDS - {"PodDisruptionBudget", "HorizontalPodAutoscaler"}
     assert list(yaml.safe_load_all(yaml.safe_dump_all(made))) == made
 
 
 def test_the_objects_are_those_of_a_cluster() -> None:
     """What is shown differs from what the operator applies only in values, never in which objects there are."""
     shown = render(admission.with_defaults(manifest(metadata={"name": "demo"})))
-    without_job_hash = {Key.of(obj) for obj in shown if obj["kind"] != "Job"}
+    without_job_hash = {ObjectRef.of(obj) for obj in shown if obj["kind"] != "Job"}
     assert without_job_hash == {key for key in objects() if key.kind != "Job"}
 
 

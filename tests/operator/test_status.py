@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from imghost_core.errors import ImghostError
 from imghost_operator import crd, status
 from imghost_operator.crd import Spec, Status
-from imghost_operator.findings import Observed
-from imghost_operator.platform import Key
+from imghost_operator.platform import ObjectRef
+from imghost_operator.reconcile_state import ReconcileState
 from support.kubeapi import KubeApi
 from support.statuses import LATER, NAMESPACE, NOW, Down, conditions, observed, summary, without
 from support.tenants import ENFORCED, objects, tenant
@@ -55,7 +55,7 @@ def test_the_rest_of_the_status_says_where_everything_is() -> None:
 
 def test_on_the_first_visit_everything_is_unknown() -> None:
     """A status appears at once, and claims nothing that nobody has looked at."""
-    found = Observed(enforces=ENFORCED, spec=Spec.model_validate(tenant()["spec"]))
+    found = ReconcileState(enforces=ENFORCED, spec=Spec.model_validate(tenant()["spec"]))
     said = summary(found)
     assert {kind for kind, (truth, _) in said.items() if truth == "Unknown"} == {
         "Ready",
@@ -101,7 +101,7 @@ def test_last_error_keeps_its_beginning_and_goes() -> None:
 def test_what_could_not_be_found_out_stays() -> None:
     """While a backend is away the status still says where everything is."""
     first = status.report(tenant(), observed(), NOW)
-    blind = replace(observed(), facts=None, desired=(), problems={"database": Down("no answer")})
+    blind = replace(observed(), inputs=None, desired=(), problems={"database": Down("no answer")})
     second = status.report({**tenant(), "status": first}, blind, LATER)
     for key in ("url", "version", "storage", "database"):
         assert second[key] == first[key]
@@ -110,7 +110,7 @@ def test_what_could_not_be_found_out_stays() -> None:
 def test_objects_that_drifted_are_counted_as_not_applied() -> None:
     """`objects.applied` counts what is there as desired."""
     found = observed()
-    key = Key("ConfigMap", NAMESPACE, "api")
+    key = ObjectRef("ConfigMap", NAMESPACE, "api")
     drifted = {**found.live[key], "data": {}}
     report = status.report(tenant(), replace(found, live={**found.live, key: drifted}), NOW)
     assert report["objects"]["applied"] == report["objects"]["desired"] - 1
@@ -119,12 +119,14 @@ def test_objects_that_drifted_are_counted_as_not_applied() -> None:
 def test_a_missing_object_shows() -> None:
     """An area with a part missing is not ready, and says how much is missing."""
     found = observed()
-    live = {key: obj for key, obj in found.live.items() if key != Key("Service", NAMESPACE, "api")}
+    live = {key: obj for key, obj in found.live.items() if key != ObjectRef("Service", NAMESPACE, "api")}
     assert summary(replace(found, live=live))["NetworkReady"] == ("False", "Applying")
 
 
 PROBLEMS = st.dictionaries(
-    st.sampled_from(["storage", "database", "other", Key("Deployment", NAMESPACE, "api"), Key("Job", NAMESPACE, "m")]),
+    st.sampled_from(
+        ["storage", "database", "other", ObjectRef("Deployment", NAMESPACE, "api"), ObjectRef("Job", NAMESPACE, "m")]
+    ),
     st.text(max_size=2000).map(Down),
     max_size=2,
 )
@@ -139,7 +141,7 @@ PROBLEMS = st.dictionaries(
     st.booleans(),
 )
 def test_every_status_fits_the_resource(
-    problems: dict[Key | str, ImghostError], gone: list[str], numbers: dict[str, int], paused: bool
+    problems: dict[ObjectRef | str, ImghostError], gone: list[str], numbers: dict[str, int], paused: bool
 ) -> None:
     """Whatever was found, the status is one that the schema accepts, and reporting it again changes nothing."""
     found = replace(without(observed(api=numbers), *gone), problems=problems)

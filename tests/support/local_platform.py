@@ -8,8 +8,8 @@ import httpx
 from imghost_local.platform import LocalPlatform
 from imghost_local.pods import Pod
 from imghost_local.state import State
-from imghost_operator.build import MANAGED, TENANT_LABEL
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.tenant_objects import MANAGED, TENANT_LABEL
 
 SERVER = """
 import http.server, json, os, pathlib, signal, socketserver, sys, threading
@@ -107,7 +107,7 @@ class LocalPlatformHarness:
 
     async def apply(self, obj: Object) -> None:
         """Apply an object over what is there."""
-        await self.platform.apply(obj, self.platform.objects.get(Key.of(obj)))
+        await self.platform.apply(obj, self.platform.objects.get(ObjectRef.of(obj)))
 
     @property
     def pods(self) -> list[Pod]:
@@ -117,7 +117,7 @@ class LocalPlatformHarness:
     @property
     def status(self) -> dict[str, Any]:
         """The Deployment's status; empty while there is none."""
-        found = self.platform.objects.get(Key("Deployment", NAMESPACE, "web")) or {}
+        found = self.platform.objects.get(ObjectRef("Deployment", NAMESPACE, "web")) or {}
         return dict(found.get("status", {}))
 
     def is_ready(self, replicas: int) -> bool:

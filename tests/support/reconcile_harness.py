@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from imghost_operator import kubeconfig
-from imghost_operator.cache import Cache
-from imghost_operator.cluster import Cluster
-from imghost_operator.kubernetes import Kubernetes
+from imghost_operator.api_resources import RESOURCES
+from imghost_operator.cluster_platform import ClusterPlatform
+from imghost_operator.informer import Informer
+from imghost_operator.kubernetes_client import KubernetesClient
 from imghost_operator.metrics import Metrics
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
 from imghost_operator.provision.database import PostgresBackend
 from imghost_operator.provision.storage import MinioBackend
 from imghost_operator.reconcile import Outcome, Reconciler
-from imghost_operator.resources import RESOURCES
 from support.eventually import eventually
 from support.kube import Kube
 from support.kubeapi import KubeApi
 from support.minio import Minio
 from support.operators import BUCKET, condition, manifest
 from support.postgres import Postgres
-from support.tenants import facts
+from support.tenants import inputs
 from support.workloads import Workloads
 
 MERGE = "application/merge-patch+json"
@@ -53,17 +53,17 @@ class ReconcileHarness:
         self, login: Path | None = None, namespaces: Sequence[str] = ()
     ) -> AsyncIterator["ReconcileHarness"]:
         """With a fresh cache that follows the cluster, as after a start of the operator; as administrator, or other."""
-        async with Cluster(kubeconfig.load(login or self.kube.kubeconfig), self.metrics) as cluster:
+        async with KubernetesClient(kubeconfig.load(login or self.kube.kubeconfig), self.metrics) as cluster:
             self.cluster = cluster
-            self.cache = Cache(cluster, self.woken.add, self.metrics, namespaces=namespaces)
+            self.cache = Informer(cluster, self.woken.add, self.metrics, namespaces=namespaces)
             following = asyncio.create_task(self.cache.run())
             try:
                 await asyncio.wait_for(self.cache.synced.wait(), 20)
                 self.reconciler = Reconciler(
-                    Kubernetes(cluster, self.cache, self.metrics, "test", self.noted),
+                    ClusterPlatform(cluster, self.cache, self.metrics, "test", self.noted),
                     self.databases,
                     self.stores,
-                    facts().release,
+                    inputs().release,
                     clock=lambda: datetime.now(UTC) + self.late,
                 )
                 yield self
@@ -83,26 +83,26 @@ class ReconcileHarness:
         answer = self.api.request("PATCH", f"{TENANTS}/{self.name}", {"spec": spec}, MERGE)
         assert answer.status == 200, answer.body
 
-    def get(self, key: Key) -> Object:
+    def get(self, key: ObjectRef) -> Object:
         """An object, which must be there."""
         answer = self.api.request("GET", path(key))
         assert answer.status == 200, answer.body
         return answer.body
 
-    def patch(self, key: Key, body: object, kind: str = MERGE, manager: str = "somebody") -> None:
+    def patch(self, key: ObjectRef, body: object, kind: str = MERGE, manager: str = "somebody") -> None:
         answer = self.api.request("PATCH", f"{path(key)}?fieldManager={manager}", body, kind)
         assert answer.status == 200, answer.body
 
-    def delete(self, key: Key) -> None:
+    def delete(self, key: ObjectRef) -> None:
         answer = self.api.request("DELETE", path(key))
         assert answer.status in {200, 202}, answer.body
 
-    def exists(self, key: Key) -> bool:
+    def exists(self, key: ObjectRef) -> bool:
         return self.api.request("GET", path(key)).status == 200
 
     def secret(self, name: str) -> dict[str, str]:
         """The values of one of the tenant's Secrets."""
-        data = self.get(Key("Secret", self.namespace, name))["data"]
+        data = self.get(ObjectRef("Secret", self.namespace, name))["data"]
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     def end(self) -> None:
@@ -140,7 +140,7 @@ class ReconcileHarness:
     async def calm(self) -> None:
         """Until the cache knows the newest version of every object."""
 
-        def behind() -> list[Key]:
+        def behind() -> list[ObjectRef]:
             cached = self.cache.children(self.name)
             newest = {key: self.api.request("GET", path(key)).body["metadata"] for key in cached}
             return [key for key, it in newest.items() if it["resourceVersion"] != version_of(cached[key])]
@@ -156,7 +156,7 @@ class ReconcileHarness:
             if it.name.endswith("_total") and it.labels["verb"] not in {"watch", "list"}
         }
 
-    def key(self, kind: str) -> Key:
+    def key(self, kind: str) -> ObjectRef:
         """The first object of a kind."""
         return min(key for key in self.cache.children(self.name) if key.kind == kind)
 
@@ -170,7 +170,7 @@ class ReconcileHarness:
         self.api.close()
 
 
-def path(key: Key) -> str:
+def path(key: ObjectRef) -> str:
     return RESOURCES[key.kind].path(key.namespace, key.name)
 
 

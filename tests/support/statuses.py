@@ -8,9 +8,9 @@ from typing import Any
 from imghost_core.errors import Unavailable
 from imghost_operator import status
 from imghost_operator.crd import Spec
-from imghost_operator.findings import Observed
 from imghost_operator.platform import Object
-from support.tenants import ENFORCED, facts, objects, tenant
+from imghost_operator.reconcile_state import ReconcileState
+from support.tenants import ENFORCED, inputs, objects, tenant
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=7)
@@ -35,7 +35,7 @@ def server(desired: Object, **numbers: Any) -> Object:
 
 def observed(
     *, job: list[Object] | None = COMPLETE, api: dict[str, Any] | None = None, spec: dict[str, Any] | None = None
-) -> Observed:
+) -> ReconcileState:
     """Everything there and well, but for what is said."""
     made = objects(**(spec or {}))
     live = dict(made)
@@ -44,10 +44,10 @@ def observed(
             live[key] = server(obj, **((api or {}) if key.name == "api" else {}))
         if key.kind == "Job":
             live[key] = {**obj, "status": {"conditions": job or []}}
-    return Observed(
+    return ReconcileState(
         enforces=ENFORCED,
         spec=Spec.model_validate(tenant(**(spec or {}))["spec"]),
-        facts=facts(),
+        inputs=inputs(),
         desired=list(made.values()),
         live=live,
     )
@@ -57,11 +57,11 @@ def conditions(report: Object) -> dict[str, Object]:
     return {it["type"]: it for it in report["conditions"]}
 
 
-def summary(found: Observed, **spec: Any) -> dict[str, tuple[str, str]]:
+def summary(found: ReconcileState, **spec: Any) -> dict[str, tuple[str, str]]:
     """Condition → status and reason."""
     report = status.report(tenant(**spec), found, NOW)
     return {kind: (it["status"], it["reason"]) for kind, it in conditions(report).items()}
 
 
-def without(found: Observed, *kinds: str) -> Observed:
+def without(found: ReconcileState, *kinds: str) -> ReconcileState:
     return replace(found, live={key: obj for key, obj in found.live.items() if key.kind not in kinds})

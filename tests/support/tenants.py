@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from imghost_operator import admission, build
+from imghost_operator import admission, tenant_objects
+from imghost_operator.build_inputs import BuildInputs, Database, Release, Role, Signing, Store
 from imghost_operator.crd import Spec
-from imghost_operator.facts import Database, Facts, Release, Role, Signing, Store
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
 
 UID = "7d3f0f1e-2f0a-4c8a-9a53-3c8f6c2d9b10"
 ENFORCED = frozenset(
@@ -53,21 +53,21 @@ def spec_of(**spec: Any) -> Spec:
     return Spec.model_validate(tenant(**spec)["spec"])
 
 
-def facts(
+def inputs(
     store: Store = S3,
     database_host: str = "postgres.databases.svc:5432",
     database_networks: tuple[str, ...] = (),
     version: str = "1.2.3",
     api_password: str = "canary-api-password",
     registries: str = "",
-) -> Facts:
+) -> BuildInputs:
     """Facts of the tenant demo; every secret in them starts with "canary"."""
     passwords: dict[Role, str] = {
         "owner": "canary-owner-password",
         "api": api_password,
         "imaging": "canary-imaging-password",
     }
-    return Facts(
+    return BuildInputs(
         release=Release(version, "imghost-api:1", "imghost-imaging:1", registries=registries),
         signing=Signing(
             jwt_private_key="canary-private-key",
@@ -94,24 +94,24 @@ def facts(
     )
 
 
-def objects(name: str = "demo", given: Facts | None = None, **spec: Any) -> dict[Key, Object]:
+def objects(name: str = "demo", given: BuildInputs | None = None, **spec: Any) -> dict[ObjectRef, Object]:
     """What is built for a tenant, by key."""
-    built = build.desired(name, UID, spec_of(**spec), given or facts())
-    return {Key.of(obj): obj for obj in built}
+    built = tenant_objects.build(name, UID, spec_of(**spec), given or inputs())
+    return {ObjectRef.of(obj): obj for obj in built}
 
 
-def only(made: dict[Key, Object], kind: str, name: str) -> Object:
+def only(made: dict[ObjectRef, Object], kind: str, name: str) -> Object:
     """The one object of a kind with a name."""
     (found,) = [obj for key, obj in made.items() if (key.kind, key.name) == (kind, name)]
     return found
 
 
-def given_for(case: str) -> Facts:
+def given_for(case: str) -> BuildInputs:
     """The surroundings of a golden case."""
     match case:
         case "filesystem":
-            return facts(store=FILES, database_host="127.0.0.1:54321")
+            return inputs(store=FILES, database_host="127.0.0.1:54321")
         case "external-backends":
             elsewhere = replace(S3, config={**S3.config, "S3_ENDPOINT": "https://s3.example.com"})
-            return facts(store=elsewhere, database_host="pg.example.com", database_networks=("10.20.0.0/16",))
-    return facts()
+            return inputs(store=elsewhere, database_host="pg.example.com", database_networks=("10.20.0.0/16",))
+    return inputs()

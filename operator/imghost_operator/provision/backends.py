@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from imghost_operator.facts import Database, Role, Store
+from imghost_operator.build_inputs import Database, Role, Store
 
 Passwords = Mapping[Role, str]
 

@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from imghost_operator.facts import Role, Signing
-from imghost_operator.platform import Key, Object
+from imghost_operator.build_inputs import Role, Signing
+from imghost_operator.platform import Object, ObjectRef
 
 _DATABASE_SECRETS: Mapping[Role, str] = {
     "owner": "database-owner",
@@ -43,7 +43,7 @@ class Credentials:
         return "storage" in self.fresh
 
 
-def read(children: Mapping[Key, Object], *, keyed_store: bool) -> Credentials:
+def read(children: Mapping[ObjectRef, Object], *, keyed_store: bool) -> Credentials:
     """The credentials in a tenant's Secrets; what is missing or unreadable there is made anew.
 
     `keyed_store` is false for a store without keys, whose Secret has nothing to read.

@@ -14,8 +14,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from imghost_operator.build_inputs import Database, Role
 from imghost_operator.errors import BackendDown, BackendRefused
-from imghost_operator.facts import Database, Role
 from imghost_operator.provision.backends import Passwords
 
 _Connection = psycopg.AsyncConnection[tuple[object, ...]]

@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from imghost_core.errors import ImghostError
+from imghost_operator.build_inputs import Database, Signing, Store
 from imghost_operator.crd import Spec
 from imghost_operator.errors import BackendDown, BackendRefused, UnknownBackend
-from imghost_operator.facts import Database, Signing, Store
-from imghost_operator.platform import Key, Object
+from imghost_operator.platform import Object, ObjectRef
 from imghost_operator.provision import credentials
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
-from imghost_operator.provision.guard import Guard
+from imghost_operator.provision.circuit_breaker import CircuitBreaker
 
 Part = Literal["database", "storage"]
 PARTS: tuple[Part, ...] = ("database", "storage")
 VERIFY_SECONDS = 900.0
 RETRY_REFUSED_SECONDS = 60.0
 LOOK_DURING_OUTAGE_SECONDS = 30.0
-_G = TypeVar("_G", bound=Guard[Any])
+_G = TypeVar("_G", bound=CircuitBreaker[Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ class _Verified:
 class Provisioner:
     """All backends of this operator, each behind its guard, and when which tenant was last verified there."""
 
-    databases: Mapping[str, Guard[DatabaseBackend]]
-    stores: Mapping[str, Guard[StoreBackend]]
+    databases: Mapping[str, CircuitBreaker[DatabaseBackend]]
+    stores: Mapping[str, CircuitBreaker[StoreBackend]]
     clock: Callable[[], float] = time.monotonic
     _verified: dict[tuple[str, Part], _Verified] = field(default_factory=dict)
 
     @property
-    def guards(self) -> list[Guard[Any]]:
+    def breakers(self) -> list[CircuitBreaker[Any]]:
         """Every backend, to be watched."""
         return [*self.databases.values(), *self.stores.values()]
 
@@ -67,7 +67,7 @@ class Provisioner:
         self._database(spec)
         self._store(spec)
 
-    async def provision(self, tenant: str, spec: Spec, children: Mapping[Key, Object]) -> Provisioned:
+    async def provision(self, tenant: str, spec: Spec, children: Mapping[ObjectRef, Object]) -> Provisioned:
         """Make the tenant's database and store, if its Secrets are missing or a look is due; else ask nobody."""
         database, store = self._database(spec), self._store(spec)
         known = credentials.read(children, keyed_store=bool(store.backend.describe(tenant, "").secret))
@@ -110,16 +110,16 @@ class Provisioner:
         delete = spec.deletion_policy == "Delete"
 
         async def end_database() -> None:
-            guard = self._database(spec)
-            await guard.call(lambda backend: backend.revoke(tenant))
+            breaker = self._database(spec)
+            await breaker.call(lambda backend: backend.revoke(tenant))
             if delete:
-                await guard.call(lambda backend: backend.drop(tenant))
+                await breaker.call(lambda backend: backend.drop(tenant))
 
         async def end_store() -> None:
-            guard = self._store(spec)
-            await guard.call(lambda backend: backend.revoke(tenant))
+            breaker = self._store(spec)
+            await breaker.call(lambda backend: backend.revoke(tenant))
             if delete:
-                await guard.call(lambda backend: backend.empty(tenant))
+                await breaker.call(lambda backend: backend.empty(tenant))
 
         results = await asyncio.gather(end_database(), end_store(), return_exceptions=True)
         return [_expected(result) for result in results if isinstance(result, BaseException)]
@@ -132,7 +132,7 @@ class Provisioner:
     async def _ensure(
         self,
         key: tuple[str, Part],
-        guard: _G,
+        breaker: _G,
         action: Callable[[Any], Awaitable[object]],
         fingerprint: str,
         *,
@@ -144,37 +144,37 @@ class Provisioner:
             due = self.clock() + random.uniform(0, VERIFY_SECONDS)  # noqa: S311 - spreads load
             last = self._verified[key] = _Verified(fingerprint, due)
         if not fresh and last and last.fingerprint == fingerprint and self.clock() < last.due:
-            return guard.problem or last.problem, True
+            return breaker.problem or last.problem, True
         problem, due = None, VERIFY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
         try:
-            await guard.call(action)
+            await breaker.call(action)
         except (BackendDown, BackendRefused) as error:
-            problem, due = error, guard.retry_in or RETRY_REFUSED_SECONDS
+            problem, due = error, breaker.retry_in or RETRY_REFUSED_SECONDS
         self._verified[key] = _Verified(fingerprint, self.clock() + due, problem)
         return problem, not (fresh and problem)
 
-    def _due_in(self, tenant: str, *guards: Guard[Any]) -> float:
+    def _due_in(self, tenant: str, *breakers: CircuitBreaker[Any]) -> float:
         """Seconds until the next look: when the verification is due, or some time into an outage.
 
         The guard tells at once when a backend returns; looking before that finds the same.
         """
-        looks = [LOOK_DURING_OUTAGE_SECONDS for guard in guards if guard.problem]
+        looks = [LOOK_DURING_OUTAGE_SECONDS for breaker in breakers if breaker.problem]
         dues = [self._verified[tenant, part].due - self.clock() for part in PARTS]
         return max(1.0, min([*looks, *dues]))
 
-    def _database(self, spec: Spec) -> Guard[DatabaseBackend]:
+    def _database(self, spec: Spec) -> CircuitBreaker[DatabaseBackend]:
         return _named(self.databases, spec.database.instance_ref, "spec.database.instanceRef")
 
-    def _store(self, spec: Spec) -> Guard[StoreBackend]:
+    def _store(self, spec: Spec) -> CircuitBreaker[StoreBackend]:
         return _named(self.stores, spec.storage.backend_ref, "spec.storage.backendRef")
 
 
-def _named(guards: Mapping[str, _G], name: str, where: str) -> _G:
-    if guard := guards.get(name):
-        return guard
+def _named(breakers: Mapping[str, _G], name: str, where: str) -> _G:
+    if breaker := breakers.get(name):
+        return breaker
     raise UnknownBackend(
-        f"{where} is '{name}', which this operator does not have; it has {', '.join(sorted(guards)) or 'none'}. "
-        "Add it to the operator's settings, or make the tenant anew with one of these."
+        f"{where} is '{name}', which this operator does not have; it has {', '.join(sorted(breakers)) or 'none'}. "
+        "Add it to the operator's settings, or recreate the tenant with one of these."
     )
 
 

@@ -20,8 +20,8 @@ from minio.error import MinioAdminException, MinioException, S3Error
 from minio.minioadmin import MinioAdmin
 from urllib3.exceptions import HTTPError
 
+from imghost_operator.build_inputs import Store
 from imghost_operator.errors import BackendDown, BackendRefused
-from imghost_operator.facts import Store
 
 _T = TypeVar("_T")
 _TIMEOUT = 20.0  # seconds for one step; emptying a prefix gets more, as it is as long as the prefix is full

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from imghost_operator.autoscaling import HOLDER
-from imghost_operator.platform import Key
+from imghost_operator.platform import ObjectRef
 from support.eventually import eventually
 from support.operators import condition
 from support.reconcile_harness import MERGE, ReconcileHarness, path
@@ -14,12 +14,12 @@ from support.reconcile_harness import MERGE, ReconcileHarness, path
 ON = {"minReplicas": 2, "maxReplicas": 8}
 
 
-def api_of(bench: ReconcileHarness) -> Key:
-    return Key("Deployment", bench.namespace, "api")
+def api_of(bench: ReconcileHarness) -> ObjectRef:
+    return ObjectRef("Deployment", bench.namespace, "api")
 
 
-def scaler_of(bench: ReconcileHarness) -> Key:
-    return Key("HorizontalPodAutoscaler", bench.namespace, "api")
+def scaler_of(bench: ReconcileHarness) -> ObjectRef:
+    return ObjectRef("HorizontalPodAutoscaler", bench.namespace, "api")
 
 
 def replicas(bench: ReconcileHarness) -> int:
@@ -46,7 +46,7 @@ async def seen_replicas(bench: ReconcileHarness) -> AsyncIterator[list[int]]:
 
     async def follow() -> None:
         async for _, obj in bench.cluster.watch("Deployment", version):
-            if Key.of(obj) == api_of(bench):
+            if ObjectRef.of(obj) == api_of(bench):
                 seen.append(obj["spec"]["replicas"])
 
     following = asyncio.create_task(follow())

@@ -8,10 +8,10 @@ import pytest
 from minio import Minio as Client
 from minio.error import S3Error
 
-from imghost_operator.platform import Key
+from imghost_operator.platform import ObjectRef
 from imghost_operator.provision.database import PostgresBackend, database_name
 from imghost_operator.provision.storage import MinioBackend
-from imghost_operator.tenants import Tenants
+from imghost_operator.tenant_store import TenantStore
 from support.eventually import eventually
 from support.minio import Minio
 from support.operators import BUCKET, condition
@@ -63,8 +63,8 @@ async def test_a_deletion_during_a_pass_is_not_lost(bench: ReconcileHarness) -> 
     and wakes the tenant: the event is older by then, and says nothing new.
     """
     woken: list[str] = []
-    tenants = Tenants(lambda name, _: woken.append(name), lambda _: None)
-    bench.noted = tenants.put_own
+    tenants = TenantStore(lambda name, _: woken.append(name), lambda _: None)
+    bench.noted = tenants.put_local
     async with bench.running():
         bench.create()
         await bench.one_pass()
@@ -110,7 +110,9 @@ async def test_a_tenant_made_anew_finds_its_data_again(bench: ReconcileHarness) 
         await fill(bench)
         bench.end()
         await gone(bench)
-        await eventually(lambda: not bench.exists(Key("Namespace", "", bench.namespace)), why="the namespace is gone")
+        await eventually(
+            lambda: not bench.exists(ObjectRef("Namespace", "", bench.namespace)), why="the namespace is gone"
+        )
         bench.create()
         await bench.ready()
         url = bench.secret("database-owner")["DATABASE_URL"]
@@ -139,7 +141,7 @@ async def test_pods_end_before_their_credentials(bench: ReconcileHarness) -> Non
     bench.create()
     async with bench.running():
         await bench.ready()
-        key = Key("Deployment", bench.namespace, "api")
+        key = ObjectRef("Deployment", bench.namespace, "api")
         bench.patch(key, {"metadata": {"finalizers": ["example.com/slow-pod"]}})
         mine = await fill(bench)
         bench.end()
@@ -156,12 +158,14 @@ async def test_pods_that_never_end_do_not_keep_a_tenant_for_ever(bench: Reconcil
     bench.create()
     async with bench.running():
         await bench.ready()
-        bench.patch(Key("Deployment", bench.namespace, "api"), {"metadata": {"finalizers": ["example.com/lost-node"]}})
+        bench.patch(
+            ObjectRef("Deployment", bench.namespace, "api"), {"metadata": {"finalizers": ["example.com/lost-node"]}}
+        )
         bench.end()
         await bench.one_pass()
         bench.late = timedelta(minutes=3)
         await gone(bench)
-        bench.patch(Key("Deployment", bench.namespace, "api"), {"metadata": {"finalizers": None}})
+        bench.patch(ObjectRef("Deployment", bench.namespace, "api"), {"metadata": {"finalizers": None}})
 
 
 async def test_retain_ends_although_no_backend_answers(bench: ReconcileHarness) -> None:
@@ -193,8 +197,8 @@ async def test_delete_waits_for_its_backend_and_says_so(bench: ReconcileHarness)
         await bench.one_pass()
         assert condition(bench.tenant(), "Deleting")["reason"] == "Stuck"
         assert "DeletionStuck" in bench.events()
-        bench.reconciler.guards[0].backend = good
-        await bench.reconciler.guards[0].probe()
+        bench.reconciler.breakers[0].backend = good
+        await bench.reconciler.breakers[0].probe()
         await gone(bench)
     assert await databases(bench) == 0
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 
-from imghost_operator import build
-from imghost_operator.platform import Key, Object
+from imghost_operator import tenant_objects
+from imghost_operator.platform import Object, ObjectRef
 from support.operators import condition
 from support.reconcile_harness import ReconcileHarness, path
 
@@ -33,7 +33,7 @@ EDITS: dict[str, dict[str, Any]] = {
 
 async def test_an_edit_of_any_object_is_put_right(bench: ReconcileHarness) -> None:
     """Whatever of ours somebody edits, kind by kind, the next pass sets back."""
-    assert EDITS.keys() == build.KINDS
+    assert EDITS.keys() == tenant_objects.KINDS
     bench.create(imaging=AUTOSCALED)
     async with bench.running():
         await bench.ready()
@@ -88,7 +88,7 @@ async def test_any_deleted_object_comes_back(bench: ReconcileHarness) -> None:
 
 
 async def _logs_in(bench: ReconcileHarness, secret: str) -> bool:
-    data = bench.get(Key("Secret", bench.namespace, secret))["data"]
+    data = bench.get(ObjectRef("Secret", bench.namespace, secret))["data"]
     url = base64.b64decode(data["DATABASE_URL"]).decode()
     async with await psycopg.AsyncConnection.connect(url) as connection:
         await connection.execute("SELECT 1")
@@ -100,7 +100,7 @@ async def test_a_deleted_namespace_comes_back_whole(bench: ReconcileHarness) -> 
     bench.create()
     async with bench.running():
         await bench.ready()
-        key = Key("Namespace", "", bench.namespace)
+        key = ObjectRef("Namespace", "", bench.namespace)
         uid = bench.get(key)["metadata"]["uid"]
         bench.delete(key)
         await bench.until(
@@ -115,8 +115,8 @@ async def test_what_others_add_to_our_lists_is_taken_out(bench: ReconcileHarness
     async with bench.running():
         await bench.ready()
         await bench.calm()
-        deployment = Key("Deployment", bench.namespace, "api")
-        service = Key("Service", bench.namespace, "api")
+        deployment = ObjectRef("Deployment", bench.namespace, "api")
+        service = ObjectRef("Service", bench.namespace, "api")
         extra = {"spec": {"template": {"spec": {"containers": [{"name": "miner", "image": "miner:1"}]}}}}
         bench.patch(deployment, extra, "application/strategic-merge-patch+json")
         bench.patch(
@@ -140,7 +140,7 @@ async def test_a_clash_of_managers_is_told_before_it_is_won(bench: ReconcileHarn
     async with bench.running():
         await bench.ready()
         await bench.calm()
-        deployment = Key("Deployment", bench.namespace, "api")
+        deployment = ObjectRef("Deployment", bench.namespace, "api")
         bench.patch(deployment, {"spec": {"replicas": 9}}, manager="autoscaler")
         await bench.until(lambda: bench.get(deployment)["spec"]["replicas"] == 2, why="replicas are set back")
         assert "FieldConflict" in bench.events()
@@ -151,7 +151,7 @@ async def test_an_object_of_somebody_else_is_not_taken_over(bench: ReconcileHarn
     """A namespace that has our name but another owner is left alone, with a condition that says what to do."""
     theirs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}}
     assert bench.api.create(theirs).status == 201
-    before = bench.get(Key("Namespace", "", bench.namespace))
+    before = bench.get(ObjectRef("Namespace", "", bench.namespace))
     bench.create()
     async with bench.running():
         outcome = await bench.one_pass()
@@ -159,7 +159,7 @@ async def test_an_object_of_somebody_else_is_not_taken_over(bench: ReconcileHarn
         assert (found["status"], found["reason"]) == ("False", "NotOurs")
         assert "delete it" in found["message"]
         assert outcome.requeue_after is not None
-        assert bench.get(Key("Namespace", "", bench.namespace)) == before
+        assert bench.get(ObjectRef("Namespace", "", bench.namespace)) == before
         assert {key.kind for key in bench.cache.children(bench.name)} == set()
 
 
@@ -168,8 +168,8 @@ async def test_labels_alone_do_not_make_an_object_ours(bench: ReconcileHarness) 
     tenant = bench.create()
     async with bench.running():
         await bench.ready()
-        planted = bench.get(Key("ConfigMap", bench.namespace, "api"))
-        bench.delete(Key("ConfigMap", bench.namespace, "api"))
+        planted = bench.get(ObjectRef("ConfigMap", bench.namespace, "api"))
+        bench.delete(ObjectRef("ConfigMap", bench.namespace, "api"))
         labels = planted["metadata"]["labels"]
         metadata = {"name": "api", "namespace": bench.namespace, "labels": labels}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"TENANT": "evil"}}
@@ -178,7 +178,7 @@ async def test_labels_alone_do_not_make_an_object_ours(bench: ReconcileHarness) 
         await bench.until(
             lambda: condition(bench.tenant(), "SecretsReady").get("reason") == "NotOurs", why="the plant is refused"
         )
-        assert bench.get(Key("ConfigMap", bench.namespace, "api"))["data"] == {"TENANT": "evil"}
-        assert bench.exists(Key("ConfigMap", bench.namespace, "stray"))
+        assert bench.get(ObjectRef("ConfigMap", bench.namespace, "api"))["data"] == {"TENANT": "evil"}
+        assert bench.exists(ObjectRef("ConfigMap", bench.namespace, "stray"))
         assert condition(bench.tenant(), "Ready")["status"] == "False"
         assert tenant["metadata"]["uid"] == bench.tenant()["metadata"]["uid"]

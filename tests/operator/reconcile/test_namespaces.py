@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imghost_operator.errors import PlatformRefused
-from imghost_operator.platform import Key
+from imghost_operator.platform import ObjectRef
 from imghost_operator.reconcile import FINALIZER
 from support.eventually import eventually
 from support.kube import Kube
@@ -17,8 +17,8 @@ from support.reconcile_harness import MERGE, ReconcileHarness, path
 CLOSED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
-def namespace_of(bench: ReconcileHarness) -> Key:
-    return Key("Namespace", "", bench.namespace)
+def namespace_of(bench: ReconcileHarness) -> ObjectRef:
+    return ObjectRef("Namespace", "", bench.namespace)
 
 
 def make_namespace(bench: ReconcileHarness, **labels: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ async def test_a_tenant_lives_and_dies_in_a_namespace_of_others(bench: Reconcile
         bench.end()
 
         async def ended() -> bool:
-            if bench.api.request("GET", path(Key("ImageHostTenant", "", bench.name))).status == 404:
+            if bench.api.request("GET", path(ObjectRef("ImageHostTenant", "", bench.name))).status == 404:
                 return True
             await bench.one_pass()
             return False
@@ -73,7 +73,7 @@ async def test_drift_is_repaired_in_a_namespace_of_others(bench: ReconcileHarnes
         await bench.ready()
         await bench.calm()
         bench.woken.clear()
-        service = Key("Service", bench.namespace, "api")
+        service = ObjectRef("Service", bench.namespace, "api")
         bench.delete(service)
         await eventually(lambda: bench.name in bench.woken)
         await bench.until(lambda: bench.exists(service), why="the Service is back")
@@ -92,7 +92,7 @@ async def test_a_namespace_that_is_not_listed_is_told(bench: ReconcileHarness) -
             assert f"{bench.namespace} is not among them" in found["message"]
             assert "`namespaces` of the chart" in found["message"]
         assert FINALIZER not in bench.tenant()["metadata"].get("finalizers", [])
-        assert not bench.exists(Key("ServiceAccount", bench.namespace, "api"))
+        assert not bench.exists(ObjectRef("ServiceAccount", bench.namespace, "api"))
         assert {kind for _, kind, _ in bench.calls()} == {"ImageHostTenant", "Event"}
 
 

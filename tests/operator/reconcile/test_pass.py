@@ -5,8 +5,8 @@ import json
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from imghost_operator import build
-from imghost_operator.platform import Key
+from imghost_operator import tenant_objects
+from imghost_operator.platform import ObjectRef
 from imghost_operator.reconcile import FINALIZER
 from support.eventually import eventually
 from support.operators import condition
@@ -22,7 +22,7 @@ async def test_everything_is_made_and_belongs_to_the_tenant(bench: ReconcileHarn
         tenant = await bench.ready()
         await bench.calm()
         children = bench.cache.children(bench.name)
-    assert {key.kind for key in children} == build.KINDS
+    assert {key.kind for key in children} == tenant_objects.KINDS
     for key in children:
         owner = bench.get(key)["metadata"]["ownerReferences"][0]
         assert (owner["kind"], owner["uid"]) == ("ImageHostTenant", tenant["metadata"]["uid"]), key
@@ -67,8 +67,8 @@ async def test_a_paused_tenant_is_left_alone(bench: ReconcileHarness) -> None:
         await bench.ready()
         await bench.calm()
         bench.edit(paused=True, api={"replicas": 5})
-        bench.delete(Key("Service", bench.namespace, "api"))
-        await eventually(lambda: Key("Service", bench.namespace, "api") not in bench.cache.children(bench.name))
+        bench.delete(ObjectRef("Service", bench.namespace, "api"))
+        await eventually(lambda: ObjectRef("Service", bench.namespace, "api") not in bench.cache.children(bench.name))
         before = bench.calls()
         await bench.one_pass()
         await bench.one_pass()
@@ -76,15 +76,15 @@ async def test_a_paused_tenant_is_left_alone(bench: ReconcileHarness) -> None:
         assert made == {("patch", "ImageHostTenant", "200"): 1}
         assert condition(bench.tenant(), "Paused")["status"] == "True"
         bench.edit(paused=False)
-        await bench.until(lambda: bench.exists(Key("Service", bench.namespace, "api")), why="work goes on")
-        assert bench.get(Key("Deployment", bench.namespace, "api"))["spec"]["replicas"] == 5
+        await bench.until(lambda: bench.exists(ObjectRef("Service", bench.namespace, "api")), why="work goes on")
+        assert bench.get(ObjectRef("Deployment", bench.namespace, "api"))["spec"]["replicas"] == 5
 
 
 async def test_the_migration_gates_the_roll_out(bench: ReconcileHarness) -> None:
     """Deployments are made only after the migration, and keep running as they were while a new one runs or fails."""
     bench.create()
     bench.workloads.jobs = "run"
-    api = Key("Deployment", bench.namespace, "api")
+    api = ObjectRef("Deployment", bench.namespace, "api")
     async with bench.running():
 
         def migrating() -> bool:

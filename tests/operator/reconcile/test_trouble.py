@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from imghost_operator.errors import BackendDown, TenantGone
-from imghost_operator.platform import Key
+from imghost_operator.platform import ObjectRef
 from imghost_operator.provision.database import PostgresBackend, database_name
 from imghost_operator.reconcile import FINALIZER
 from support.kube import Kube
@@ -28,8 +28,8 @@ async def test_a_dead_database_becomes_a_condition_and_heals(bench: ReconcileHar
         assert {"Namespace", "NetworkPolicy", "Secret", "Service"} <= children
         assert children.isdisjoint({"Job", "Deployment"})
         assert condition(bench.tenant(), "StorageReady")["status"] == "True"
-        bench.reconciler.guards[0].backend = good
-        await bench.reconciler.guards[0].probe()
+        bench.reconciler.breakers[0].backend = good
+        await bench.reconciler.breakers[0].probe()
         await bench.ready()
 
 
@@ -39,13 +39,13 @@ async def test_an_outage_does_not_touch_what_runs(bench: ReconcileHarness) -> No
     async with bench.running():
         await bench.ready()
         await bench.calm()
-        before = bench.get(Key("Deployment", bench.namespace, "api"))
-        for guard in bench.reconciler.guards:
-            guard.problem = BackendDown(f"The {guard.kind} does not answer.")
+        before = bench.get(ObjectRef("Deployment", bench.namespace, "api"))
+        for breaker in bench.reconciler.breakers:
+            breaker.problem = BackendDown(f"The {breaker.kind} does not answer.")
         await bench.one_pass()
         tenant = bench.tenant()
         assert {condition(tenant, kind)["status"] for kind in ("DatabaseReady", "StorageReady", "Ready")} == {"False"}
-        assert bench.get(Key("Deployment", bench.namespace, "api")) == before
+        assert bench.get(ObjectRef("Deployment", bench.namespace, "api")) == before
 
 
 async def test_a_backend_nobody_knows_is_told(bench: ReconcileHarness) -> None:
@@ -56,7 +56,7 @@ async def test_a_backend_nobody_knows_is_told(bench: ReconcileHarness) -> None:
         found = condition(bench.tenant(), "Ready")
         assert (found["status"], found["reason"]) == ("False", "UnknownBackend")
         assert "it has default" in found["message"]
-        assert not bench.exists(Key("Namespace", "", bench.namespace))
+        assert not bench.exists(ObjectRef("Namespace", "", bench.namespace))
         assert not bench.tenant()["metadata"].get("finalizers")
 
 
@@ -83,7 +83,7 @@ async def test_a_tenant_that_is_gone_leaves_nothing_behind(bench: ReconcileHarne
         known = {**stale, "metadata": {**stale["metadata"], "finalizers": [FINALIZER]}}
         with pytest.raises(TenantGone):
             await bench.reconciler.reconcile(known)
-    assert not bench.exists(Key("Namespace", "", bench.namespace))
+    assert not bench.exists(ObjectRef("Namespace", "", bench.namespace))
     async with await psycopg.AsyncConnection.connect(bench.postgres.admin_url) as connection:
         query = "SELECT count(*) FROM pg_database WHERE datname = %s"
         row = await (await connection.execute(query, (database_name(bench.name),))).fetchone()

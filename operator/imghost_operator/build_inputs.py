@@ -1,0 +1,67 @@
+"""What `build` is told besides the spec: everything that comes from outside, so that `build` itself is pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["owner", "api", "imaging"]
+Port = Literal["auth", "upload", "view", "internal"]
+"""Names of the Services' ports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A tenant's database: its name, its three roles and how each connects."""
+
+    instance: str
+    name: str
+    roles: Mapping[Role, str]
+    urls: Mapping[Role, str] = field(repr=False)
+    networks: tuple[str, ...] = ()
+    """CIDRs where it is reached; empty: worked out from the URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A tenant's place in an object store: environment for the pods, split into what is public and what is secret."""
+
+    backend: str
+    bucket: str
+    prefix: str
+    key_id: str
+    config: Mapping[str, str]
+    secret: Mapping[str, str] = field(repr=False)
+    networks: tuple[str, ...] = ()
+    """CIDRs where it is reached; empty: worked out from `S3_ENDPOINT`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Secrets made once per tenant."""
+
+    jwt_private_key: str = field(repr=False)
+    api_key_pepper: str = field(repr=False)
+    internal_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Which images an operator of this version rolls out."""
+
+    version: str
+    api_image: str
+    imaging_image: str
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    registries: str = field(default="", repr=False)
+    """Docker configuration with credentials for the images' registries; empty where none are needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInputs:
+    """All of it. `endpoints` has the base URLs of the Service ports `auth`, `upload`, `view` and `internal`."""
+
+    release: Release
+    signing: Signing
+    database: Database
+    store: Store
+    endpoints: Mapping[Port, str]

@@ -1,0 +1,127 @@
+"""One operator at a time, by a Lease (coordination.k8s.io/v1), as client-go's leader election does it.
+
+A lease counts as free when nobody renewed it for its duration by *our* clock, so clocks need not agree. Whoever holds
+it and could not renew it for ten seconds stops writing, five seconds before anybody else may begin.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from imghost_core import logs
+from imghost_operator.errors import NotLeader, ObjectNotFound, PlatformDown, PlatformRefused, StaleObject
+from imghost_operator.kubernetes_client import KubernetesClient
+from imghost_operator.platform import Object
+
+LEASE = "imghost-operator"
+DURATION_SECONDS, RENEW_DEADLINE_SECONDS, RETRY_SECONDS = 15.0, 10.0, 2.0
+
+_log = logs.get("imghost.operator.lease")
+
+
+class LeaderElector:
+    """This process's part in the election; `check` is the fence of its `KubernetesClient`."""
+
+    def __init__(
+        self, cluster: KubernetesClient, namespace: str, identity: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._cluster, self._namespace, self._identity, self._clock = cluster, namespace, identity, clock
+        self._lease: Object | None = None
+        self._seen: tuple[object, float] = (None, float("-inf"))
+        self._renewed = float("-inf")
+
+    def check(self) -> None:
+        """Raise `NotLeader` unless this process surely still holds the lease; a process that was frozen learns here."""
+        if self._clock() - self._renewed >= RENEW_DEADLINE_SECONDS:
+            raise NotLeader("This operator does not hold the lease, or could not renew it in time.")
+
+    async def acquire(self) -> None:
+        """Wait until the lease is ours."""
+        while not await self._attempt(self._acquire):  # noqa: ASYNC110 - what changes is on a server
+            await asyncio.sleep(RETRY_SECONDS)
+        _log.info("leading", identity=self._identity)
+
+    async def renew_loop(self) -> None:
+        """Renew until cancelled; raises `NotLeader` when the lease is lost."""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            await self._attempt(self._renew)
+            self.check()
+
+    async def release(self) -> None:
+        """Let the next one begin at once."""
+        if self._lease is not None and _spec(self._lease).get("holderIdentity") == self._identity:
+            self._renewed = float("-inf")
+            await self._attempt(lambda: self._write({**_spec(self._lease or {}), "holderIdentity": "", **_times(1)}))
+
+    async def _attempt(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            async with asyncio.timeout(RENEW_DEADLINE_SECONDS / 2):
+                return await step()
+        except (StaleObject, ObjectNotFound, PlatformDown, PlatformRefused, TimeoutError) as error:
+            _log.warning("lease not written", reason=type(error).__name__)
+            return False
+
+    async def _acquire(self) -> bool:
+        try:
+            lease = await self._cluster.get("Lease", self._namespace, LEASE)
+        except ObjectNotFound:
+            return await self._create()
+        spec = _spec(lease)
+        mark = (spec.get("holderIdentity"), spec.get("renewTime"))
+        if mark != self._seen[0]:
+            self._seen = (mark, self._clock())
+        duration = float(spec.get("leaseDurationSeconds") or DURATION_SECONDS)
+        is_free = not spec.get("holderIdentity") or self._clock() - self._seen[1] > duration
+        if not is_free and spec["holderIdentity"] != self._identity:
+            return False
+        self._lease = lease
+        transitions = int(spec.get("leaseTransitions") or 0) + 1
+        return await self._write(self._holding() | {"acquireTime": _now(), "leaseTransitions": transitions})
+
+    async def _renew(self) -> bool:
+        return await self._write({**_spec(self._lease or {}), **_times(DURATION_SECONDS)})
+
+    async def _create(self) -> bool:
+        body = self._holding() | {"acquireTime": _now(), "leaseTransitions": 0}
+        started = self._clock()
+        self._lease = await self._cluster.create(
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": LEASE, "namespace": self._namespace},
+                "spec": body,
+            }
+        )
+        self._renewed = started
+        return True
+
+    async def _write(self, spec: Object) -> bool:
+        started = self._clock()
+        try:
+            self._lease = await self._cluster.replace({**(self._lease or {}), "kind": "Lease", "spec": spec})
+        except StaleObject:
+            # Our own answer may have been lost, or somebody else took over: only the server knows.
+            self._lease = await self._cluster.get("Lease", self._namespace, LEASE)
+            if _spec(self._lease).get("holderIdentity") != self._identity:
+                self._renewed = float("-inf")
+            return False
+        if spec.get("holderIdentity") == self._identity:
+            self._renewed = started
+        return True
+
+    def _holding(self) -> Object:
+        return {"holderIdentity": self._identity, **_times(DURATION_SECONDS)}
+
+
+def _spec(lease: Object) -> Object:
+    return dict(lease.get("spec") or {})
+
+
+def _times(duration: float) -> Object:
+    return {"leaseDurationSeconds": int(duration), "renewTime": _now()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

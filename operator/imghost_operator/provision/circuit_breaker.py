@@ -1,0 +1,81 @@
+"""One circuit breaker a backend, shared by all tenants: a dead server is asked once in a while, not once a tenant."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from imghost_core import logs
+from imghost_core.errors import ImghostError
+from imghost_operator.errors import BackendDown, BackendRefused
+from imghost_operator.provision.backends import Backend
+
+_log = logs.get("imghost.operator.backend")
+_T = TypeVar("_T")
+_B = TypeVar("_B", bound=Backend)
+PROBE_SECONDS = 5.0
+
+
+def _delays() -> Iterator[float]:
+    """1, 2, 4 … 30 s, each with jitter, so that tenants of a returned server do not come all at once."""
+    delay = 1.0
+    while True:
+        yield delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+        delay = min(delay * 2, 30.0)
+
+
+class CircuitBreaker(Generic[_B]):
+    """A backend and whether it answers. `kind` is `database` or `store`, for people and metrics."""
+
+    def __init__(self, kind: str, name: str, backend: _B, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.kind, self.name, self.backend = kind, name, backend
+        self.problem: ImghostError | None = None
+        self._clock, self._retry_at, self._delays = clock, 0.0, _delays()
+
+    @property
+    def retry_in(self) -> float:
+        """Seconds until the next call is let through."""
+        return max(0.0, self._retry_at - self._clock())
+
+    async def call(self, action: Callable[[_B], Awaitable[_T]]) -> _T:
+        """Run `action` on the backend; while it is down, fail at once with what it failed with last."""
+        if self.problem and self.retry_in:
+            raise self.problem
+        try:
+            result = await action(self.backend)
+        except BackendDown as error:
+            self._opened(error)
+            raise
+        self._answered()
+        return result
+
+    async def watch(self, changed: Callable[[], None], *, every: float = PROBE_SECONDS) -> None:
+        """Probe for ever; `changed` is called whenever the backend goes down or comes back."""
+        while True:
+            before = self.problem is None
+            with suppress(BackendDown, BackendRefused):
+                await self.probe()
+            if before != (self.problem is None):
+                changed()
+            await asyncio.sleep(every if self.problem is None else min(every, 1 + self.retry_in))
+
+    async def probe(self) -> None:
+        """Ask the backend now, breaker or not; raises what it raised."""
+        try:
+            await self.backend.check()
+        except (BackendDown, BackendRefused) as error:
+            self._opened(error)
+            raise
+        self._answered()
+
+    def _opened(self, error: ImghostError) -> None:
+        if self.problem is None:
+            _log.warning("backend is down", kind=self.kind, backend=self.name, detail=error.detail)
+        self.problem, self._retry_at = error, self._clock() + next(self._delays)
+
+    def _answered(self) -> None:
+        if self.problem is not None:
+            _log.info("backend is back", kind=self.kind, backend=self.name)
+        self.problem, self._retry_at, self._delays = None, 0.0, _delays()

@@ -1,0 +1,71 @@
+"""ConfigMaps: the environment of api and imaging that is no secret."""
+
+from imghost_operator import quantity
+from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.crd.spec import Spec
+from imghost_operator.platform import Object
+from imghost_operator.tenant_objects.meta import Owner
+
+HTTP_PORT, OPS_PORT = 8080, 9090
+DRAIN_SECONDS = 25
+PARALLEL_UPLOADS = 20
+"""Uploads that one api pod takes at once; its /tmp has room for as many."""
+
+
+def configs(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[Object]:
+    """Both ConfigMaps."""
+    common = _common(owner, inputs)
+    return [
+        _config(owner, "api", common | _api(spec, inputs)),
+        _config(owner, "imaging", common | _imaging(spec)),
+    ]
+
+
+def public_urls(spec: Spec, inputs: BuildInputs) -> dict[str, str]:
+    """Base URLs that replies are built from: those of the spec, else where the platform serves."""
+    urls = spec.urls
+    view = urls.view or inputs.endpoints["view"]
+    return {
+        "AUTH_SERVER_URL": urls.auth or inputs.endpoints["auth"],
+        "VIEW_SERVER_URL": view,
+        "CDN_BASE_URL": urls.cdn or view,
+        **({"FRONTEND_URL": urls.frontend} if urls.frontend else {}),
+    }
+
+
+def _common(owner: Owner, inputs: BuildInputs) -> dict[str, str]:
+    return {
+        "TENANT": owner.name,
+        "PORT": str(HTTP_PORT),
+        "OPS_PORT": str(OPS_PORT),
+        "SHUTDOWN_GRACE_SECONDS": str(DRAIN_SECONDS),
+        **inputs.store.config,
+    }
+
+
+def _api(spec: Spec, inputs: BuildInputs) -> dict[str, str]:
+    return {
+        **public_urls(spec, inputs),
+        "IMAGING_URL": inputs.endpoints["internal"],
+        "MAX_UPLOAD_BYTES": str(quantity.whole(spec.imaging.limits.max_input_bytes)),
+        "UPLOAD_CONCURRENCY": str(PARALLEL_UPLOADS),
+    }
+
+
+def _imaging(spec: Spec) -> dict[str, str]:
+    limits = spec.imaging.limits
+    return {
+        "MAX_INPUT_BYTES": str(quantity.whole(limits.max_input_bytes)),
+        "MAX_PIXELS": str(limits.max_pixels),
+        "MAX_FRAMES": str(limits.max_frames),
+        "FORMATS": ",".join(limits.formats),
+        "CONCURRENCY": str(limits.concurrency),
+        # Measured: a second arena or thread a picture costs memory and saves no time.
+        "MALLOC_ARENA_MAX": "2",
+        "VIPS_CONCURRENCY": "1",
+        "VIPS_BLOCK_UNTRUSTED": "1",
+    }
+
+
+def _config(owner: Owner, name: str, values: dict[str, str]) -> Object:
+    return owner.build_object("v1", "ConfigMap", name, {"data": dict(sorted(values.items()))}, component=name)

@@ -1,0 +1,136 @@
+"""NetworkPolicies: nothing in, nothing out, then exactly the ways that imghost needs.
+
+A policy knows addresses, not names. Where a backend has a name inside the cluster its namespace is opened (a policy
+sees the pod's port, not the Service's, so the port stays open too); an address opens that address; any other name,
+whose addresses may change, opens its port to everywhere but the addresses of cloud metadata. The operator's settings
+can narrow that by CIDRs.
+"""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.crd.spec import Spec
+from imghost_operator.platform import Object
+from imghost_operator.tenant_objects.config import HTTP_PORT, OPS_PORT
+from imghost_operator.tenant_objects.meta import COMPONENT_LABEL, Owner
+
+METRICS_LABEL = "imghost.dev/metrics"
+"""Pods of a namespace with this label, set to "true", may scrape metrics."""
+
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+_DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432}
+_NODE_LOCAL_DNS = "169.254.20.10/32"
+_METADATA_NETWORKS = {"0.0.0.0/0": "169.254.0.0/16", "::/0": "fe80::/10"}
+_DNS_PORT = 53
+
+
+def network(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[Object]:
+    """All NetworkPolicies."""
+    database = _backend(inputs.database.urls["api"], inputs.database.networks)
+    store = _store(inputs)
+    own = {_NAMESPACE_NAME: owner.namespace}
+    callers = [_namespace({_NAMESPACE_NAME: name}) for name in sorted(spec.network.ingress_from)]
+    opened = [_peer(it.cidr, it.port) for it in spec.network.egress_to]
+    return [
+        _policy(owner, "default-deny", {}, ingress=[], egress=[]),
+        _policy(owner, "dns", {}, egress=[_dns()]),
+        _policy(owner, "database", _pods("api", "imaging", "migrate"), egress=[database]),
+        *([_policy(owner, "store", _pods("api", "imaging"), egress=[store])] if store else []),
+        *([_policy(owner, "egress", _pods("api", "imaging"), egress=opened)] if opened else []),
+        _policy(
+            owner,
+            "http",
+            _pods("api", "imaging"),
+            ingress=[{"from": [_namespace(own), *callers], "ports": [_port(HTTP_PORT)]}],
+        ),
+        _policy(
+            owner,
+            "api-to-imaging",
+            _pods("api"),
+            egress=[{"to": [{"podSelector": _pods("imaging")}], "ports": [_port(OPS_PORT)]}],
+        ),
+        _policy(
+            owner,
+            "imaging-from-api",
+            _pods("imaging"),
+            ingress=[{"from": [{"podSelector": _pods("api")}], "ports": [_port(OPS_PORT)]}],
+        ),
+        _policy(
+            owner,
+            "metrics",
+            _pods("api", "imaging"),
+            ingress=[{"from": [_namespace({METRICS_LABEL: "true"})], "ports": [_port(OPS_PORT)]}],
+        ),
+    ]
+
+
+def _policy(owner: Owner, name: str, selector: dict[str, Any], **directions: list[dict[str, Any]]) -> Object:
+    rules = {direction: rules for direction, rules in directions.items() if rules}
+    types = [direction.capitalize() for direction in directions]
+    body = {"podSelector": selector, "policyTypes": types, **rules}
+    return owner.build_object("networking.k8s.io/v1", "NetworkPolicy", name, {"spec": body})
+
+
+def _pods(*components: str) -> dict[str, Any]:
+    return {"matchExpressions": [{"key": COMPONENT_LABEL, "operator": "In", "values": list(components)}]}
+
+
+def _namespace(labels: dict[str, str]) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": labels}}
+
+
+def _port(number: int, protocol: str = "TCP") -> dict[str, Any]:
+    return {"port": number, "protocol": protocol}
+
+
+def _dns() -> dict[str, Any]:
+    to = [_namespace({_NAMESPACE_NAME: "kube-system"}), {"ipBlock": {"cidr": _NODE_LOCAL_DNS}}]
+    return {"to": to, "ports": [_port(_DNS_PORT, "UDP"), _port(_DNS_PORT)]}
+
+
+def _store(inputs: BuildInputs) -> dict[str, Any] | None:
+    endpoint = inputs.store.config.get("S3_ENDPOINT")
+    return _backend(endpoint, inputs.store.networks) if endpoint else None
+
+
+def _backend(url: str, networks: tuple[str, ...]) -> dict[str, Any]:
+    """The egress rule that reaches what a URL names."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    ports = [_port(parts.port or _DEFAULT_PORTS[parts.scheme])]
+    if networks:
+        return {"to": [_cidr(network) for network in networks], "ports": ports}
+    if namespace := _cluster_namespace(host):
+        return {"to": [_namespace({_NAMESPACE_NAME: namespace})]}
+    if address := _address(host):
+        return {"to": [_cidr(f"{address}/{address.max_prefixlen}")], "ports": ports}
+    return {"to": [_cidr(every, without) for every, without in _METADATA_NETWORKS.items()], "ports": ports}
+
+
+def _peer(cidr: str, port: int) -> dict[str, Any]:
+    """The egress rule of a tenant's own choice; the addresses of cloud metadata stay closed in the widest of them."""
+    block = ipaddress.ip_network(cidr, strict=False)
+    closed = [it for it in map(ipaddress.ip_network, _METADATA_NETWORKS.values()) if it.version == block.version]
+    without = next((str(it) for it in closed if it.overlaps(block)), None)
+    return {"to": [_cidr(str(block), without)], "ports": [_port(port)]}
+
+
+def _cidr(network: str, without: str | None = None) -> dict[str, Any]:
+    return {"ipBlock": {"cidr": network, **({"except": [without]} if without else {})}}
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _cluster_namespace(host: str) -> str | None:
+    """The namespace in `service.namespace.svc[.cluster.local]`."""
+    match host.split("."):
+        case [_, namespace, "svc", *_]:
+            return namespace
+    return None

@@ -1,0 +1,109 @@
+"""What every pod of ours has in common: no privileges, its own settings, a small writable /tmp."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.crd.spec import Amounts, Spec, Workload
+from imghost_operator.platform import Object
+from imghost_operator.tenant_objects import secrets
+from imghost_operator.tenant_objects.config import HTTP_PORT, OPS_PORT
+from imghost_operator.tenant_objects.meta import CHECKSUM_ANNOTATION, Component, Owner, digest
+
+_USER = 65532  # "nonroot" of common base images
+_POD_SECURITY = {
+    "runAsNonRoot": True,
+    "runAsUser": _USER,
+    "runAsGroup": _USER,
+    "fsGroup": _USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+_CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def container(component: Component, command: list[str], image: str, inputs: BuildInputs) -> dict[str, Any]:
+    """The one container of a pod, before probes and resources."""
+    return {
+        "name": component,
+        "image": image,
+        "imagePullPolicy": inputs.release.pull_policy,
+        "command": command,
+        "envFrom": [{"secretRef": {"name": name}} for name in secrets.OF[component]],
+        "securityContext": _CONTAINER_SECURITY,
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - a volume of the pod's own
+    }
+
+
+def pod(component: Component, main: dict[str, Any], tmp_size: str) -> dict[str, Any]:
+    """A pod's spec around its container."""
+    return {
+        "serviceAccountName": component,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": _POD_SECURITY,
+        "initContainers": [],
+        "containers": [main],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": tmp_size}}],
+    }
+
+
+def server_container(
+    component: Component, workload: Workload, image: str, inputs: BuildInputs, command: list[str]
+) -> dict[str, Any]:
+    """A container that listens: ConfigMap, own address, ports, probes, a pause before it stops."""
+    main = container(component, command, workload.image or image, inputs)
+    main["envFrom"] = [{"configMapRef": {"name": component}}, *main["envFrom"]]
+    return main | {
+        "env": environment(workload),
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "ops", "containerPort": OPS_PORT, "protocol": "TCP"},
+        ],
+        "resources": resources(workload),
+        "startupProbe": _probe("/livez", period=1, failures=60),
+        "livenessProbe": _probe("/livez", period=10, failures=3),
+        "readinessProbe": _probe("/readyz", period=5, failures=2),
+        # Traffic still arrives for a moment after a pod starts to end: keep serving it.
+        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+    }
+
+
+def environment(workload: Workload) -> list[dict[str, Any]]:
+    """The pod's own address to listen on, then the tenant's variables, which cannot have names of ours."""
+    host = {"name": "HOST", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}}
+    return [host, *(variable.model_dump(exclude_defaults=True) for variable in workload.env)]
+
+
+def resources(workload: Workload) -> dict[str, dict[str, str]]:
+    """Requests and limits, without what is not set."""
+    return {"requests": _amounts(workload.resources.requests), "limits": _amounts(workload.resources.limits)}
+
+
+def template_metadata(
+    owner: Owner, component: Component, spec: Spec, config: Object, inputs: BuildInputs
+) -> dict[str, Mapping[str, str]]:
+    """Labels and annotations of pods; the checksum rolls them when a setting or a secret changes."""
+    values = secrets.values_of(inputs)
+    checksum = digest([config["data"], *(values[name] for name in secrets.OF[component])])
+    return {
+        "labels": {**spec.pod_metadata.labels, **owner.labels(component)},
+        "annotations": {**spec.pod_metadata.annotations, CHECKSUM_ANNOTATION: checksum},
+    }
+
+
+def _amounts(amounts: Amounts) -> dict[str, str]:
+    return amounts.model_dump(exclude_none=True)
+
+
+def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": "ops", "scheme": "HTTP"},
+        "periodSeconds": period,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }

@@ -1,0 +1,18 @@
+"""A service account a component, none of which can talk to the Kubernetes API."""
+
+from typing import Any
+
+from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.platform import Object
+from imghost_operator.tenant_objects.meta import Component, Owner
+from imghost_operator.tenant_objects.secrets import REGISTRIES
+
+COMPONENTS: tuple[Component, ...] = ("api", "imaging", "migrate")
+
+
+def service_accounts(owner: Owner, inputs: BuildInputs) -> list[Object]:
+    """The service accounts. Pods pull images with what these name, so that new credentials restart nothing."""
+    body: dict[str, Any] = {"automountServiceAccountToken": False}
+    if inputs.release.registries:
+        body["imagePullSecrets"] = [{"name": REGISTRIES}]
+    return [owner.build_object("v1", "ServiceAccount", name, body, component=name) for name in COMPONENTS]

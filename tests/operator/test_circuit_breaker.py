@@ -1,0 +1,77 @@
+"""The circuit breaker around a backend."""
+
+import asyncio
+
+import pytest
+
+from imghost_operator.errors import BackendDown, BackendRefused
+from imghost_operator.provision.circuit_breaker import CircuitBreaker
+from support.eventually import eventually
+
+
+class Flaky:
+    """A backend that answers, refuses or is dead, as told, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.asked = 0
+
+    async def check(self) -> None:
+        self.asked += 1
+        if self.error:
+            raise self.error
+
+    async def revoke(self, tenant: str) -> None:
+        """Not part of these tests."""
+
+
+DOWN = BackendDown("It does not answer.")
+
+
+async def test_a_dead_backend_is_not_asked_by_every_tenant() -> None:
+    """After one failure all fail at once, without asking, until the pause is over; pauses grow up to 30 s."""
+    now = [0.0]
+    backend = Flaky()
+    breaker = CircuitBreaker("database", "default", backend, clock=lambda: now[0])
+    backend.error = DOWN
+    pauses = []
+    for _ in range(8):
+        with pytest.raises(BackendDown):
+            await breaker.call(lambda it: it.check())
+        asked = backend.asked
+        for _tenant in range(100):
+            with pytest.raises(BackendDown):
+                await breaker.call(lambda it: it.check())
+        assert backend.asked == asked
+        pauses.append(breaker.retry_in)
+        now[0] += breaker.retry_in
+    assert pauses[0] < 1.5
+    assert 20 < pauses[-1] <= 36
+    backend.error = None
+    await breaker.call(lambda it: it.check())
+    assert breaker.problem is None
+
+
+async def test_a_refusal_does_not_open_the_breaker() -> None:
+    """That one tenant's step is refused says nothing about the others."""
+    backend = Flaky()
+    breaker = CircuitBreaker("store", "default", backend)
+    backend.error = BackendRefused("No.")
+    with pytest.raises(BackendRefused):
+        await breaker.call(lambda it: it.check())
+    assert breaker.problem is None
+
+
+async def test_watching_tells_of_an_outage_and_of_the_return() -> None:
+    """The probe loop notices by itself when a backend goes and when it comes back, and tells each once."""
+    backend, told = Flaky(), []
+    breaker = CircuitBreaker("store", "default", backend)
+    watching = asyncio.create_task(breaker.watch(lambda: told.append(breaker.problem is None), every=0.02))
+    await eventually(lambda: backend.asked >= 2)
+    assert told == []
+    backend.error = DOWN
+    await eventually(lambda: told == [False])
+    backend.error = None
+    await eventually(lambda: told == [False, True])
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)

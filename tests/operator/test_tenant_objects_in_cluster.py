@@ -1,0 +1,285 @@
+"""What is built meets a real API server: accepted, stored as sent, restricted, and repaired when somebody meddles."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from imghost_operator import admission, crd, diff, tenant_objects
+from imghost_operator.crd import Spec
+from imghost_operator.platform import Object, ObjectRef
+from support.kubeapi import KubeApi, collection
+from support.tenants import FILES, inputs
+
+SPECS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "busy": {
+        "api": {"replicas": 9, "env": [{"name": "A", "value": "\u2028'\"{}"}, {"name": "EMPTY"}]},
+        "imaging": {
+            "replicas": 1,
+            "image": "other:2",
+            "resources": {"requests": {"cpu": "0.5", "memory": "1000Ki"}, "limits": {"cpu": 2, "memory": "1.5Gi"}},
+        },
+        "quota": {"compute": {"cpu": "1500m", "memory": "0.5Ti", "pods": 9}},
+        "network": {
+            "ingressFrom": ["a", "b"],
+            "egressTo": [
+                {"cidr": "10.1.2.3/8", "port": 4317},
+                {"cidr": "0.0.0.0/0", "port": 443},
+                {"cidr": "2001:DB8::7/32", "port": 4318},
+                {"cidr": "::/0", "port": 443},
+            ],
+        },
+        "podMetadata": {"labels": {"team": ""}, "annotations": {"example.com/x": "multi\nline"}},
+    },
+}
+
+
+def made_for(cluster: KubeApi, name: str, spec: dict[str, Any], given: Any = None) -> list[Object]:
+    """A tenant in the cluster, and what is built for it."""
+    manifest = {"apiVersion": crd.API_VERSION, "kind": crd.KIND, "metadata": {"name": name}, "spec": spec}
+    answer = cluster.create(manifest)
+    assert answer.status == 201, answer.body
+    parsed = Spec.model_validate(answer.body["spec"])
+    assert parsed == Spec.model_validate(admission.with_defaults(manifest)["spec"])
+    return tenant_objects.build(name, answer.body["metadata"]["uid"], parsed, given or inputs())
+
+
+def applied(cluster: KubeApi, objects: list[Object]) -> dict[ObjectRef, Object]:
+    """Every object as the server stored it."""
+    stored = {}
+    for obj in objects:
+        answer = cluster.apply(obj)
+        assert answer.status in {200, 201}, answer.body
+        assert not answer.warnings, f"{ObjectRef.of(obj)}: {answer.warnings}"
+        stored[ObjectRef.of(obj)] = answer.body
+    return stored
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_the_server_stores_what_we_send(cluster: KubeApi, case: str) -> None:
+    """All objects are accepted without a warning, compare as unchanged, and applying them again writes nothing."""
+    busy = inputs(store=FILES, registries='{"auths": {}}')
+    objects = made_for(cluster, f"stored-{case}", SPECS[case], busy if case == "busy" else None)
+    first = applied(cluster, objects)
+    for obj in objects:
+        live = first[ObjectRef.of(obj)]
+        assert not diff.changed(obj, live), json.dumps([obj, live])
+        assert diff.foreign(obj, live) == []
+    second = applied(cluster, objects)
+    versions = [{key: obj["metadata"]["resourceVersion"] for key, obj in stored.items()} for stored in (first, second)]
+    assert versions[0] == versions[1]
+
+
+def test_pods_are_restricted(cluster: KubeApi) -> None:
+    """The pods we ask for are admitted where Pod Security "restricted" is enforced; privileged ones are not."""
+    objects = made_for(cluster, "restricted", {})
+    applied(cluster, [obj for obj in objects if obj["kind"] in {"Namespace", "ServiceAccount"}])
+    templates = {
+        obj["metadata"]["name"]: obj["spec"]["template"] for obj in objects if "template" in obj.get("spec", {})
+    }
+    assert len(templates) == 3
+    for name, template in templates.items():
+        answer = cluster.create(pod(name, template), "dryRun=All")
+        assert answer.status == 201, answer.body
+        for loosen in (escalating, as_root, with_host_path, on_host_network):
+            answer = cluster.create(pod(name, loosen(copy.deepcopy(template))), "dryRun=All")
+            assert answer.status == 403
+            assert 'violates PodSecurity "restricted' in answer.body["message"]
+        assert cluster.create(pod(name, privileged(copy.deepcopy(template))), "dryRun=All").status in {403, 422}
+
+
+def test_pods_pull_with_the_secret_of_their_account(cluster: KubeApi) -> None:
+    """Credentials that the operator was given reach pods by their service account, as the server makes them."""
+    objects = made_for(cluster, "pulling", {}, inputs(registries='{"auths": {}}'))
+    applied(cluster, [obj for obj in objects if obj["kind"] in {"Namespace", "ServiceAccount", "Secret"}])
+    (template,) = [it["spec"]["template"] for it in objects if it["kind"] == "Job"]
+    asked = pod("pulling", template)
+    asked["metadata"]["namespace"] = "imghost-pulling"
+    answer = cluster.create(asked, "dryRun=All")
+    assert answer.status == 201, answer.body
+    assert answer.body["spec"]["imagePullSecrets"] == [{"name": "registries"}]
+
+
+def pod(name: str, template: Object) -> Object:
+    metadata = {"name": name, "namespace": "imghost-restricted"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def privileged(template: Object) -> Object:
+    template["spec"]["containers"][0]["securityContext"] = {"privileged": True}
+    return template
+
+
+def escalating(template: Object) -> Object:
+    template["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    return template
+
+
+def as_root(template: Object) -> Object:
+    template["spec"]["securityContext"]["runAsUser"] = 0
+    return template
+
+
+def with_host_path(template: Object) -> Object:
+    template["spec"]["volumes"].append({"name": "host", "hostPath": {"path": "/"}})
+    return template
+
+
+def on_host_network(template: Object) -> Object:
+    template["spec"]["hostNetwork"] = True
+    return template
+
+
+MEDDLING: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
+    "another container": (
+        "Deployment",
+        "api",
+        [{"op": "add", "path": "/spec/template/spec/containers/0", "value": {"name": "miner", "image": "miner:1"}}],
+    ),
+    "an init container": (
+        "Deployment",
+        "imaging",
+        [
+            {
+                "op": "add",
+                "path": "/spec/template/spec/initContainers",
+                "value": [{"name": "first", "image": "x:1"}, {"name": "second", "image": "x:1"}],
+            }
+        ],
+    ),
+    "another variable": (
+        "Deployment",
+        "api",
+        [
+            {
+                "op": "add",
+                "path": "/spec/template/spec/containers/0/env/0",
+                "value": {"name": "LD_PRELOAD", "value": "x"},
+            },
+            {"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": {"name": "DEBUG", "value": "1"}},
+        ],
+    ),
+    "another source of variables": (
+        "Deployment",
+        "api",
+        [
+            {
+                "op": "add",
+                "path": "/spec/template/spec/containers/0/envFrom/-",
+                "value": {"secretRef": {"name": "database-owner"}},
+            }
+        ],
+    ),
+    "another image": (
+        "Deployment",
+        "api",
+        [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "evil:1"}],
+    ),
+    "fewer pods": ("Deployment", "api", [{"op": "replace", "path": "/spec/replicas", "value": 0}]),
+    "another port": (
+        "Service",
+        "imaging",
+        [{"op": "add", "path": "/spec/ports/-", "value": {"name": "x", "port": 99, "protocol": "TCP"}}],
+    ),
+    "a narrower selector": ("Service", "api", [{"op": "add", "path": "/spec/selector/x", "value": "y"}]),
+    "a rule in the closed policy": (
+        "NetworkPolicy",
+        "default-deny",
+        [{"op": "add", "path": "/spec/egress", "value": [{}]}],
+    ),
+    "a rule of the other direction": (
+        "NetworkPolicy",
+        "dns",
+        [
+            {"op": "add", "path": "/spec/ingress", "value": [{}]},
+            {"op": "add", "path": "/spec/policyTypes/-", "value": "Ingress"},
+        ],
+    ),
+    "another peer": (
+        "NetworkPolicy",
+        "http",
+        [{"op": "add", "path": "/spec/ingress/0/from/-", "value": {"namespaceSelector": {}}}],
+    ),
+    "a policy for nobody": (
+        "NetworkPolicy",
+        "default-deny",
+        [{"op": "add", "path": "/spec/podSelector/matchLabels", "value": {"a": "b"}}],
+    ),
+    "another setting": ("ConfigMap", "imaging", [{"op": "add", "path": "/data/JWT_SECRET", "value": "1"}]),
+    "a wider limit": ("ConfigMap", "imaging", [{"op": "replace", "path": "/data/MAX_PIXELS", "value": "9"}]),
+    "another secret": ("Secret", "api-signing", [{"op": "add", "path": "/data/JWT_SECRET", "value": "eA=="}]),
+    "open Pod Security": (
+        "Namespace",
+        "imghost-meddling",
+        [{"op": "replace", "path": "/metadata/labels/pod-security.kubernetes.io~1enforce", "value": "privileged"}],
+    ),
+    "more quota": ("ResourceQuota", "compute", [{"op": "replace", "path": "/spec/hard/pods", "value": "900"}]),
+    "account with a token": (
+        "ServiceAccount",
+        "api",
+        [{"op": "replace", "path": "/automountServiceAccountToken", "value": True}],
+    ),
+    "owner taken away": ("Service", "api", [{"op": "remove", "path": "/metadata/ownerReferences"}]),
+}
+
+
+@pytest.fixture(scope="module")
+def untouched(cluster: KubeApi) -> dict[ObjectRef, tuple[Object, Object]]:
+    """A tenant's objects as built and as stored."""
+    objects = made_for(cluster, "meddling", {})
+    stored = applied(cluster, objects)
+    return {ObjectRef.of(obj): (obj, stored[ObjectRef.of(obj)]) for obj in objects}
+
+
+@pytest.mark.parametrize("what", MEDDLING)
+def test_meddling_is_seen_and_undone(
+    cluster: KubeApi, untouched: dict[ObjectRef, tuple[Object, Object]], what: str
+) -> None:
+    """Whatever somebody changes or adds shows as a difference, and applying and removing brings the object back."""
+    kind, name, operations = MEDDLING[what]
+    namespace = "" if kind == "Namespace" else "imghost-meddling"
+    desired, before = untouched[ObjectRef(kind, namespace, name)]
+    meddled = patched(cluster, desired, operations)
+    assert diff.changed(desired, meddled) or diff.foreign(desired, meddled)
+
+    repaired = cluster.apply(desired).body
+    strangers = diff.foreign(desired, repaired)
+    if strangers:
+        repaired = patched(cluster, desired, [{"op": "remove", "path": pointer} for pointer in strangers])
+    assert not diff.changed(desired, repaired)
+    assert diff.foreign(desired, repaired) == []
+    assert content(repaired) == content(before)
+
+
+def patched(cluster: KubeApi, obj: Object, operations: list[dict[str, Any]]) -> Object:
+    path = f"{collection(obj)}/{obj['metadata']['name']}?fieldManager=somebody"
+    answer = cluster.request("PATCH", path, operations, "application/json-patch+json")
+    assert answer.status == 200, answer.body
+    return answer.body
+
+
+def content(obj: Object) -> Object:
+    """All of an object that people wrote."""
+    metadata = {key: obj["metadata"].get(key) for key in ("labels", "annotations", "ownerReferences")}
+    rest = {key: value for key, value in obj.items() if key not in {"metadata", "status"}}
+    return {"metadata": metadata, **rest}
+
+
+HARMLESS: dict[str, Callable[[Object], None]] = {
+    "a label": lambda obj: obj["metadata"]["labels"].update({"cost-centre": "7"}),
+    "an annotation": lambda obj: obj["metadata"]["annotations"].update({"kubectl.kubernetes.io/restartedAt": "x"}),
+    "another owner": lambda obj: obj["metadata"]["ownerReferences"].append({"uid": "u", "name": "backup"}),
+}
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_what_is_not_ours_is_left_alone(untouched: dict[ObjectRef, tuple[Object, Object]], what: str) -> None:
+    """Labels, annotations and owners that others add to our objects are no reason to write."""
+    for desired, stored in untouched.values():
+        live = copy.deepcopy(stored)
+        HARMLESS[what](live)
+        assert not diff.changed(desired, live)
+        assert diff.foreign(desired, live) == []

@@ -1,0 +1,95 @@
+"""What news about tenants means."""
+
+from typing import Any
+
+import pytest
+
+from imghost_operator.platform import Object
+from imghost_operator.tenant_store import TenantStore
+from imghost_operator.workqueue import Priority
+
+
+class Heard:
+    """Tenants, and what they made happen."""
+
+    def __init__(self) -> None:
+        self.changed: list[tuple[str, Priority]] = []
+        self.gone: list[str] = []
+        self.tenants = TenantStore(lambda name, priority: self.changed.append((name, priority)), self.gone.append)
+
+
+def body(version: int, *, uid: str = "u1", status: Any = None, **metadata: Any) -> Object:
+    made: Object = {
+        "metadata": {"name": "demo", "uid": uid, "resourceVersion": str(version), "managedFields": [{}], **metadata},
+        "spec": {"paused": False},
+    }
+    return made | ({"status": status} if status else {})
+
+
+def test_what_a_person_does_is_urgent_and_own_writes_are_no_news() -> None:
+    """A new or edited tenant is urgent; the echo of our own status write wakes nobody; a foreign status is drift."""
+    heard = Heard()
+    heard.tenants.put(body(1))
+    heard.tenants.put_local(body(2, status={"a": 1}))
+    heard.tenants.put(body(2, status={"a": 1}))
+    assert heard.changed == [("demo", Priority.USER)]
+    heard.tenants.put(body(3, status={"a": 1}, generation=2))
+    heard.tenants.put(body(4, status={"a": 1}, generation=2, deletionTimestamp="now"))
+    heard.tenants.put(body(5, status={"a": 2}, generation=2, deletionTimestamp="now"))
+    assert heard.changed[1:] == [("demo", Priority.USER), ("demo", Priority.USER), ("demo", Priority.DRIFT)]
+
+
+def test_old_news_is_ignored() -> None:
+    """An event that was overtaken by our own write does not bring the past back."""
+    heard = Heard()
+    heard.tenants.put(body(1))
+    heard.tenants.put_local(body(5, status={"a": 1}))
+    heard.tenants.put(body(3))
+    found = heard.tenants.get("demo")
+    assert found is not None
+    assert found["metadata"]["resourceVersion"] == "5"
+    assert "managedFields" not in found["metadata"]
+
+
+@pytest.mark.parametrize("change", [{"generation": 2}, {"deletionTimestamp": "now"}, {"annotations": {"a": "b"}}])
+def test_a_change_just_before_our_own_write_is_news(change: dict[str, Any]) -> None:
+    """The answer to our write of the status may be the first to show what a person did a moment before. That wakes the
+    tenant: the event of it is older than what we have then, and is ignored.
+    """
+    heard = Heard()
+    heard.tenants.put(body(1))
+    heard.tenants.put_local(body(3, status={"a": 1}, **change))
+    heard.tenants.put(body(2, **change))
+    heard.tenants.put(body(3, status={"a": 1}, **change))
+    assert heard.changed == [("demo", Priority.USER), ("demo", Priority.USER)]
+
+
+def test_a_missed_deletion_is_found_in_the_list() -> None:
+    """A tenant that the server no longer lists, or lists with another uid, is forgotten; a newer one is not."""
+    heard = Heard()
+    heard.tenants.put(body(1))
+    heard.tenants.audit([], "0")  # a list from before the tenant was made
+    assert not heard.gone
+    heard.tenants.audit([body(9, uid="u2")], "9")
+    assert heard.gone == ["demo"]
+    assert len(heard.tenants) == 0
+
+
+def test_a_late_event_of_a_former_tenant_does_not_remove_the_present_one() -> None:
+    """DELETED of another uid concerns another tenant that had the name before."""
+    heard = Heard()
+    heard.tenants.put(body(4, uid="u2"))
+    heard.tenants.remove("demo", "u1")
+    assert not heard.gone
+    heard.tenants.remove("demo", "u2")
+    assert heard.gone == ["demo"]
+
+
+def test_a_deaf_watch_is_told_by_the_second_list() -> None:
+    """News that the list shows twice and the watch never brought means that the watch is deaf."""
+    heard = Heard()
+    heard.tenants.put(body(1))
+    assert heard.tenants.audit([body(7)], "7") == []  # it may be on its way
+    assert heard.tenants.audit([body(7)], "8") == ["demo"]
+    heard.tenants.put(body(7))
+    assert heard.tenants.audit([body(7)], "9") == []
