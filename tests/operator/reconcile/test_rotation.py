@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from imghost_operator.platform import Key
+from imghost_operator.platform import ObjectRef
 from support.reconcile_harness import ReconcileHarness
 
 
@@ -15,7 +15,7 @@ async def test_one_removed_entry_is_generated_again_and_the_others_stay(bench: R
         await bench.calm()
         before, pods = bench.secret("api-signing"), _pod_template(bench)
         removed = [{"op": "remove", "path": "/data/JWT_PRIVATE_KEY"}]
-        bench.patch(Key("Secret", bench.namespace, "api-signing"), removed, "application/json-patch+json")
+        bench.patch(ObjectRef("Secret", bench.namespace, "api-signing"), removed, "application/json-patch+json")
         await bench.until(
             lambda: (
                 bench.secret("api-signing").get("JWT_PRIVATE_KEY", before["JWT_PRIVATE_KEY"])
@@ -33,7 +33,7 @@ async def test_a_deleted_secret_of_the_database_gets_a_new_password(bench: Recon
     async with bench.running():
         await bench.ready()
         await bench.calm()
-        old, key = bench.secret("database-api")["DATABASE_URL"], Key("Secret", bench.namespace, "database-api")
+        old, key = bench.secret("database-api")["DATABASE_URL"], ObjectRef("Secret", bench.namespace, "database-api")
         bench.delete(key)
         await bench.until(
             lambda: bench.exists(key) and bench.secret("database-api")["DATABASE_URL"] != old, why="a new password"
@@ -45,4 +45,4 @@ async def test_a_deleted_secret_of_the_database_gets_a_new_password(bench: Recon
 
 
 def _pod_template(bench: ReconcileHarness) -> object:
-    return bench.get(Key("Deployment", bench.namespace, "api"))["spec"]["template"]["metadata"]
+    return bench.get(ObjectRef("Deployment", bench.namespace, "api"))["spec"]["template"]["metadata"]
