@@ -1,8 +1,6 @@
 """kill -9 of a real api process in the middle of uploads: nothing acknowledged is lost, a retry makes one picture."""
 
 import asyncio
-import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,48 +9,17 @@ import psycopg
 
 from imghost_core import object_keys
 from support import sample_images
-from support.api import Person, TenantDatabase, api_environment, register
+from support.api import Person, TenantDatabase, register
+from support.api_processes import KillableProcess, api_process
 from support.eventually import eventually
 from support.forwarder import Forwarder
-from support.processes import HOST, Process, accepts, free_port
+from support.processes import HOST
 
 PICTURE = sample_images.photo(800, 600)
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
 TAIL = b"\r\n--b--\r\n"
 BODY = HEAD + PICTURE + TAIL
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
-
-
-class ApiProcess:
-    """An api process that can be killed and started again at the same address."""
-
-    def __init__(self, tenant: TenantDatabase, store: Path, folder: Path, imaging_port: int) -> None:
-        self.port = free_port()
-        self._folder = folder
-        self._environment = api_environment(
-            tenant,
-            store,
-            host=HOST,
-            port=self.port,
-            ops_port=free_port(),
-            imaging_url=f"http://{HOST}:{imaging_port}",
-            idempotency_takeover_seconds=1,
-        )
-        self._process: Process | None = None
-
-    async def start(self) -> None:
-        argv = [sys.executable, "-m", "imghost_api", "server"]
-        self._process = Process(argv, self._folder / "api.log", env=self._environment)
-        await eventually(lambda: accepts(self.port), within=40, why="the api accepts connections")
-
-    def kill(self) -> None:
-        assert self._process
-        self._process.stop(signal.SIGKILL)
-
-    def stop(self) -> int | None:
-        assert self._process
-        self._process.stop(signal.SIGTERM)
-        return self._process._child.returncode
 
 
 async def test_killed_at_every_moment(
@@ -62,7 +29,8 @@ async def test_killed_at_every_moment(
     was acknowledged before is there, and the retry with the same Idempotency-Key gives exactly one picture.
     """
     async with Forwarder(int(imaging_url.rpartition(":")[2])) as imaging:
-        server = ApiProcess(tenant, store_root, tmp_path, imaging.port)
+        url = f"http://{HOST}:{imaging.port}"
+        server = api_process(tenant, store_root, tmp_path, imaging_url=url, idempotency_takeover_seconds=1)
         await server.start()
         async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=30) as client:
             person = await register(client)
@@ -97,7 +65,7 @@ async def upload(person: Person, key: str) -> str:
     )
 
 
-async def begin(server: ApiProcess, person: Person, key: str, body: bytes) -> asyncio.StreamWriter:
+async def begin(server: KillableProcess, person: Person, key: str, body: bytes) -> asyncio.StreamWriter:
     """Send the head of an upload and some of its body, and do not read the answer."""
     _, writer = await asyncio.open_connection(HOST, server.port)
     headers = {**person.key, **FORM, "Idempotency-Key": key, "Host": "api", "Content-Length": str(len(BODY))}
@@ -107,13 +75,13 @@ async def begin(server: ApiProcess, person: Person, key: str, body: bytes) -> as
     return writer
 
 
-async def while_receiving(server: ApiProcess, person: Person) -> None:
+async def while_receiving(server: KillableProcess, person: Person) -> None:
     writer = await begin(server, person, "receiving", BODY[: len(BODY) // 2])
     server.kill()
     writer.close()
 
 
-async def while_judging(server: ApiProcess, person: Person, imaging: Forwarder) -> None:
+async def while_judging(server: KillableProcess, person: Person, imaging: Forwarder) -> None:
     imaging.hold()
     writer = await begin(server, person, "judging", BODY)
     await asyncio.wait_for(imaging.held.wait(), 20)
@@ -121,7 +89,7 @@ async def while_judging(server: ApiProcess, person: Person, imaging: Forwarder) 
     writer.close()
 
 
-async def while_committing(server: ApiProcess, person: Person, tenant: TenantDatabase) -> None:
+async def while_committing(server: KillableProcess, person: Person, tenant: TenantDatabase) -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = %s"
     async with await psycopg.AsyncConnection.connect(tenant.admin_url) as lock:
         await lock.execute(
@@ -134,7 +102,7 @@ async def while_committing(server: ApiProcess, person: Person, tenant: TenantDat
         writer.close()
 
 
-async def before_answering(server: ApiProcess, person: Person, tenant: TenantDatabase) -> None:
+async def before_answering(server: KillableProcess, person: Person, tenant: TenantDatabase) -> None:
     rows = "SELECT count(*) FROM idempotency_keys WHERE key = 'answering' AND reply IS NOT NULL"
     writer = await begin(server, person, "answering", BODY)
     await eventually(lambda: tenant.query(rows)[0][0], within=20, every=0.005, why="the upload commits")
