@@ -46,7 +46,7 @@ async def test_the_original_comes_back_byte_for_byte(imaging: Imaging, photo: St
 @pytest.mark.requirement("000-R17")
 @pytest.mark.parametrize("size", VARIANT_NAMES)
 async def test_every_size_is_what_it_says(imaging: Imaging, photo: Stored, size: str) -> None:
-    """GET /i/{id}?size= gives the picture with that longest side, looking like the original."""
+    """GET /i/{id}?size= gives the image with that longest side, looking like the original."""
     answer = await get(imaging, f"/i/{photo.public_id}?size={size}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     small = image_similarity.pixels(answer.content)
@@ -96,7 +96,7 @@ async def test_an_unknown_size_names_the_known(imaging: Imaging, photo: Stored, 
 
 @pytest.mark.requirement("000-R18")
 async def test_download_is_an_attachment_under_its_name(imaging: Imaging) -> None:
-    """?download=true saves the picture under the name it was uploaded with."""
+    """?download=true saves the image under the name it was uploaded with."""
     stored = await imaging.upload(sample_images.photo(), "Ferien am Wörthersee.JPG")
     answer = await get(imaging, f"/i/{stored.public_id}?download=true")
     assert answer.headers["content-disposition"] == (
@@ -124,7 +124,7 @@ async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None
 
 
 async def test_unknown_private_deleted_and_blocked_look_the_same(imaging: Imaging) -> None:
-    """Nobody can tell a private, deleted or blocked picture from one that never was, on any route."""
+    """Nobody can tell a private, deleted or blocked image from one that never was, on any route."""
     hidden = {
         "private": await imaging.upload(sample_images.photo(), public=False),
         "deleted": await imaging.upload(sample_images.photo()),
@@ -151,7 +151,7 @@ async def test_odd_ids_are_just_unknown(imaging: Imaging, odd: str) -> None:
         assert (await get(imaging, path)).status_code == 404
 
 
-async def test_an_unchanged_picture_is_not_sent_again(imaging: Imaging, photo: Stored) -> None:
+async def test_an_unchanged_image_is_not_sent_again(imaging: Imaging, photo: Stored) -> None:
     """If-None-Match with the tag, in a list, weak or `*`, is 304 without a body; another tag is 200."""
     path = f"/i/{photo.public_id}?size=small"
     tag = (await get(imaging, path)).headers["etag"]
@@ -171,7 +171,7 @@ async def test_a_date_serves_who_has_no_tag(imaging: Imaging, photo: Stored) -> 
 
 
 async def test_each_size_has_a_tag_of_its_own(imaging: Imaging, photo: Stored) -> None:
-    """Original and sizes never share a tag, and a second picture of other bytes has other tags."""
+    """Original and sizes never share a tag, and a second image of other bytes has other tags."""
     other = await imaging.upload(sample_images.png())
     tags = [
         (await imaging.public.head(f"/i/{stored.public_id}{query}")).headers["etag"]
@@ -262,7 +262,7 @@ async def views_of(imaging: Imaging, stored: Stored) -> list[tuple[object, ...]]
 
 
 async def test_views_are_counted_once_each(imaging: Imaging, photo: Stored) -> None:
-    """Looking at a picture is one view, with size and referring host; HEAD, 304, info and later parts are none."""
+    """Looking at an image is one view, with size and referring host; HEAD, 304, info and later parts are none."""
     path = f"/i/{photo.public_id}"
     tag = (await get(imaging, path, referer="https://blog.example/secret?token=1", user_agent="tester")).headers["etag"]
     thumb = await get(imaging, f"/{photo.public_id}_thumb.jpg", user_agent="x" * 999)
@@ -326,8 +326,8 @@ async def test_a_crowd_after_a_lost_size_costs_one_rendering(imaging: Imaging, p
     assert await imaging.metric('imghost_imaging_render_seconds_count{op="ladder"}') == 2  # with ingest's
 
 
-async def test_a_picture_whose_bytes_are_gone_is_404(imaging: Imaging, photo: Stored) -> None:
-    """Between a delete in the store and in the database a picture is simply not there; no 500, nothing counted."""
+async def test_an_image_whose_bytes_are_gone_is_404(imaging: Imaging, photo: Stored) -> None:
+    """Between a delete in the store and in the database an image is simply not there; no 500, nothing counted."""
     await imaging.lose(photo, "")
     for query in ("", "?size=thumb"):
         answer = await get(imaging, f"/i/{photo.public_id}{query}")

@@ -17,7 +17,7 @@ from imghost_imaging.disposition import attachment, safe_name
         ("cat.png", "cat.png.jpg"),
         ("evil.html", "evil.html.jpg"),
         ("../../etc/passwd", "passwd.jpg"),
-        ("C:\\pictures\\cat.jpg", "cat.jpg"),
+        ("C:\\images\\cat.jpg", "cat.jpg"),
         ('a"b;c.jpg', "a_b_c.jpg"),
         ("a\r\nSet-Cookie: b=c.jpg", "aSet-Cookie_ b=c.jpg"),
         ("cat\u202egpj.exe", "catgpj.exe.jpg"),

@@ -37,7 +37,7 @@ async def refuse(imaging: Imaging, body: bytes, status: int, code: str) -> str:
     ],
     ids=["jpeg", "png", "png-alpha", "gif-animated", "webp", "webp-animated", "jpeg-turned"],
 )
-async def test_a_picture_is_recognised_and_its_sizes_are_stored(
+async def test_an_image_is_recognised_and_its_sizes_are_stored(
     imaging: Imaging, body: bytes, expected: tuple[object, ...]
 ) -> None:
     """The verdict comes from the content; mezzanine and four variants are in the store when it is given."""
@@ -145,19 +145,19 @@ async def test_a_long_webp_animation_is_refused(tenant: ImagingDatabase, storage
     ids=["jpeg-zip", "jpeg-zip-comment", "png-zip", "gif-js", "png-php", "jpeg-html", "jpeg-pdf"],
 )
 async def test_polyglots_are_refused(imaging: Imaging, body: bytes) -> None:
-    """A picture that is an archive, a script, a page or a document as well is 422 polyglot."""
+    """An image that is an archive, a script, a page or a document as well is 422 polyglot."""
     await refuse(imaging, body, 422, "polyglot")
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\n", b"GIF8"])
-async def test_tiny_files_are_not_pictures(imaging: Imaging, body: bytes) -> None:
-    """A byte or four are no picture."""
+async def test_tiny_files_are_not_images(imaging: Imaging, body: bytes) -> None:
+    """A byte or four are no image."""
     await refuse(imaging, body, 415, "unsupported_format")
 
 
 @pytest.mark.parametrize("body", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBPVP8 "])
 async def test_a_mere_signature_is_corrupt(imaging: Imaging, body: bytes) -> None:
-    """The first bytes of a format and nothing behind them are a damaged picture."""
+    """The first bytes of a format and nothing behind them are a damaged image."""
     await refuse(imaging, body, 422, "corrupt_image")
 
 
@@ -185,7 +185,7 @@ async def test_large_files_are_refused_before_they_are_read(tenant: ImagingDatab
     ],
     ids=["phone", "xmp", "cmyk", "16-bit", "grey", "grey-png", "exif", "icc", "icc-png", "column", "row"],
 )
-async def test_unusual_but_good_pictures_are_taken(imaging: Imaging, body: bytes) -> None:
+async def test_unusual_but_good_images_are_taken(imaging: Imaging, body: bytes) -> None:
     """Phone photographs with films behind them, print colours, broken metadata: people have them, we host them."""
     answer = await imaging.ingest(await imaging.put(body))
     assert answer.status_code == 200, answer.text

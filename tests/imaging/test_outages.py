@@ -41,7 +41,7 @@ async def test_a_crowd_of_uploads_is_partly_refused_and_all_answered(
 
 
 async def test_work_that_takes_too_long_is_stopped(tenant: ImagingDatabase, storage: StoreSettings) -> None:
-    """A picture whose work passes its time limit is 503 overloaded, nothing is stored, and the slot is free again."""
+    """An image whose work passes its time limit is 503 overloaded, nothing is stored, and the slot is free again."""
     async with running(tenant, storage, concurrency=1, render_seconds=0.02) as imaging:
         request = await imaging.put(sample_images.photo(4000, 3000))
         answer = await imaging.ingest(request)
@@ -67,7 +67,7 @@ async def test_a_broken_filesystem_store_heals(imaging: Imaging, storage: StoreS
     assert (await imaging.public.get(f"/i/{stored.public_id}")).content == stored.body
 
 
-async def test_views_and_pictures_survive_a_database_outage(
+async def test_views_and_images_survive_a_database_outage(
     imaging: Imaging, postgres: Postgres, tenant: ImagingDatabase
 ) -> None:
     """Without its database delivery is 503 with Retry-After and not ready; it heals, and earlier views are counted."""
@@ -127,7 +127,7 @@ async def test_everything_works_on_minio(on_minio: Imaging) -> None:
 
 
 async def test_a_minio_that_crashes_is_503_and_heals(on_minio: Imaging, minio: Minio) -> None:
-    """While the store is away delivery and ingest are 503 with Retry-After; when it is back, so are the pictures."""
+    """While the store is away delivery and ingest are 503 with Retry-After; when it is back, so are the images."""
     stored = await on_minio.upload(sample_images.photo())
     request = await on_minio.put(sample_images.png())
     minio.stop()

@@ -160,7 +160,7 @@ async def test_health_is_on_both_sides(imaging: Imaging) -> None:
 
 
 async def test_every_metric_is_there_from_the_start(imaging: Imaging) -> None:
-    """A dashboard finds all of our names before the first picture."""
+    """A dashboard finds all of our names before the first image."""
     text = (await imaging.ops.get("/metrics")).text
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE imghost_imaging_")}
     assert {name for name in names if not name.endswith("_created")} == {

@@ -1,1 +1,1 @@
-"""The imaging service: judges originals, makes variants, delivers pictures."""
+"""The imaging service: judges originals, makes variants, delivers images."""

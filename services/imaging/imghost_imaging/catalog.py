@@ -12,7 +12,7 @@ from imghost_core.database import unavailable_when_down
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Image:
     """A live, unblocked image. Sizes in bytes and pixels; `original_name` is what its owner called it."""
 
     public_id: str
@@ -33,7 +33,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One counted look at a picture: which variant (`original` for the upload itself), and who asked as they say."""
+    """One counted look at an image: which variant (`original` for the upload itself), and who asked as they say."""
 
     image_id: UUID
     viewed_at: datetime
@@ -44,26 +44,26 @@ class View:
     user_agent: str | None
 
 
-_pictures = table("delivery_images", *(column(field.name) for field in fields(Picture)))
+_images = table("delivery_images", *(column(field.name) for field in fields(Image)))
 _views = table("view_events", *(column(field.name) for field in fields(View)))
 
 
 class Catalog:
-    """What is known of pictures. Every method raises `Unavailable` when the database is out of reach."""
+    """What is known of images. Every method raises `Unavailable` when the database is out of reach."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def find(self, public_id: str) -> Picture | None:
-        """The picture of this id, public or not; None when it is unknown, deleted or blocked."""
-        query = select(_pictures).where(_pictures.c.public_id == public_id)
+    async def find(self, public_id: str) -> Image | None:
+        """The image of this id, public or not; None when it is unknown, deleted or blocked."""
+        query = select(_images).where(_images.c.public_id == public_id)
         async with unavailable_when_down(), self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else Picture(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+        return None if row is None else Image(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
 
     async def count_views(self, public_id: str) -> int:
-        """How often the picture was looked at; apart from `find`, for it reads the events not yet rolled up."""
-        query = select(column("views", BigInteger)).select_from(_pictures).where(_pictures.c.public_id == public_id)
+        """How often the image was looked at; apart from `find`, for it reads the events not yet rolled up."""
+        query = select(column("views", BigInteger)).select_from(_images).where(_images.c.public_id == public_id)
         async with unavailable_when_down(), self._engine.connect() as connection:
             return int(await connection.scalar(query) or 0)
 
@@ -76,4 +76,4 @@ class Catalog:
     async def check(self) -> None:
         """Raise when the view cannot be read: no database, or one that is not migrated yet."""
         async with unavailable_when_down(), self._engine.connect() as connection:
-            await connection.execute(select(_pictures).limit(0))
+            await connection.execute(select(_images).limit(0))

@@ -12,7 +12,7 @@ _ALIASES = {"jpg": ("jpg", "jpeg", "jpe", "jfif")}
 
 
 def attachment(name: str, extension: str) -> str:
-    """The value of `Content-Disposition` that saves a picture under `name`, ending in what it really is."""
+    """The value of `Content-Disposition` that saves an image under `name`, ending in what it really is."""
     clean = safe_name(name, extension)
     plain = clean.encode("ascii", "replace").decode().replace("?", "_")
     if plain == clean:

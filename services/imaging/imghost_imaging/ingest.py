@@ -42,7 +42,7 @@ class Ingest:
             return await work
         except HttpError as error:
             outcome = error.code
-            if error.status < 500:  # noqa: PLR2004 - beyond are our own troubles, not the picture's
+            if error.status < 500:  # noqa: PLR2004 - beyond are our own troubles, not the image's
                 self._metrics.rejects.labels(outcome).inc()
             raise
         finally:

@@ -20,10 +20,10 @@ class ImagingSettings(ServerSettings):
     max_pixels: PositiveInt = Field(100_000_000, description="Width x height x frames beyond this are refused")
     max_frames: PositiveInt = Field(300, description="An animation of more frames is refused")
     formats: Annotated[tuple[Format, ...], NoDecode] = Field(DEFAULT_FORMATS, description="Comma-separated")
-    concurrency: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1, description="Pictures at once")
+    concurrency: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1, description="Images at once")
     queue_per_slot: NonNegativeInt = Field(4, description="How many may wait for each of them; beyond it 503")
     slot_wait_seconds: PositiveFloat = Field(10.0, description="How long one may wait for a free slot")
-    render_seconds: PositiveFloat = Field(30.0, description="How long work on one picture may take")
+    render_seconds: PositiveFloat = Field(30.0, description="How long work on one image may take")
 
     @field_validator("formats", mode="before")
     @classmethod

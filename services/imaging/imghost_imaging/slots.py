@@ -1,4 +1,4 @@
-"""Bounded work: as many pictures at once as there are slots, a short queue, and an immediate refusal beyond it.
+"""Bounded work: as many images at once as there are slots, a short queue, and an immediate refusal beyond it.
 
 Measured in front of this design: with a queue of four a slot, ten-fold overload keeps its goodput and p99 stays below
 300 ms; without a bound p99 passes four seconds within eight and grows.
@@ -72,7 +72,7 @@ class Slots:
 
 def _overloaded() -> Unavailable:
     return Unavailable(
-        "More pictures are waiting than can be worked on. Nothing was stored; try again in a second.",
+        "More images are waiting than can be worked on. Nothing was stored; try again in a second.",
         code="overloaded",
         retry_after=1,
     )

@@ -1,4 +1,4 @@
-"""Views are counted in memory and written in batches, so that looking at a picture never waits for the database."""
+"""Views are counted in memory and written in batches, so that looking at an image never waits for the database."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ class ViewBuffer:
     """Holds at most `capacity` views and writes them every `interval` seconds.
 
     While the database is away views wait here; when the buffer is full the oldest are given up, and counted. A process
-    that is killed loses at most one interval of views, which is statistics and not somebody's picture.
+    that is killed loses at most one interval of views, which is statistics and not somebody's image.
     """
 
     def __init__(

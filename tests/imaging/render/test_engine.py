@@ -37,7 +37,7 @@ def test_formats_that_are_off_are_shut() -> None:
 
 
 def test_one_thread_and_no_cache() -> None:
-    """Slots are the parallelism, and nothing of one picture stays for the next."""
+    """Slots are the parallelism, and nothing of one image stays for the next."""
     engine.start(DEFAULT_FORMATS)
     assert (pyvips.concurrency_get(), pyvips.cache_get_max()) == (1, 0)
 
@@ -58,7 +58,7 @@ def test_a_loader_that_stays_open_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_decoder_that_lies_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A codec whose pictures do not come back as they went in keeps the service from starting."""
+    """A codec whose images do not come back as they went in keeps the service from starting."""
     real = pyvips.Image.thumbnail_buffer
     monkeypatch.setattr(pyvips.Image, "thumbnail_buffer", lambda *args: real(*args).invert())
     with pytest.raises(engine.EngineUnfit, match="decodes jpeg wrongly"):

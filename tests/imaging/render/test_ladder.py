@@ -1,4 +1,4 @@
-"""The sizes of a picture: how large, how alike, which way up, and made of what."""
+"""The sizes of an image: how large, how alike, which way up, and made of what."""
 
 import time
 from functools import cache
@@ -46,8 +46,8 @@ def test_every_size_of_every_format_looks_like_the_scene(kind: Format, size: str
     assert image_similarity.structure(made, reference) > (0.90 if kind == "gif" else 0.95)
 
 
-def test_the_comparison_notices_a_bad_picture() -> None:
-    """The measure is worth something: a shifted, a blurred and a mirrored picture fail it."""
+def test_the_comparison_notices_a_bad_image() -> None:
+    """The measure is worth something: a shifted, a blurred and a mirrored image fail it."""
     reference = image_similarity.averaged(REFERENCE, 4)
     photo = sample_images.scene(400, 300, noise=20, seed=3)
     noisy = image_similarity.of(photo)
@@ -79,20 +79,20 @@ def test_nothing_is_ever_enlarged(width: int, height: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_are_upright(orientation: int) -> None:
+def test_images_are_upright(orientation: int) -> None:
     """However the camera was held, red is at the top left, and no EXIF tells a viewer to turn it again."""
     made = build(sample_images.oriented(orientation), "jpeg")
     for body in (made.mezzanine, *made.variants.values()):
-        picture = image_similarity.pixels(body)
-        assert picture.shape[:2] == (80, 120)
-        assert picture[20, 30, 0] > 200
-        assert picture[20, 30, 2] < 60
-        assert all(picture[y, x, 2] > 200 for y, x in ((20, 90), (60, 30), (60, 90)))
+        image = image_similarity.pixels(body)
+        assert image.shape[:2] == (80, 120)
+        assert image[20, 30, 0] > 200
+        assert image[20, 30, 2] < 60
+        assert all(image[y, x, 2] > 200 for y, x in ((20, 90), (60, 30), (60, 90)))
         assert not pyvips.Image.new_from_buffer(body, "").get_typeof("exif-data")
 
 
 def test_transparency_is_kept() -> None:
-    """A picture with alpha becomes WebP whose edge is as transparent as it was."""
+    """An image with alpha becomes WebP whose edge is as transparent as it was."""
     made = build(sample_images.png(alpha=True), "png")
     assert made.extension == "webp"
     alpha = pyvips.Image.new_from_buffer(made.variants["thumb"], "")[3].numpy()
@@ -101,7 +101,7 @@ def test_transparency_is_kept() -> None:
 
 
 def test_an_alpha_channel_that_hides_nothing_goes() -> None:
-    """An opaque picture with an alpha channel, as screenshots have it, becomes JPEG."""
+    """An opaque image with an alpha channel, as screenshots have it, becomes JPEG."""
     opaque = sample_images.encode(sample_images.scene(300, 200).bandjoin(255), "png")
     assert build(opaque, "png").extension == "jpg"
 
@@ -117,7 +117,7 @@ def test_an_alpha_channel_that_hides_nothing_goes() -> None:
     ids=["cmyk", "16-bit", "broken-icc", "grey"],
 )
 def test_unusual_colours_come_out_right(body: bytes, kind: Format) -> None:
-    """Whatever the colours are stored as, an eye sees the same picture, in plain 8-bit sRGB or grey."""
+    """Whatever the colours are stored as, an eye sees the same image, in plain 8-bit sRGB or grey."""
     made = pyvips.Image.new_from_buffer(build(body, kind).mezzanine, "")
     source = sample_images.scene(made.width, made.height)
     reference = image_similarity.of(source.colourspace("b-w") if made.bands == 1 else source)
@@ -132,7 +132,7 @@ def test_unusual_colours_come_out_right(body: bytes, kind: Format) -> None:
 
 
 def test_wide_gamut_is_converted() -> None:
-    """A picture in Display P3 is converted to sRGB, not just stripped of its profile: its reds get stronger."""
+    """An image in Display P3 is converted to sRGB, not just stripped of its profile: its reds get stronger."""
     scene = sample_images.scene(400, 300, noise=0)
     wide = scene.icc_export(output_profile="p3") if scene.interpretation == "lab" else scene.icc_transform("p3")
     made = image_similarity.pixels(build(wide.jpegsave_buffer(Q=95, keep="icc"), "jpeg").mezzanine)
@@ -161,8 +161,8 @@ def test_animations_keep_moving_and_their_thumb_stands_still(make: object, kind:
     )
 
 
-def _shrunk(picture: image_similarity.Pixels) -> image_similarity.Pixels:
-    image = pyvips.Image.new_from_array(picture.astype(np.uint8)).copy(interpretation="srgb")
+def _shrunk(image: image_similarity.Pixels) -> image_similarity.Pixels:
+    image = pyvips.Image.new_from_array(image.astype(np.uint8)).copy(interpretation="srgb")
     return image_similarity.of(image.thumbnail_image(200))
 
 
@@ -193,7 +193,7 @@ def test_damage_that_shows_only_in_the_pixels_is_noticed() -> None:
 
 
 def test_decoding_stops_at_the_deadline() -> None:
-    """Libvips itself is stopped in the middle of a picture when the time is over."""
+    """Libvips itself is stopped in the middle of an image when the time is over."""
     with pytest.raises(Unavailable) as caught:
         load.load(sample_images.photo(4000, 3000), 1600, all_frames=False, deadline=time.monotonic() + 0.005)
     assert caught.value.code == "overloaded"

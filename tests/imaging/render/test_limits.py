@@ -55,7 +55,7 @@ def test_counting_frames_stops_at_the_limit() -> None:
 
 
 def test_a_gif_without_its_last_byte_is_whole() -> None:
-    """Some encoders leave the trailer out; the pictures are complete, so it is taken."""
+    """Some encoders leave the trailer out; the images are complete, so it is taken."""
     found = gif.read_header(sample_images.gif(3)[:-1], max_frames=300)
     assert (found.frames, found.truncated) == (3, False)
 

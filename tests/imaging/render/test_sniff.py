@@ -13,7 +13,7 @@ from support import hostile, sample_images
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_known_by_its_content(name: str) -> None:
-    """A picture is recognised by its bytes, whatever it is called."""
+    """An image is recognised by its bytes, whatever it is called."""
     assert sniff.identify(sample_images.photo(64, 48, name)) == name
 
 
@@ -77,7 +77,7 @@ def test_chance_does_not_make_a_polyglot() -> None:
 )
 @pytest.mark.parametrize("place", ["metadata", "trailer"])
 def test_markup_and_code_are_found_anywhere(payload: bytes, place: str) -> None:
-    """Markup and code are found in a comment as well as behind the picture, in any case."""
+    """Markup and code are found in a comment as well as behind the image, in any case."""
     photo = sample_images.photo()
     body = photo + payload if place == "trailer" else sample_images.with_xmp(photo, payload)
     assert sniff.hidden(body, "jpeg") is not None

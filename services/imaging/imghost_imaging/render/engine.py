@@ -1,4 +1,4 @@
-"""Start libvips the only way we trust it: the right build, one thread a picture, no cache, only the loaders we need."""
+"""Start libvips the only way we trust it: the right build, one thread an image, no cache, only the loaders we need."""
 
 import ctypes
 
@@ -35,7 +35,7 @@ def start(formats: tuple[Format, ...]) -> None:
     """Set libvips up for `formats` and prove that it does what it should. Raises `EngineUnfit`; then do not serve."""
     _check_build()
     _return_memory_early()
-    pyvips.concurrency_set(1)  # slots are the parallelism; threads inside a picture only cost memory
+    pyvips.concurrency_set(1)  # slots are the parallelism; threads inside an image only cost memory
     pyvips.cache_set_max(0)  # never hits for buffers
     _allow_only(formats)
     _check_codecs(formats)
@@ -67,12 +67,12 @@ def _allow_only(formats: tuple[Format, ...]) -> None:
 
 def _check_codecs(formats: tuple[Format, ...]) -> None:
     """Every enabled format goes through its encoder and decoder and must come back looking alike."""
-    picture = (pyvips.Image.xyz(32, 32)[0] * 8).cast("uchar").bandjoin([90, 200]).copy(interpretation="srgb")
+    image = (pyvips.Image.xyz(32, 32)[0] * 8).cast("uchar").bandjoin([90, 200]).copy(interpretation="srgb")
     for name in formats:
         saver, options = _SAVERS[name]
         try:
-            back = pyvips.Image.thumbnail_buffer(getattr(picture, saver)(**options), 32)
-            difference = (back.extract_band(0, n=3) - picture).abs().avg()
+            back = pyvips.Image.thumbnail_buffer(getattr(image, saver)(**options), 32)
+            difference = (back.extract_band(0, n=3) - image).abs().avg()
         except pyvips.Error as error:
             raise EngineUnfit(f"this libvips cannot read back its own {name}: {_first_line(error)}") from error
         if difference > 12:  # noqa: PLR2004 - of 255; lossy codecs stay below 5 on this gradient
@@ -91,7 +91,7 @@ def _check_refusals() -> None:
 
 
 def _return_memory_early() -> None:
-    """Let glibc give freed picture buffers back at once: 153 MB after a soak against 653 MB with its defaults."""
+    """Let glibc give freed image buffers back at once: 153 MB after a soak against 653 MB with its defaults."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # another C library; it has no such habit
         return

@@ -1,4 +1,4 @@
-"""The sizes of one picture: decoded once, then each size made from the one above it."""
+"""The sizes of one image: decoded once, then each size made from the one above it."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Limits that are held against a picture's header, before any pixel is decoded."""
+"""Limits that are held against an image's header, before any pixel is decoded."""
 
 from dataclasses import dataclass
 
@@ -63,16 +63,16 @@ def check(header: Header, limits: Limits) -> None:
     if (pixels := header.width * header.height * header.frames) > limits.pixels:
         frames = f" x {header.frames} frames" if header.frames > 1 else ""
         raise Unprocessable(
-            f"The picture is {header.width} x {header.height}{frames}, {pixels:,} pixels; "
+            f"The image is {header.width} x {header.height}{frames}, {pixels:,} pixels; "
             f"{limits.pixels:,} are allowed. Send a smaller copy.",
             code="too_many_pixels",
         )
 
 
 def corrupt() -> Unprocessable:
-    """The refusal of a file that starts like a picture and cannot be read to its end."""
+    """The refusal of a file that starts like an image and cannot be read to its end."""
     return Unprocessable(
-        "The file begins like a picture but is damaged or incomplete, so it cannot be decoded to its end. "
+        "The file begins like an image but is damaged or incomplete, so it cannot be decoded to its end. "
         "Check the file, then send it again.",
         code="corrupt_image",
     )

@@ -19,7 +19,7 @@ _SRGB_NAME = re.compile(rb"sRGB|s\0R\0G\0B")  # in a profile's description, as A
 
 
 def load(data: bytes, box: int, *, all_frames: bool, deadline: float) -> pyvips.Image:
-    """The picture in `data`, its longest side at most `box` pixels, decoded once into memory.
+    """The image in `data`, its longest side at most `box` pixels, decoded once into memory.
 
     Shrinks while decoding where the format can, turns by EXIF orientation, converts to 8-bit sRGB, never enlarges.
     `deadline` is on the clock of `time.monotonic`. Raises `Unprocessable` (`corrupt_image`), also for errors that
@@ -51,7 +51,7 @@ def check_deadline(deadline: float) -> None:
     """Raise `Unavailable` when `deadline` has passed."""
     if time.monotonic() > deadline:
         raise Unavailable(
-            "Work on the picture took too long and was stopped. Nothing was stored; try again, or send a smaller one.",
+            "Work on the image took too long and was stopped. Nothing was stored; try again, or send a smaller one.",
             code="overloaded",
             retry_after=5,
         )

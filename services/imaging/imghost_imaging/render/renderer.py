@@ -28,7 +28,7 @@ class Rendered:
 
 
 class Renderer:
-    """Blocking work on pictures; call it in a slot's thread. `seconds` bound the work on one picture."""
+    """Blocking work on images; call it in a slot's thread. `seconds` bound the work on one image."""
 
     def __init__(
         self, formats: tuple[Format, ...], bounds: Limits, metrics: ImagingMetrics, *, seconds: float = 30.0
@@ -56,7 +56,7 @@ class Renderer:
 
     def _identify(self, data: bytes) -> Format:
         if not data:
-            raise Unprocessable("The file is empty. Choose the picture again, then send it.", code="empty_file")
+            raise Unprocessable("The file is empty. Choose the image again, then send it.", code="empty_file")
         kind = sniff.identify(data)
         if kind in self._formats and kind is not None:
             return kind
@@ -68,7 +68,7 @@ class Renderer:
 def _refuse_polyglot(data: bytes, kind: Format) -> None:
     if other := sniff.hidden(data, kind):
         raise Unprocessable(
-            f"The picture also holds {other}, which other programs would open. "
+            f"The image also holds {other}, which other programs would open. "
             "Open it in an image editor, save it as a new file, and send that.",
             code="polyglot",
         )

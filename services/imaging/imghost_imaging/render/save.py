@@ -1,4 +1,4 @@
-"""Encoding: what a picture is stored as. Nothing but pixels goes out, so no place, camera or name can leak."""
+"""Encoding: what an image is stored as. Nothing but pixels goes out, so no place, camera or name can leak."""
 
 import pyvips
 
