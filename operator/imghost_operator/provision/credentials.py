@@ -43,10 +43,11 @@ class Credentials:
         return "storage" in self.fresh
 
 
-def read(children: Mapping[ObjectRef, Object], *, keyed_store: bool) -> Credentials:
-    """The credentials in a tenant's Secrets; what is missing or unreadable there is made anew.
+def read(children: Mapping[ObjectRef, Object], *, store_key_id: str) -> Credentials:
+    """The credentials in a tenant's Secrets; what is missing or unreadable there is generated again.
 
-    `keyed_store` is false for a store without keys, whose Secret has nothing to read.
+    `store_key_id` is the id of the access key that the store has for this tenant, or will have; empty for a store
+    without access keys, whose Secret has nothing to read.
     """
     found = {key.name: _data(secret) for key, secret in children.items() if key.kind == "Secret"}
     for secret in _DATABASE_SECRETS.values():
@@ -67,8 +68,10 @@ def read(children: Mapping[ObjectRef, Object], *, keyed_store: bool) -> Credenti
         api_key_pepper=value("api-signing", "API_KEY_PEPPER", token),
         internal_token=value("internal", "INTERNAL_TOKEN", token),
     )
-    if keyed_store:
+    if store_key_id:
         store_secret = value("storage", "S3_SECRET_ACCESS_KEY", token)
+        if found.get("storage", {}).get("S3_ACCESS_KEY_ID") != store_key_id:  # the store does not know this id yet
+            fresh.add("storage")
     else:
         store_secret = ""
         fresh.update({"storage"} - found.keys())

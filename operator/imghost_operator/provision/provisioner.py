@@ -70,7 +70,7 @@ class Provisioner:
     async def provision(self, tenant: str, spec: Spec, children: Mapping[ObjectRef, Object]) -> Provisioned:
         """Make the tenant's database and store, if its Secrets are missing or a look is due; else ask nobody."""
         database, store = self._database(spec), self._store(spec)
-        known = credentials.read(children, keyed_store=bool(store.backend.describe(tenant, "").secret))
+        known = credentials.read(children, store_key_id=store.backend.describe(tenant, "").key_id)
         limit = spec.database.connection_limit
         problems = await asyncio.gather(
             self._ensure(
