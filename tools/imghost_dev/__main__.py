@@ -30,6 +30,7 @@ VERBS = {
     "e2e": Verb("e2e", "run the end-to-end scenarios in that cluster"),
     "images": Verb("images", "build the container images, try each and print its size"),
     "imports": Verb("imports", "count the imports between the rooms of a package, and those that run back up"),
+    "permissions": Verb("permissions", "write or check docs/permissions.md"),
     "programs": Verb("programs", "find or build the programs that tests run against"),
     "prose": Verb("prose", "refuse the words that docs/glossary.md replaces"),
     "requirements": Verb("requirements", "write or check the pinned requirements"),

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from imghost_api.access.declarations import document_permissions
 from imghost_api.context import AppContext, open_context
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.features import FEATURES
@@ -73,6 +74,7 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
     probes = health.routes(SERVICE, {"database": _database_ready(public, settings)})
     for feature in FEATURES:
         for router in feature.routers:
+            document_permissions(router)
             public.include_router(router)
     public.router.routes.extend(probes)
     public.openapi = lambda: openapi.build_document(public)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Dependencies that routes declare."""
+"""Dependencies of routes: the context, the caller, and transactions in the caller's workspace."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -35,7 +35,8 @@ def _authenticator(context: Context) -> Authenticator:
 _Authenticator = Annotated[Authenticator, Depends(_authenticator)]
 
 
-async def _current_user(authenticator: _Authenticator, response: Response, token: _Token) -> Principal:
+async def authenticate_user(authenticator: _Authenticator, response: Response, token: _Token) -> Principal:
+    """The signed-in user; API keys are not accepted, and the request counts against no rate limit."""
     if token is None:
         raise _missing_credential("Send an access token as `Authorization: Bearer <token>`.")
     response.headers["Cache-Control"] = _PRIVATE
@@ -43,7 +44,8 @@ async def _current_user(authenticator: _Authenticator, response: Response, token
     return user
 
 
-async def _caller(authenticator: _Authenticator, response: Response, token: _Token, key: _Key) -> Principal:
+async def authenticate_caller(authenticator: _Authenticator, response: Response, token: _Token, key: _Key) -> Principal:
+    """The caller by API key or access token; the request counts against the rate limits."""
     if key is not None and token is not None:
         raise InvalidRequest("Send either X-API-Key or Authorization, not both: they may name different accounts.")
     if key is not None:
@@ -59,8 +61,8 @@ async def _caller(authenticator: _Authenticator, response: Response, token: _Tok
     return caller
 
 
-CurrentUser = Annotated[Principal, Depends(_current_user)]
-Caller = Annotated[Principal, Depends(_caller)]
+CurrentUser = Annotated[Principal, Depends(authenticate_user)]
+Caller = Annotated[Principal, Depends(authenticate_caller)]
 
 
 async def _user_session(context: Context, user: CurrentUser) -> AsyncIterator[Session]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from imghost_api.access.permissions import Permission, role_permissions
 from imghost_api.plans.limits import PlanLimits
 
 
@@ -16,6 +17,7 @@ class ApiKeyCredential:
     is_active: bool
     revoked_at: datetime | None
     last_used_at: datetime | None
+    scopes: frozenset[Permission]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,13 @@ class Principal:
     workspace_id: UUID
     role: str
     limits: PlanLimits
+    is_platform_admin: bool
     is_blocked: bool
     is_suspended: bool
     api_key: ApiKeyCredential | None = None
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """What the caller may do: the permissions of the role, limited to the scopes of the API key if one is used."""
+        granted = role_permissions(self.role, is_platform_admin=self.is_platform_admin)
+        return granted & self.api_key.scopes if self.api_key else granted

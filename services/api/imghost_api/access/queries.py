@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, select, update
 
+from imghost_api.access.permissions import to_scopes
 from imghost_api.access.principal import ApiKeyCredential, Principal
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import ApiKey, Membership, Plan, User, Workspace
@@ -35,7 +36,9 @@ async def find_principal_by_api_key(session: Session, key_hmac: bytes) -> Princi
     if row is None:
         return None
     key: ApiKey = row.ApiKey
-    credential = ApiKeyCredential(key.id, key.rate_limit_per_hour, key.is_active, key.revoked_at, key.last_used_at)
+    credential = ApiKeyCredential(
+        key.id, key.rate_limit_per_hour, key.is_active, key.revoked_at, key.last_used_at, to_scopes(key.scopes)
+    )
     return _to_principal(row, credential)
 
 
@@ -61,6 +64,7 @@ def _to_principal(row: Row[*tuple[Any, ...]], api_key: ApiKeyCredential | None) 
         row.Workspace.id,
         row.Membership.role,
         to_limits(row.Plan),
+        is_platform_admin=row.User.is_admin,
         is_blocked=row.User.is_blocked,
         is_suspended=row.Workspace.suspended_at is not None,
         api_key=api_key,

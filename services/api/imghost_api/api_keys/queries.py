@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text, update
 
+from imghost_api.access.permissions import Permission, sort_permissions, to_scopes
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import ApiKey, RateWindow, Workspace
 
@@ -31,6 +32,7 @@ class StoredApiKey:
     last_four: str
     is_active: bool
     rate_limit_per_hour: int
+    scopes: list[Permission]
     requests_count: int
     last_used_at: datetime | None
     created_at: datetime
@@ -92,6 +94,7 @@ def _to_stored(key: ApiKey, recent: int) -> StoredApiKey:
         last_four=key.last_four,
         is_active=key.is_active,
         rate_limit_per_hour=key.rate_limit_per_hour,
+        scopes=sort_permissions(to_scopes(key.scopes)),
         requests_count=key.requests_count + recent,
         last_used_at=key.last_used_at,
         created_at=key.created_at,

@@ -1,10 +1,14 @@
 """API keys; only a signed-in user manages them, a key cannot create or revoke keys."""
 
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from imghost_api.access.deps import Context, CurrentUser, UserSession
+from imghost_api.access.declarations import Require
+from imghost_api.access.deps import Context, UserSession
+from imghost_api.access.permissions import Permission
+from imghost_api.access.principal import Principal
 from imghost_api.api_keys import service
 from imghost_api.api_keys.schemas import (
     ApiKeyRequest,
@@ -21,7 +25,9 @@ router = APIRouter(route_class=JsonRoute, prefix="/api/v1/api-keys", tags=["api 
 
 
 @router.get("", operation_id="list_api_keys", summary="List your API keys", responses=problems(401, 403, 503))
-async def list_api_keys(user: CurrentUser, session: UserSession) -> ApiKeysResponse:
+async def list_api_keys(
+    user: Annotated[Principal, Require(Permission.KEYS_READ)], session: UserSession
+) -> ApiKeysResponse:
     """Every active key, newest first, without the key itself."""
     keys = await service.list_api_keys(session, user.workspace_id)
     return ApiKeysResponse(data=[ApiKeyResource.model_validate(key) for key in keys])
@@ -35,7 +41,11 @@ async def list_api_keys(user: CurrentUser, session: UserSession) -> ApiKeysRespo
     responses=problems(400, 401, 403, 409, 413, 422, 503),
 )
 async def create_api_key(
-    user: CurrentUser, session: UserSession, context: Context, wanted: ApiKeyRequest, response: Response
+    user: Annotated[Principal, Require(Permission.KEYS_WRITE)],
+    session: UserSession,
+    context: Context,
+    wanted: ApiKeyRequest,
+    response: Response,
 ) -> NewApiKeyResponse:
     """Create an API key. The key is shown only this once."""
     response.headers["Cache-Control"] = "no-store"
@@ -45,6 +55,7 @@ async def create_api_key(
         service.KeyOwner(user.user_id, user.workspace_id, user.limits),
         name=wanted.key_name,
         rate_limit_per_hour=wanted.rate_limit_per_hour,
+        scopes=[Permission(scope) for scope in wanted.scopes],
     )
     return NewApiKeyResponse(api_key=NewApiKeyResource.model_validate(key))
 
@@ -55,7 +66,9 @@ async def create_api_key(
     summary="Revoke an API key",
     responses=problems(400, 401, 403, 404, 503),
 )
-async def revoke_api_key(user: CurrentUser, session: UserSession, key_id: UUID) -> RevokedResponse:
+async def revoke_api_key(
+    user: Annotated[Principal, Require(Permission.KEYS_WRITE)], session: UserSession, key_id: UUID
+) -> RevokedResponse:
     """Revoke an API key permanently. The next request with it is rejected."""
     await service.revoke_api_key(session, user.workspace_id, key_id)
     return RevokedResponse(id=key_id)

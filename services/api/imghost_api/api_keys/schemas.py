@@ -4,6 +4,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from imghost_api.access.permissions import KeyScope
 from imghost_api.http.fields import Name, RequestModel, Resource, ResponseModel
 from imghost_core.timestamps import UtcDatetime
 
@@ -14,6 +15,11 @@ class ApiKeyRequest(RequestModel):
     key_name: Name
     rate_limit_per_hour: int | None = Field(
         None, ge=1, le=1_000_000, description="Requests per hour, at most the plan's; default: 1,000 or the plan's"
+    )
+    scopes: list[KeyScope] = Field(
+        default=list(KeyScope),
+        min_length=1,
+        description="What the key may do, at most what its owner may do",
     )
 
 
@@ -26,6 +32,7 @@ class ApiKeyResource(Resource):
     last_four: str = Field(description="The last four characters of the key")
     is_active: bool
     rate_limit_per_hour: int
+    scopes: list[KeyScope]
     requests_count: int
     last_used_at: UtcDatetime | None
     created_at: UtcDatetime

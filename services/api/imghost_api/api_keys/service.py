@@ -1,8 +1,10 @@
 """Creating, listing and revoking API keys."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
+from imghost_api.access.permissions import DEFAULT_SCOPES, Permission, sort_permissions
 from imghost_api.api_keys import queries
 from imghost_api.api_keys.queries import StoredApiKey
 from imghost_api.crypto.digests import Digest
@@ -33,7 +35,13 @@ class NewApiKey(StoredApiKey):
 
 
 async def create_api_key(
-    session: Session, digest: Digest, owner: KeyOwner, *, name: str, rate_limit_per_hour: int | None = None
+    session: Session,
+    digest: Digest,
+    owner: KeyOwner,
+    *,
+    name: str,
+    rate_limit_per_hour: int | None = None,
+    scopes: Iterable[Permission] = DEFAULT_SCOPES,
 ) -> NewApiKey:
     """Create a key. Raises `Unprocessable` for a limit above the plan's, `Conflict` for one key too many."""
     allowed = owner.limits.requests_per_hour
@@ -57,6 +65,7 @@ async def create_api_key(
         last_four=key[-4:],
         key_hmac=digest(key),
         rate_limit_per_hour=rate_limit_per_hour or min(DEFAULT_REQUESTS_PER_HOUR, allowed),
+        scopes=[scope.value for scope in sort_permissions(scopes)],
     )
     return NewApiKey(**asdict(stored), key=key)
 

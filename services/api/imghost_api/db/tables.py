@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from imghost_core.ids import uuid7
@@ -133,6 +133,11 @@ class ApiKey(Base):
     key_hmac: Mapped[bytes]
     is_active: Mapped[bool] = mapped_column(server_default=true())
     rate_limit_per_hour: Mapped[int]
+    scopes: Mapped[list[str]] = mapped_column(
+        ARRAY(Text()),
+        server_default=text("'{images:read,images:write,images:delete,quota:read}'"),
+        comment="Permissions the key may use, at most those of its owner",
+    )
     requests_count: Mapped[int] = mapped_column(server_default=text("0"), comment="Of the hours already folded in")
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

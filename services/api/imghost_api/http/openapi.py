@@ -70,6 +70,7 @@ def alias(router: APIRouter, path: str, *, of: str, method: str) -> None:
                 summary=route.summary,
                 description=f"Alias of `{method} {of}`.",
                 responses=route.responses,
+                dependencies=route.dependencies,
                 openapi_extra={**(route.openapi_extra or {}), "x-alias-of": of},
             )
             return

@@ -1,8 +1,13 @@
 """One's own account; requires an access token, an API key is not enough."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 
-from imghost_api.access.deps import CurrentUser, UserSession
+from imghost_api.access.declarations import Require
+from imghost_api.access.deps import UserSession
+from imghost_api.access.permissions import Permission
+from imghost_api.access.principal import Principal
 from imghost_api.accounts.profile import service
 from imghost_api.accounts.profile.schemas import AccountChange, AccountResponse
 from imghost_api.accounts.schemas import UserResource
@@ -18,7 +23,9 @@ router = APIRouter(route_class=JsonRoute, tags=["account"])
     summary="Get your account",
     responses=problems(401, 403, 503),
 )
-async def read_account(user: CurrentUser, session: UserSession) -> AccountResponse:
+async def read_account(
+    user: Annotated[Principal, Require(Permission.ACCOUNT_READ)], session: UserSession
+) -> AccountResponse:
     """The account of the token's user, with plan and usage."""
     account = await service.read_account(session, user)
     return AccountResponse(user=UserResource.model_validate(account))
@@ -30,7 +37,9 @@ async def read_account(user: CurrentUser, session: UserSession) -> AccountRespon
     summary="Change your account",
     responses=problems(400, 401, 403, 409, 413, 503),
 )
-async def change_account(user: CurrentUser, session: UserSession, change: AccountChange) -> AccountResponse:
+async def change_account(
+    user: Annotated[Principal, Require(Permission.ACCOUNT_WRITE)], session: UserSession, change: AccountChange
+) -> AccountResponse:
     """Change first name, last name or user name; fields left out keep their value."""
     account = await service.change_account(session, user, change.model_dump(exclude_unset=True))
     return AccountResponse(user=UserResource.model_validate(account))

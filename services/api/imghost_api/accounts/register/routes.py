@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from imghost_api.access.declarations import PUBLIC
 from imghost_api.access.deps import Context
 from imghost_api.accounts.register.schemas import RegisteredResponse, Registration
 from imghost_api.accounts.register.service import RegistrationService
@@ -24,6 +25,7 @@ def _service(context: Context) -> RegistrationService:
     status_code=201,
     operation_id="register",
     summary="Create an account",
+    dependencies=[PUBLIC],
     responses=problems(400, 409, 413, 503),
 )
 async def register(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from imghost_api.access.declarations import PUBLIC
 from imghost_api.access.deps import Context
 from imghost_api.accounts.schemas import TokenResponse, UserResource
 from imghost_api.accounts.sessions.schemas import JwksResponse, Login
@@ -25,6 +26,7 @@ def _service(context: Context) -> SessionService:
     "/api/v1/auth/login",
     operation_id="login",
     summary="Sign in",
+    dependencies=[PUBLIC],
     responses=problems(400, 401, 403, 413, 429, 503),
 )
 async def login(
@@ -40,7 +42,9 @@ async def login(
     )
 
 
-@router.get("/.well-known/jwks.json", operation_id="jwks", summary="Public keys of access tokens")
+@router.get(
+    "/.well-known/jwks.json", operation_id="jwks", summary="Public keys of access tokens", dependencies=[PUBLIC]
+)
 async def jwks(context: Context, response: Response) -> JwksResponse:
     """The key set that access tokens verify with; empty when they are signed with a shared secret."""
     response.headers["Cache-Control"] = "public, max-age=300"

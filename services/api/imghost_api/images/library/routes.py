@@ -4,7 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from imghost_api.access.deps import Caller, CallerSession
+from imghost_api.access.declarations import Require
+from imghost_api.access.deps import CallerSession
+from imghost_api.access.permissions import Permission
+from imghost_api.access.principal import Principal
 from imghost_api.http.openapi import alias, problems
 from imghost_api.images.library import service
 from imghost_api.images.library.schemas import DeletedResponse, ImageResource, ImagesResponse
@@ -21,7 +24,7 @@ router = APIRouter(tags=["images"])
     responses=problems(400, 401, 403, 429, 503),
 )
 async def list_images(
-    caller: Caller,
+    caller: Annotated[Principal, Require(Permission.IMAGES_READ)],
     session: CallerSession,
     urls: Urls,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the previous page")] = None,
@@ -43,7 +46,7 @@ async def list_images(
     responses=problems(400, 401, 403, 404, 429, 503),
 )
 async def delete_image(
-    caller: Caller,
+    caller: Annotated[Principal, Require(Permission.IMAGES_DELETE)],
     session: CallerSession,
     image_id: Annotated[str, Path(max_length=64, description="Public id")],
 ) -> DeletedResponse:

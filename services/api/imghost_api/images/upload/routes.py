@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from imghost_api.access.deps import Caller, CallerSession, Context
+from imghost_api.access.declarations import Require
+from imghost_api.access.deps import CallerSession, Context
+from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
 from imghost_api.http.openapi import alias, problems
 from imghost_api.images.schemas import UploadedImageResource
@@ -75,7 +77,7 @@ def _service(context: Context) -> UploadService:
 )
 async def upload(
     service: Annotated[UploadService, Depends(_service)],
-    caller: Caller,
+    caller: Annotated[Principal, Require(Permission.IMAGES_WRITE)],
     urls: Urls,
     request: Request,
     response: Response,
@@ -101,7 +103,9 @@ async def upload(
     summary="Get the limits of your plan and their usage",
     responses=problems(401, 403, 429, 503),
 )
-async def read_quota(context: Context, caller: Caller, session: CallerSession) -> QuotaResponse:
+async def read_quota(
+    context: Context, caller: Annotated[Principal, Require(Permission.QUOTA_READ)], session: CallerSession
+) -> QuotaResponse:
     """Uploads per day, requests per hour, storage and bandwidth: limit, usage, and when the count restarts."""
     usage = await read_usage(session, caller.workspace_id, caller.limits, now=context.clock())
     return QuotaResponse(quota=_to_quota(usage, max_file_bytes=_max_file_bytes(context, caller)))
