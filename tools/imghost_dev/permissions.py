@@ -88,7 +88,7 @@ def _route_rows() -> Iterator[list[str]]:
             for route in router.routes:
                 permission = required_permission(route)
                 if isinstance(route, APIRoute):
-                    for method in sorted(route.methods):
+                    for method in sorted(route.methods or ()):
                         yield [f"`{route.path}` {method}", *_describe(permission)]
 
 

@@ -110,3 +110,45 @@ async def test_nobody_sees_or_revokes_another_ones_keys(api: httpx.AsyncClient) 
     problem(await api.delete(f"/api/v1/api-keys/{theirs}", headers=eve.token), 404, "key_not_found")
     assert theirs not in (await api.get("/api/v1/api-keys", headers=eve.token)).text
     assert (await api.get("/images", headers=ada.key)).status_code == 200
+
+
+ALL_SCOPES = ["images:read", "images:write", "images:delete", "quota:read"]
+
+
+async def test_a_key_without_scopes_in_the_request_gets_all_of_them(api: httpx.AsyncClient) -> None:
+    """The first key of an account and a key created without `scopes` have every scope a key may have."""
+    person = await register(api)
+    answer = await api.post("/api/v1/api-keys", headers=person.token, json={"key_name": "laptop"})
+    assert answer.json()["api_key"]["scopes"] == person.answer["api_key"]["scopes"] == ALL_SCOPES
+
+
+async def test_a_key_is_limited_to_its_scopes(api: httpx.AsyncClient) -> None:
+    """A key created with one scope lists it and uses it; the 403 for another names it and what to do."""
+    person = await register(api)
+    body = {"key_name": "reader", "scopes": ["images:read", "images:read"]}
+    key = (await api.post("/api/v1/api-keys", headers=person.token, json=body)).json()["api_key"]
+    listed = (await api.get("/api/v1/api-keys", headers=person.token)).json()["data"][0]
+    assert key["scopes"] == listed["scopes"] == ["images:read"]
+    headers = {"X-API-Key": key["key"]}
+    assert (await api.get("/images", headers=headers)).status_code == 200
+    document = problem(await api.delete("/images/abc", headers=headers), 403, "permission_denied")
+    assert document["required_permission"] == "images:delete"
+    assert "an API key created with the scope images:delete" in document["detail"]
+
+
+@pytest.mark.parametrize("scopes", [[], ["keys:write"], ["images"], "images:read", None])
+async def test_a_bad_scope_is_named(api: httpx.AsyncClient, scopes: object) -> None:
+    """No scope, an unknown one, and a permission that no key may have are a 400 about the field."""
+    person = await register(api)
+    body = {"key_name": "laptop", "scopes": scopes}
+    document = problem(await api.post("/api/v1/api-keys", headers=person.token, json=body), 400, "invalid_request")
+    assert document["errors"][0]["field"].startswith("scopes")
+
+
+async def test_a_key_loses_what_its_owner_loses(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
+    """When the owner becomes a viewer, the key may only read, and the 403 names the roles that may do more."""
+    person = await register(api)
+    tenant.query("UPDATE memberships SET role = 'viewer' WHERE user_id = %s", person.id)
+    assert (await api.get("/images", headers=person.key)).status_code == 200
+    document = problem(await api.delete("/images/abc", headers=person.key), 403, "permission_denied")
+    assert "one of these roles: owner, admin, member" in document["detail"]

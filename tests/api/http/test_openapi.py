@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from imghost_api.access.permissions import Permission
+
 SNAPSHOT = Path(__file__).parents[2] / "data" / "openapi.json"
 METHODS = ("get", "post", "put", "delete")
 
@@ -82,6 +84,14 @@ async def test_operations_are_complete(document: dict[str, Any]) -> None:
             if int(status) >= 400:
                 schema = answer["content"]["application/problem+json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/Problem"}, (path, status)
+
+
+async def test_operations_name_the_permission_they_require(document: dict[str, Any]) -> None:
+    """Every operation with a credential names its permission and documents a 403; public ones do neither."""
+    for path, method, operation in operations(document):
+        permission = operation.get("x-required-permission")
+        assert (permission is not None) == ("security" in operation), (method, path)
+        assert permission is None or (permission in set(Permission) and "403" in operation["responses"]), path
 
 
 async def test_every_route_that_asks_for_a_credential_refuses_without(
