@@ -206,7 +206,7 @@ async def test_the_worker_serves_probes_and_metrics_and_stops(setup: Setup) -> N
     assert time.monotonic() - began < 8
 
 
-async def test_a_worker_without_a_usable_setting_says_so_in_one_line(setup: Setup, tmp_path: Path) -> None:
+def test_a_worker_without_a_usable_setting_says_so_in_one_line() -> None:
     """`imghost_api worker` with a missing setting ends non-zero with one line that names it."""
     argv = [sys.executable, "-m", "imghost_api", "worker"]
     ended = subprocess.run(argv, env={"STORE_KIND": "filesystem"}, capture_output=True, text=True, check=False)

@@ -12,8 +12,13 @@ def main(arguments: list[str]) -> None:
             from imghost_api.worker import run
         case ["migrate"]:
             from imghost_api.db.migrate import run
+        case ["dead-letters", *rest]:
+            from imghost_api.dead_letters import run as run_command
+
+            run_command(rest)
+            return
         case _:
-            sys.exit("usage: python -m imghost_api server|worker|migrate")
+            sys.exit("usage: python -m imghost_api server|worker|migrate|dead-letters")
     run()
 
 
