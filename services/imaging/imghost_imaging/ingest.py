@@ -6,8 +6,9 @@ import time
 from uuid import UUID
 
 from imghost_core import object_keys
+from imghost_core.contract.errors import FileTooLarge, OriginalDiffers
 from imghost_core.contract.ingest import Ingested, IngestRequest
-from imghost_core.errors import HttpError, TooLarge, Unavailable
+from imghost_core.errors import HttpError
 from imghost_core.objects import ObjectStore
 from imghost_imaging.formats import EXTENSIONS, MIME_TYPES, VARIANT_MIME_TYPES
 from imghost_imaging.metrics import ImagingMetrics
@@ -55,7 +56,7 @@ class Ingest:
 
     async def _ingest(self, request: IngestRequest) -> Ingested:
         key = object_keys.original(request.workspace, request.image, request.sha256)
-        _refuse_large((await self._store.stat(key)).size, self._max_bytes)
+        _check_size((await self._store.stat(key)).size, self._max_bytes)
         async with self._slots.take():
             data = await self._store.get(key)
             rendered = await self._slots.run(self._judge, data, request)
@@ -65,9 +66,8 @@ class Ingest:
 
     def _judge(self, data: bytes, request: IngestRequest) -> Rendered:
         if len(data) != request.size or hashlib.sha256(data).hexdigest() != request.sha256:
-            raise Unavailable(
+            raise OriginalDiffers(
                 "The stored file is not the one that was announced. Nothing was kept; send it again.",
-                code="original_differs",
                 retry_after=1,
             )
         return self._renderer.judge(data)
@@ -82,9 +82,9 @@ async def store_ladder(store: ObjectStore, workspace: UUID, image: UUID, ladder:
     await asyncio.gather(*(store.put(key, body, content_type=mime_type) for key, body in files.items()))
 
 
-def _refuse_large(size: int, allowed: int) -> None:
+def _check_size(size: int, allowed: int) -> None:
     if size > allowed:
-        raise TooLarge(
+        raise FileTooLarge(
             f"The file has {size / _MIB:.1f} MiB; at most {allowed / _MIB:.1f} MiB are allowed. Send a smaller copy."
         )
 

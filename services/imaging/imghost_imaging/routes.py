@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from imghost_core.errors import InvalidRequest
+from imghost_core.contract.errors import UnknownSize
 from imghost_core.object_keys import VARIANT_NAMES, VariantName
 from imghost_core.timestamps import format_utc
 from imghost_imaging.catalog import Image, View
@@ -68,9 +68,8 @@ async def _by_id(request: Request) -> Response:
     """`/i/{id}`: the original, or a stored size with `?size=`; saved under its own name with `?download=true`."""
     size = request.query_params.get("size")
     if size is not None and size not in VARIANT_NAMES:
-        raise InvalidRequest(
-            f"{size[:20]!r} is not a size. Choose one of {', '.join(VARIANT_NAMES)}, or leave it out for the original.",
-            code="unknown_size",
+        raise UnknownSize(
+            f"{size[:20]!r} is not a size. Choose one of {', '.join(VARIANT_NAMES)}, or leave it out for the original."
         )
     image = await _find(request, request.path_params["id"])
     return await _deliver(request, Choice(image, size))

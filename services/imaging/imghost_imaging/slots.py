@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
-from imghost_core.errors import Unavailable
+from imghost_core.contract.errors import Overloaded
 from imghost_imaging.metrics import ImagingMetrics
 
 _P = ParamSpec("_P")
@@ -70,9 +70,8 @@ class Slots:
             self._metrics.queued.dec()
 
 
-def _overloaded() -> Unavailable:
-    return Unavailable(
+def _overloaded() -> Overloaded:
+    return Overloaded(
         "More images are waiting than can be worked on. Nothing was stored; try again in a second.",
-        code="overloaded",
         retry_after=1,
     )

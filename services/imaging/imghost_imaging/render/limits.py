@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pyvips
 
-from imghost_core.errors import Unprocessable
+from imghost_core.contract.errors import CorruptImage, TooManyFrames, TooManyPixels
 from imghost_imaging.formats import Format
 from imghost_imaging.render import gif
 
@@ -53,26 +53,23 @@ def _header(image: pyvips.Image, kind: Format) -> Header:
 
 
 def check(header: Header, limits: Limits) -> None:
-    """Raise `Unprocessable` when `header` goes beyond `limits`."""
+    """Raise `TooManyFrames` or `TooManyPixels` when `header` goes beyond `limits`."""
     if header.frames > limits.frames:
-        raise Unprocessable(
+        raise TooManyFrames(
             f"The animation has more than {limits.frames} frames, the most allowed here. "
-            "Send a shorter one, or a video to a video host.",
-            code="too_many_frames",
+            "Send a shorter one, or a video to a video host."
         )
     if (pixels := header.width * header.height * header.frames) > limits.pixels:
         frames = f" x {header.frames} frames" if header.frames > 1 else ""
-        raise Unprocessable(
+        raise TooManyPixels(
             f"The image is {header.width} x {header.height}{frames}, {pixels:,} pixels; "
-            f"{limits.pixels:,} are allowed. Send a smaller copy.",
-            code="too_many_pixels",
+            f"{limits.pixels:,} are allowed. Send a smaller copy."
         )
 
 
-def corrupt() -> Unprocessable:
+def corrupt() -> CorruptImage:
     """The refusal of a file that starts like an image and cannot be read to its end."""
-    return Unprocessable(
+    return CorruptImage(
         "The file begins like an image but is damaged or incomplete, so it cannot be decoded to its end. "
-        "Check the file, then send it again.",
-        code="corrupt_image",
+        "Check the file, then send it again."
     )

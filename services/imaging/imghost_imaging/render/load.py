@@ -7,7 +7,7 @@ from typing import Any
 
 import pyvips
 
-from imghost_core.errors import Unavailable
+from imghost_core.contract.errors import Overloaded
 from imghost_imaging.render.limits import corrupt
 
 # `thumbnail_buffer` ignores its own `fail_on`; only as a loader option does it reach the decoder.
@@ -48,11 +48,10 @@ def _eight_bit(image: pyvips.Image) -> pyvips.Image:
 
 
 def check_deadline(deadline: float) -> None:
-    """Raise `Unavailable` when `deadline` has passed."""
+    """Raise `Overloaded` when `deadline` has passed."""
     if time.monotonic() > deadline:
-        raise Unavailable(
+        raise Overloaded(
             "Work on the image took too long and was stopped. Nothing was stored; try again, or send a smaller one.",
-            code="overloaded",
             retry_after=5,
         )
 

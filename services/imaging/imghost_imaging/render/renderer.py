@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pyvips
 
-from imghost_core.errors import Unprocessable, UnsupportedMedia
+from imghost_core.contract.errors import EmbeddedContent, EmptyFile, UnsupportedFormat
 from imghost_core.object_keys import VariantName
 from imghost_imaging.formats import EXTENSIONS, Format
 from imghost_imaging.metrics import ImagingMetrics
@@ -56,21 +56,20 @@ class Renderer:
 
     def _identify(self, data: bytes) -> Format:
         if not data:
-            raise Unprocessable("The file is empty. Choose the image again, then send it.", code="empty_file")
+            raise EmptyFile("The file is empty. Select the image again, then upload it.")
         kind = sniff.identify(data)
         if kind in self._formats and kind is not None:
             return kind
         name = EXTENSIONS[kind].upper() if kind else sniff.stranger(data)
         what = f"This is {name}, which is not hosted here" if name else "The content is not an image of a known format"
-        raise UnsupportedMedia(f"{what}, whatever its name says. Send one of: {', '.join(self._formats)}.")
+        raise UnsupportedFormat(f"{what}, whatever its name says. Send one of: {', '.join(self._formats)}.")
 
 
 def _refuse_polyglot(data: bytes, kind: Format) -> None:
     if other := sniff.hidden(data, kind):
-        raise Unprocessable(
+        raise EmbeddedContent(
             f"The image also holds {other}, which other programs would open. "
-            "Open it in an image editor, save it as a new file, and send that.",
-            code="polyglot",
+            "Open it in an image editor, save it as a new file, and send that."
         )
 
 

@@ -1,0 +1,83 @@
+"""Why imaging rejects an image or a request: the api passes these on to its clients unchanged, and documents them."""
+
+from imghost_core.errors import InvalidRequest, TooLarge, Unavailable, Unprocessable, UnsupportedMedia
+
+
+class EmptyFile(Unprocessable):
+    """The file has no bytes."""
+
+    code, title = "empty_file", "Empty file"
+    advice = "Select the image again and upload it."
+
+
+class FileTooLarge(TooLarge):
+    """The file is larger than the plan or the service allows."""
+
+    code, title = "too_large", "Content too large"
+    advice = "Upload a smaller copy, or change to a plan with a higher limit."
+
+
+class UnsupportedFormat(UnsupportedMedia):
+    """The bytes are not an image of an enabled format. The content decides, not the name or the header."""
+
+    code, title = "unsupported_format", "Unsupported image format"
+    advice = "Convert the image to one of the formats that `detail` names and upload it again."
+
+
+class CorruptImage(Unprocessable):
+    """The image is damaged or incomplete."""
+
+    code, title = "corrupt_image", "Corrupt image"
+    advice = "Export the image again and upload the new copy."
+
+
+class TooManyPixels(Unprocessable):
+    """The image has more pixels than the service decodes; the pixels of all frames of an animation count."""
+
+    code, title = "too_many_pixels", "Too many pixels"
+    advice = "Scale the image down and upload it again."
+
+
+class TooManyFrames(Unprocessable):
+    """The animation has more frames than the service decodes."""
+
+    code, title = "too_many_frames", "Too many frames"
+    advice = "Shorten the animation and upload it again."
+
+
+class EmbeddedContent(Unprocessable):
+    """The file is an image and also a document of another kind, such as HTML or a ZIP archive."""
+
+    code, title = "polyglot", "Embedded content"
+    advice = "Export the image again with an image editor, which removes the other content."
+
+
+class OriginalDiffers(Unavailable):
+    """The stored original is not the one that was uploaded."""
+
+    code, title = "original_differs", "Stored original differs"
+
+
+class Overloaded(Unavailable):
+    """More work is waiting than this process admits."""
+
+    code, title = "overloaded", "Overloaded"
+
+
+class UnknownSize(InvalidRequest):
+    """The requested size is not a named variant."""
+
+    code, title = "unknown_size", "Unknown size"
+    advice = "Request one of the sizes that `detail` names."
+
+
+INGEST_ERRORS = (
+    EmptyFile,
+    FileTooLarge,
+    UnsupportedFormat,
+    CorruptImage,
+    TooManyPixels,
+    TooManyFrames,
+    EmbeddedContent,
+)
+"""What an upload may be rejected for by imaging."""
