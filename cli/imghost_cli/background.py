@@ -27,7 +27,7 @@ def detached(state: State, manifest: Path, ports: str, within: float) -> None:
         )
     try:
         found = screen.wait_until_ready(
-            console, lambda: report.read(state, child.pid), lambda: child.poll() is None, within
+            console, lambda: report.read(state.documents, child.pid), lambda: child.poll() is None, within
         )
     except UserError:
         if child.poll() is None:

@@ -54,7 +54,7 @@ def _present(state: State, console: Console, ended: threading.Event, within: flo
     follower.skip()
     try:
         found = screen.wait_until_ready(
-            console, lambda: report.read(state, os.getpid()), lambda: not ended.is_set(), within
+            console, lambda: report.read(state.documents, os.getpid()), lambda: not ended.is_set(), within
         )
         screen.summary(console, found)
     except UserError as error:

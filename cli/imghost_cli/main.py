@@ -104,7 +104,7 @@ def status(
 
     folder = _state(state)
     pid = folder.holder()
-    found = report.read(folder, pid)
+    found = report.read(folder.documents, pid)
     ready = bool(found.get("ready"))
     if as_json:
         shown = {"tenants": [], **found, "running": pid is not None, "ready": ready, "pid": pid}

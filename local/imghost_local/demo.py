@@ -6,29 +6,29 @@ from typing import Any
 
 import httpx
 
+from imghost_local.documents import Documents
 from imghost_local.errors import UserError
-from imghost_local.state import State
 
 PHOTOGRAPH = "hubble.jpg"
 _TIMEOUT = 30.0
 
 
-async def ensure(state: State, tenant: str, urls: dict[str, str]) -> dict[str, Any]:
+async def ensure(documents: Documents, tenant: str, urls: dict[str, str]) -> dict[str, Any]:
     """The first user, its key and its picture: those remembered while the key still works, else new ones.
 
     Returns `{email, username, password, key}` and `image`, the reply of the upload, or `refusal`, why this tenant does
     not take the photograph (its limits may be small). Raises `UserError` when trying again helps.
     """
     name = f"credentials/{tenant}.json"
-    known = state.read(name)
+    known = documents.read(name)
     async with httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False) as client:
         try:
             if not known.get("key") or not await _works(client, urls, known["key"]):
                 known = await _register(client, urls, tenant)
-                state.write(name, known)
+                documents.write(name, known)
             if "image" not in known:
                 known |= await _upload(client, urls, known["key"])
-                state.write(name, known)
+                documents.write(name, known)
         except httpx.HTTPStatusError as error:
             raise UserError(f"No first picture yet: {_problem(error.response)}") from error
         except (httpx.HTTPError, KeyError, ValueError) as error:

@@ -3,19 +3,18 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from imghost_core import logs
-from imghost_local import demo, manifests, report, views
-from imghost_local.addresses import bindable
-from imghost_local.errors import InvalidInput, UserError
+from imghost_local import database, manifests, report, tenant_report
+from imghost_local.errors import InvalidInput
+from imghost_local.first_users import FirstUsers
+from imghost_local.manifest_file import ManifestFile
 from imghost_local.objects import Objects
 from imghost_local.platform import LocalPlatform
-from imghost_local.postgres import EmbeddedPostgres, free_port
+from imghost_local.postgres import EmbeddedPostgres
 from imghost_local.state import State
 from imghost_operator import crd
 from imghost_operator.build_inputs import Release
@@ -26,9 +25,7 @@ from imghost_operator.provision.storage import FilesystemBackend
 from imghost_operator.reconcile import Reconciler
 from imghost_operator.workqueue import Priority, WorkQueue
 
-_LOOK, _RETRY = 0.25, 3.0
-_MAX_LOG_BYTES = 20 * 1024 * 1024
-_log = logs.get("imghost.local")
+_WORKERS = 4
 
 
 async def run(state: State, manifest: Path, ports: dict[str, int], stop: asyncio.Event) -> None:
@@ -37,17 +34,17 @@ async def run(state: State, manifest: Path, ports: dict[str, int], stop: asyncio
     state.create()
     with state.lock():
         _log_to(state.logs / "operator.log")
-        state.write(report.NAME, dict(report.Report(pid=os.getpid(), phase="Reading the manifest", ready=False)))
-        installation = Installation(state, manifest, ports)
+        starting = report.Report(pid=os.getpid(), phase="Reading the manifest", ready=False)
+        report.write(state.documents, starting)
         try:
-            await installation.run(stop)
+            await Installation(state, manifest, ports).run(stop)
         finally:
-            state.write(report.NAME, {})
+            report.write(state.documents, {})
 
 
 def check(state: State, manifest: Path) -> list[Object]:
-    """The tenants of a manifest, judged against those stored here. Raises `InvalidInput`; makes nothing."""
-    existing = {key.name: stored for key, stored in Objects(state) if key.kind == crd.KIND}
+    """The tenants of a manifest, validated against those stored here. Raises `InvalidInput`; makes nothing."""
+    existing = {key.name: stored for key, stored in Objects(state.documents) if key.kind == crd.KIND}
     return manifests.read(manifest, existing)
 
 
@@ -55,47 +52,49 @@ class Installation:
     """One `up`. It must hold the lock of its state folder."""
 
     def __init__(self, state: State, manifest: Path, ports: dict[str, int]) -> None:
-        self._state, self._manifest = state, manifest
-        self._queue = WorkQueue(self._pass)
-        self._platform = LocalPlatform(state, asked_ports=ports, woken=self._woken)
-        self._wanted = manifests.read(manifest, self._platform.tenants())
-        if ports and len(self._wanted) > 1:
+        self._state = state
+        self._queue = WorkQueue(self._reconcile)
+        self._platform = LocalPlatform(
+            state.documents, pods=state.pods, logs=state.logs, asked_ports=ports, on_change=self._wake
+        )
+        self._manifest = ManifestFile(manifest, self._platform.tenants)
+        if ports and len(self._manifest.tenants) > 1:
             raise InvalidInput("--ports names the ports of one tenant, and the manifest has several. Leave it out.")
+        self._users = FirstUsers(state.documents, self._urls, self._show)
         self._reconciler: Reconciler | None = None
         self._postgres: EmbeddedPostgres | None = None
-        self._phase, self._problem = "", ""
-        self._looked_at: set[str] = set()
-        self._demos: dict[str, dict[str, Any]] = {}
+        self._phase = ""
+        self._reconciled: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; end everything in order, the database last."""
-        for name in self._names():
-            views.urls(self._platform, name)  # taken before anything starts, so that a port asked for is there or told
-        reporting = asyncio.create_task(self._report_for_ever())
+        for name in self._manifest.names:
+            self._urls(name)  # listens before anything starts: a port that was asked for is had or refused now
+        reporting = asyncio.create_task(report.keep_written(self._state.documents, self._state.logs, self._report))
+        log = self._state.logs / "postgres.log"
         try:
-            async with self._database() as postgres:
-                self._reconciler = self._new_reconciler(postgres)
+            async with database.running(self._state.documents, log, self._show) as self._postgres:
+                self._reconciler = self._new_reconciler(self._postgres)
                 try:
-                    await self._serve(stop, postgres, self._reconciler)
+                    await self._serve(stop, self._postgres, self._reconciler)
                 finally:
-                    self._phase = "Stopping"
+                    self._show("Stopping")
                     await self._platform.close()
         finally:
             reporting.cancel()
 
     async def _serve(self, stop: asyncio.Event, postgres: EmbeddedPostgres, reconciler: Reconciler) -> None:
-        for tenant in self._wanted:
-            self._platform.resume(tenant["metadata"]["name"])
-            self._platform.submit(tenant)
-        self._phase = "Reconciling"
+        self._submit()
+        self._show("Reconciling")
         work = (
+            stop.wait(),
             postgres.keep_running(),
-            self._queue.run(4),
-            self._watch_manifest(),
-            self._greet_for_ever(),
+            self._queue.run(_WORKERS),
+            self._manifest.watch(self._apply_edit),
+            self._users.run(self._ready_tenants),
             *(breaker.watch(self._wake_all) for breaker in reconciler.breakers),
         )
-        tasks = [asyncio.create_task(it) for it in (*work, stop.wait())]
+        tasks = [asyncio.create_task(coroutine) for coroutine in work]
         done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
@@ -103,30 +102,11 @@ class Installation:
         for task in done:
             task.result()
 
-    @asynccontextmanager
-    async def _database(self) -> AsyncIterator[EmbeddedPostgres]:
-        remembered = self._state.read("postgres.json")
-        folder = self._state.postgres_folder()
-        self._phase = "Starting PostgreSQL" if folder.exists() else "Creating a PostgreSQL database"
-        if not folder.is_relative_to(self._state.root):
-            self._phase += (
-                f" in {folder}, for it does not run as root and others cannot enter {self._state.root.parent}"
-            )
-        port = remembered.get("port", 0)
-        if not bindable("127.0.0.1", port):
-            port = free_port()  # connections are told anew: passwords stay, the Secrets' addresses change
-        self._postgres = EmbeddedPostgres(folder, port=port, log=self._state.logs / "postgres.log")
-        self._state.remember_postgres(folder, self._postgres.port)
-        await self._postgres.start()
-        try:
-            yield self._postgres
-        finally:
-            await self._postgres.stop()
-
     def _new_reconciler(self, postgres: EmbeddedPostgres) -> Reconciler:
         """The operator's own. Whatever a manifest calls its database and its store, here they are the embedded ones."""
-        specs = [tenant["spec"] for tenant in self._wanted]
-        instances, stores = ({spec[part][ref] for spec in specs} for part, ref in _REFERENCES)
+        specs = [tenant["spec"] for tenant in self._manifest.tenants]
+        instances = {spec["database"]["instanceRef"] for spec in specs}
+        stores = {spec["storage"]["backendRef"] for spec in specs}
         release = version("imghost")
         return Reconciler(
             self._platform,
@@ -135,124 +115,64 @@ class Installation:
             Release(version=release, api_image=f"imghost-api:{release}", imaging_image=f"imghost-imaging:{release}"),
         )
 
-    # The operator's part.
+    def _submit(self) -> None:
+        """Start what the manifest wants, also what ran before."""
+        for tenant in self._manifest.tenants:
+            self._platform.resume(tenant["metadata"]["name"])
+            self._platform.submit(tenant)
 
-    def _woken(self, tenant: str) -> None:
-        if self._reconciler and tenant in self._names():
+    async def _apply_edit(self, removed: set[str]) -> None:
+        for name in removed:
+            self._queue.forget(name)
+            await self._platform.suspend(name)
+        self._submit()
+
+    def _wake(self, tenant: str) -> None:
+        if self._reconciler and tenant in self._manifest.names:
             self._queue.add(tenant, Priority.DRIFT)
 
     def _wake_all(self) -> None:
-        for name in self._names():
-            self._woken(name)
+        for name in self._manifest.names:
+            self._wake(name)
 
-    async def _pass(self, name: str) -> float | None:
+    async def _reconcile(self, name: str) -> float | None:
         tenant = self._platform.tenants().get(name)
         if tenant is None or self._reconciler is None:
             return None
         with suppress(TenantGone):
             outcome = await self._reconciler.reconcile(tenant)
-            self._looked_at.add(name)
+            self._reconciled.add(name)
             return outcome.requeue_after
         return None
 
-    def _is_ready(self, name: str) -> bool:
-        """Whether it is Ready now; what the last `up` left in its status counts only after a look of our own."""
-        return name in self._looked_at and views.is_ready(self._platform.tenants().get(name, {}))
+    def _ready_tenants(self) -> list[str]:
+        """Tenants that are Ready now; what the last `up` left in a status counts only after a pass of our own."""
+        known = self._platform.tenants()
+        reconciled = (name for name in self._manifest.names if name in self._reconciled)
+        return [name for name in reconciled if tenant_report.is_ready(known.get(name, {}))]
 
-    def _names(self) -> list[str]:
-        return [tenant["metadata"]["name"] for tenant in self._wanted]
+    def _urls(self, tenant: str) -> dict[str, str]:
+        return tenant_report.urls(self._platform, tenant)
 
-    # The manifest.
-
-    async def _watch_manifest(self) -> None:
-        seen = _fingerprint(self._manifest)
-        while True:
-            await asyncio.sleep(_LOOK)
-            if (now := _fingerprint(self._manifest)) != seen:
-                seen = now
-                await self._edited()
-
-    async def _edited(self) -> None:
-        try:
-            wanted = manifests.read(self._manifest, self._platform.tenants())
-        except InvalidInput as refusal:
-            self._problem = str(refusal)
-            _log.error("the edit was refused, everything stays as it was", detail=str(refusal))
-            return
-        removed = set(self._names()) - {tenant["metadata"]["name"] for tenant in wanted}
-        self._wanted, self._problem = wanted, ""
-        _log.info("the manifest was edited", tenants=self._names())
-        for name in removed:
-            self._queue.forget(name)
-            await self._platform.rest(name)
-        for tenant in wanted:
-            self._platform.resume(tenant["metadata"]["name"])
-            self._platform.submit(tenant)
-
-    # The first user of each tenant.
-
-    async def _greet_for_ever(self) -> None:
-        while True:
-            for name in self._names():
-                if name not in self._demos and self._is_ready(name):
-                    await self._greet(name)
-            await asyncio.sleep(_LOOK)
-
-    async def _greet(self, name: str) -> None:
-        self._phase = f"Uploading a first picture to {name}"
-        try:
-            self._demos[name] = await demo.ensure(self._state, name, views.urls(self._platform, name))
-        except UserError as error:
-            _log.warning("no first picture yet", tenant=name, detail=str(error))
-            self._phase = str(error)
-            await asyncio.sleep(_RETRY)
-        else:
-            self._phase = "Running"
-
-    # What others see.
-
-    async def _report_for_ever(self) -> None:
-        before: report.Report = {}
-        while True:
-            if (now := self._report()) != before:
-                self._state.write(report.NAME, dict(now))
-                before = now
-            _trim(self._state.logs.rglob("*.log"))
-            await asyncio.sleep(_LOOK)
+    def _show(self, phase: str) -> None:
+        self._phase = phase
 
     def _report(self) -> report.Report:
         known = self._platform.tenants()
-        running = [known[name] for name in self._names() if name in self._looked_at]
-        tenants = [views.describe(self._platform, it, self._demos.get(it["metadata"]["name"], {})) for it in running]
-        postgres = {"pid": self._postgres.pid, "port": self._postgres.port} if self._postgres else {}
+        tenants = [
+            tenant_report.describe(self._platform, known[name], self._users.known.get(name, {}))
+            for name in self._manifest.names
+            if name in self._reconciled
+        ]
         return report.Report(
             pid=os.getpid(),
-            manifest=str(self._manifest),
+            manifest=str(self._manifest.path),
             phase=self._phase,
-            problem=self._problem,
+            problem=self._manifest.problem,
             ready=bool(tenants) and all(tenant["ready"] for tenant in tenants),
-            postgres=postgres,
+            postgres={"pid": self._postgres.pid, "port": self._postgres.port} if self._postgres else {},
             tenants=tenants,
         )
-
-
-_REFERENCES = (("database", "instanceRef"), ("storage", "backendRef"))
-
-
-def _fingerprint(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
-
-
-def _trim(files: Iterable[Path]) -> None:
-    """Empty logs that have grown too large; their writers go on at the beginning, for they append."""
-    for path in files:
-        with suppress(FileNotFoundError):
-            if path.stat().st_size > _MAX_LOG_BYTES:
-                path.open("w").close()
 
 
 def _log_to(path: Path) -> None:

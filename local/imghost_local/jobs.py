@@ -7,7 +7,7 @@ from typing import Any
 
 from imghost_local.environment import MissingReference
 from imghost_local.objects import Objects, now
-from imghost_local.pods import Ground, Pod
+from imghost_local.pods import Pod, PodContext
 from imghost_operator.platform import Object, ObjectRef
 
 _FIRST_PAUSE = 1.0
@@ -16,9 +16,11 @@ _FIRST_PAUSE = 1.0
 class Job:
     """Runs one Job. Afterwards its status has `succeeded: 1` and Complete, or Failed with the reason."""
 
-    def __init__(self, key: ObjectRef, objects: Objects, ground: Ground, changed: Callable[[ObjectRef], None]) -> None:
-        self.key, self.pod = key, None if finished(objects.get(key) or {}) else self._pod(key, objects, ground)
-        self._objects, self._changed = objects, changed
+    def __init__(
+        self, key: ObjectRef, objects: Objects, context: PodContext, on_change: Callable[[ObjectRef], None]
+    ) -> None:
+        self.key, self.pod = key, None if finished(objects.get(key) or {}) else self._pod(key, objects, context)
+        self._objects, self._on_change = objects, on_change
         self._task = asyncio.create_task(self._run()) if self.pod else None
 
     async def close(self) -> None:
@@ -31,10 +33,10 @@ class Job:
             self.pod = None
 
     @staticmethod
-    def _pod(key: ObjectRef, objects: Objects, ground: Ground) -> Pod:
+    def _pod(key: ObjectRef, objects: Objects, context: PodContext) -> Pod:
         manifest = objects.get(key)
         assert manifest is not None  # noqa: S101 - made for a stored Job
-        return Pod(key.name, key.namespace, manifest["spec"]["template"], ground, lambda: None)
+        return Pod(key.name, key.namespace, manifest["spec"]["template"], context, lambda: None)
 
     async def _run(self) -> None:
         spec = self._manifest["spec"]
@@ -79,7 +81,7 @@ class Job:
     def _report(self, status: dict[str, Any]) -> None:
         with suppress(AssertionError):
             self._objects.put({**self._manifest, "status": status})
-        self._changed(self.key)
+        self._on_change(self.key)
 
 
 def finished(job: Object) -> bool:

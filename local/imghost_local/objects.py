@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from imghost_local.state import State
+from imghost_local.documents import Documents
 from imghost_operator.platform import Object, ObjectRef
 
 
 class Objects:
     """What the API server keeps for a cluster: each object with uid, resourceVersion and generation."""
 
-    def __init__(self, state: State) -> None:
-        self._state, self._all = state, dict[ObjectRef, Object]()
-        for path in sorted((state.root / "objects").rglob("*.json")):
-            stored = state.read(str(path.relative_to(state.root)))
+    def __init__(self, documents: Documents) -> None:
+        self._documents, self._all = documents, dict[ObjectRef, Object]()
+        for name in documents.names("objects"):
+            stored = documents.read(name)
             self._all[ObjectRef.of(stored)] = stored
 
     def __iter__(self) -> Iterator[tuple[ObjectRef, Object]]:
@@ -47,13 +47,13 @@ class Objects:
         version = int(stored["metadata"].get("resourceVersion", 0)) + 1
         stored = {**stored, "metadata": {**stored["metadata"], "resourceVersion": str(version)}}
         self._all[ObjectRef.of(stored)] = stored
-        self._state.write(_path(ObjectRef.of(stored)), stored)
+        self._documents.write(_path(ObjectRef.of(stored)), stored)
         return stored
 
     def remove(self, key: ObjectRef) -> None:
         """Forget it; fine when it is not there."""
         self._all.pop(key, None)
-        (self._state.root / _path(key)).unlink(missing_ok=True)
+        self._documents.remove(_path(key))
 
 
 _KEPT = ("resourceVersion", "finalizers", "deletionTimestamp")

@@ -10,6 +10,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from imghost_local import processes
@@ -17,7 +18,6 @@ from imghost_local.addresses import Addresses, bindable
 from imghost_local.environment import Lookup, MissingReference, environment, expanded
 from imghost_local.postgres import free_port
 from imghost_local.probes import Health
-from imghost_local.state import State
 from imghost_operator.platform import Object
 
 _BACKOFF_FIRST, _BACKOFF_MOST, _RAN_WELL = 0.2, 30.0, 60.0
@@ -25,26 +25,27 @@ _INHERITED = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What pods stand on: where they keep files, which addresses there are, and how references are looked up."""
+class PodContext:
+    """What pods need: the folders of their files and logs, the addresses, and how references are looked up."""
 
-    state: State
+    pods: Path
+    logs: Path
     addresses: Addresses
     lookup: Callable[[str], Lookup]
 
 
 class Pod:
-    """A running template. `changed` is called whenever it becomes ready or stops being so."""
+    """A running template. `on_change` is called whenever it becomes ready or stops being so."""
 
     def __init__(
-        self, name: str, namespace: str, template: Object, ground: Ground, changed: Callable[[], None]
+        self, name: str, namespace: str, template: Object, context: PodContext, on_change: Callable[[], None]
     ) -> None:
         self.name, self.namespace, self.template = name, namespace, template
         self.restarts, self.ending, self.message = 0, False, ""
         self._container: Object = template["spec"]["containers"][0]
-        self._ground, self._changed = ground, changed
-        self.address = ground.addresses.take()
-        self._folder = ground.state.pods / namespace / name
+        self._context, self._on_change = context, on_change
+        self.address = context.addresses.take()
+        self._folder = context.pods / namespace / name
         self._ports: dict[int, int] = {}
         self._health: Health | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -82,7 +83,7 @@ class Pod:
             except (OSError, MissingReference) as error:
                 self.message = str(error)
             self._health = None
-            self._changed()
+            self._on_change()
             pause = _BACKOFF_FIRST if time.monotonic() - started > _RAN_WELL else pause
             await asyncio.sleep(pause)
             pause, self.restarts = min(2 * pause, _BACKOFF_MOST), self.restarts + 1
@@ -96,7 +97,7 @@ class Pod:
         if self._process is not None:
             await processes.stop(self._process, number=signal.SIGTERM, within=self._grace)
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._ground.addresses.release(self.address)
+        self._context.addresses.release(self.address)
 
     @property
     def _grace(self) -> float:
@@ -105,7 +106,7 @@ class Pod:
     async def _until_it_ends(self) -> str:
         """Why it is no longer there: its process ended, or was ended because of its probes."""
         assert self._process is not None  # noqa: S101 - called after `_start`
-        self._health = Health(self._container, self.address, self.port, self._changed)
+        self._health = Health(self._container, self.address, self.port, self._on_change)
         gone = asyncio.create_task(processes.exited(self._process))
         sick = asyncio.create_task(self._health.watch())
         try:
@@ -113,7 +114,7 @@ class Pod:
             if gone.done():
                 return _cause(gone.result())
             self._health = None
-            self._changed()
+            self._on_change()
             await processes.stop(self._process, number=signal.SIGTERM, within=self._grace)
             return sick.result()
         finally:
@@ -124,12 +125,12 @@ class Pod:
         scratch = self._folder / "tmp"
         shutil.rmtree(self._folder, ignore_errors=True)
         scratch.mkdir(mode=0o700, parents=True)
-        variables = environment(self._container, self._ground.lookup(self.namespace), self._fields())
-        self._ports = self._places()
-        values = _base() | {"HOME": str(self._folder), "TMPDIR": str(scratch)} | _moved(variables, self._ports)
+        variables = environment(self._container, self._context.lookup(self.namespace), self._fields())
+        self._ports = self._assign_ports()
+        values = _base() | {"HOME": str(self._folder), "TMPDIR": str(scratch)} | _with_ports(variables, self._ports)
         argv = [expanded(part, values) for part in (*self._container["command"], *self._container.get("args", []))]
         argv[0] = _program(argv[0], values["PATH"])
-        log = self._ground.state.logs / self.namespace / f"{self.name}.log"
+        log = self._context.logs / self.namespace / f"{self.name}.log"
         self._process = processes.start(argv, env=values, cwd=self._folder, log=log)
 
     def _fields(self) -> dict[str, str]:
@@ -145,13 +146,13 @@ class Pod:
             found |= {f"metadata.{kind}['{name}']": value for name, value in metadata.get(kind, {}).items()}
         return found
 
-    def _places(self) -> dict[int, int]:
-        """Container port → port: the same, unless a program outside listens on it on all addresses of the machine."""
+    def _assign_ports(self) -> dict[int, int]:
+        """Container port → port: the same, unless another program listens on it on all addresses of the machine."""
         numbers = [port["containerPort"] for port in self._container.get("ports", [])]
         return {number: number if bindable(self.address, number) else free_port() for number in numbers}
 
 
-def _moved(variables: Mapping[str, str], ports: Mapping[int, int]) -> dict[str, str]:
+def _with_ports(variables: Mapping[str, str], ports: Mapping[int, int]) -> dict[str, str]:
     """The variables, those that set a port which is taken (PORT, OPS_PORT) set to where the pod listens instead."""
     moved = {str(number): str(place) for number, place in ports.items() if number != place}
     return {name: moved.get(value, value) if name.endswith("PORT") else value for name, value in variables.items()}

@@ -13,10 +13,10 @@ Resolve = Callable[[str | int], int]
 
 
 class Health:
-    """What the probes of one process found. `changed` is called whenever `ready` turns."""
+    """What the probes of one process found. `on_change` is called whenever `ready` turns."""
 
-    def __init__(self, container: Object, address: str, port: Resolve, changed: Callable[[], None]) -> None:
-        self._container, self._address, self._port, self._changed = container, address, port, changed
+    def __init__(self, container: Object, address: str, port: Resolve, on_change: Callable[[], None]) -> None:
+        self._container, self._address, self._port, self._on_change = container, address, port, on_change
         self.ready = False
 
     async def watch(self) -> str:
@@ -61,7 +61,7 @@ class Health:
     def _turn(self, *, ready: bool) -> None:
         if self.ready != ready:
             self.ready = ready
-            self._changed()
+            self._on_change()
 
     async def _succeeds(self, probe: Object) -> bool:
         get = probe["httpGet"]

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from imghost_local.addresses import listening
+from imghost_local.documents import Documents
 from imghost_local.errors import UserError
 from imghost_local.postgres import free_port
-from imghost_local.state import State
 
 PUBLIC = ("auth", "upload", "view")
 _CHUNK = 256 * 1024
@@ -32,9 +32,9 @@ Endpoints = Callable[[Port], Sequence[tuple[str, int]]]
 class Services:
     """All listeners of one `up`. A port once given to a name is remembered in the state folder."""
 
-    def __init__(self, state: State, endpoints: Endpoints, *, asked: dict[str, int]) -> None:
-        self._state, self._endpoints, self._asked = state, endpoints, asked
-        self._remembered: dict[str, int] = state.read(_PORTS)
+    def __init__(self, documents: Documents, endpoints: Endpoints, *, asked: dict[str, int]) -> None:
+        self._documents, self._endpoints, self._asked = documents, endpoints, asked
+        self._remembered: dict[str, int] = documents.read(_PORTS)
         self._sockets: dict[Port, socket.socket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = itertools.count()
@@ -67,7 +67,7 @@ class Services:
             opened = (listening(candidate) for candidate in (*preferred, free_port(), 0) if candidate is not None)
             listener = next(found for found in opened if found is not None)
         self._remembered[name] = listener.getsockname()[1]
-        self._state.write(_PORTS, dict(self._remembered))
+        self._documents.write(_PORTS, dict(self._remembered))
         return listener
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

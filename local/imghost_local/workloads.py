@@ -9,18 +9,20 @@ from typing import Any
 from imghost_core import logs
 from imghost_local.errors import UserError
 from imghost_local.objects import Objects, now
-from imghost_local.pods import Ground, Pod
+from imghost_local.pods import Pod, PodContext
 from imghost_operator.platform import Object, ObjectRef
 
 _log = logs.get("imghost.local")
 
 
 class Deployment:
-    """Keeps the pods of one Deployment what its stored manifest says. `changed` is called after its status changed."""
+    """Keeps the pods of one Deployment as its stored manifest says; calls `on_change` after its status changed."""
 
-    def __init__(self, key: ObjectRef, objects: Objects, ground: Ground, changed: Callable[[ObjectRef], None]) -> None:
+    def __init__(
+        self, key: ObjectRef, objects: Objects, context: PodContext, on_change: Callable[[ObjectRef], None]
+    ) -> None:
         self.key, self.pods = key, list[Pod]()
-        self._objects, self._ground, self._changed = objects, ground, changed
+        self._objects, self._context, self._on_change = objects, context, on_change
         self._wake, self._tasks = asyncio.Event(), dict[Pod, asyncio.Task[None]]()
         self._endings: set[asyncio.Task[None]] = set()
         self._progress = (Any, 0.0)  # what is being rolled out, since when
@@ -32,7 +34,7 @@ class Deployment:
         labels: dict[str, str] = self._manifest["spec"]["template"]["metadata"]["labels"]
         return labels
 
-    def poke(self) -> None:
+    def notify(self) -> None:
         """Look at the manifest again."""
         self._wake.set()
 
@@ -86,7 +88,7 @@ class Deployment:
         names = {pod.name for pod in self._tasks}
         name = next(name for number in range(10_000) if (name := f"{self.key.name}-{number}") not in names)
         try:
-            pod = Pod(name, self.key.namespace, template, self._ground, self._wake.set)
+            pod = Pod(name, self.key.namespace, template, self._context, self._wake.set)
         except UserError as error:  # no address is left; another look follows
             _log.error("a process could not be started", pod=name, detail=str(error))
             return
@@ -114,7 +116,7 @@ class Deployment:
         if status != {**manifest.get("status", {}), "conditions": _untimed(manifest.get("status", {}))}:
             timed = [condition | {"lastTransitionTime": now()} for condition in status["conditions"]]
             self._objects.put({**manifest, "status": {**status, "conditions": timed}})
-            self._changed(self.key)
+            self._on_change(self.key)
 
     def _status(self, manifest: Object) -> dict[str, Any]:
         spec = self._spec

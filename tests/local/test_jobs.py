@@ -33,7 +33,7 @@ async def test_a_job_runs_to_its_end(
     found = await eventually(conditions, 10)
     assert [it["type"] for it in found] == [condition]
     assert words in found[0].get("message", "")
-    assert local.woken
+    assert local.changes
 
 
 async def test_a_job_past_its_deadline_fails(local: LocalPlatformHarness) -> None:

@@ -30,7 +30,7 @@ def mode(path: Path) -> int:
 
 def test_nobody_else_can_read_it(state: State) -> None:
     """Others can read nothing in the folder: it holds keys and passwords; git does not see it either."""
-    state.write("credentials/demo.json", {"key": "ih_x"})
+    state.documents.write("credentials/demo.json", {"key": "ih_x"})
     assert mode(state.root) & 0o066 == 0
     assert mode(state.root / "credentials") == 0o700
     assert mode(state.root / "credentials/demo.json") == 0o600
@@ -60,14 +60,14 @@ def test_a_damaged_file_is_named(state: State) -> None:
     """A document that is no JSON is an error that names the file and the way out, not a traceback."""
     (state.root / "ports.json").write_text("{")
     with pytest.raises(UserError, match=r"ports\.json is damaged .*imghost reset"):
-        state.read("ports.json")
+        state.documents.read("ports.json")
 
 
 def test_objects_outlive_a_start(state: State) -> None:
     """An object keeps its uid; its generation grows with its meaning, not with labels; status is kept."""
     desired = {"kind": "ConfigMap", "metadata": {"namespace": "n", "name": "c"}, "data": {"A": "1"}}
-    first = Objects(state).apply(desired)
-    again = Objects(state)
+    first = Objects(state.documents).apply(desired)
+    again = Objects(state.documents)
     labelled = again.apply({**desired, "metadata": {**desired["metadata"], "labels": {"x": "y"}}})  # type: ignore[dict-item]
     again.put({**labelled, "status": {"phase": "fine"}})
     changed = again.apply({**desired, "data": {"A": "2"}})

@@ -23,7 +23,7 @@ async def test_a_deployment_runs_with_its_manifests_environment_only(
     assert (found["HOST"], found["PORT"], found["COLOUR"]) == (pod.address, str(PORT), "red")
     started_with = {"PATH", "HOME", "TMPDIR", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "LC_CTYPE"}
     assert found.keys() - {"HOST", "PORT", "COLOUR"} <= started_with
-    assert local.woken
+    assert local.changes
 
 
 async def test_a_killed_process_comes_back(local: LocalPlatformHarness) -> None:

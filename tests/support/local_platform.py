@@ -93,11 +93,13 @@ SERVICE = {
 
 
 class LocalPlatformHarness:
-    """A platform with what was told to whoever it wakes."""
+    """A platform, and the changes that it reported."""
 
     def __init__(self, state: State) -> None:
-        self.woken: list[str] = []
-        self.platform = LocalPlatform(state, asked_ports={}, woken=self.woken.append)
+        self.changes: list[str] = []
+        self.platform = LocalPlatform(
+            state.documents, pods=state.pods, logs=state.logs, asked_ports={}, on_change=self.changes.append
+        )
         self.url = self.platform.endpoint(NAMESPACE, "web", "http", 80)
 
     async def serve(self, **how: Any) -> None:

@@ -17,7 +17,7 @@ from imghost_dev.cluster.kubectl import Kubectl, Object, manifest
 from imghost_dev.cluster.provider import ClusterError, Provider, Times
 from imghost_dev.images import CHECKOUT, DEPLOYABLES, Image
 from imghost_local import demo
-from imghost_local.state import State
+from imghost_local.documents import Documents
 
 HERE = Path(__file__).parent
 CHART = CHECKOUT / "charts" / "imghost"
@@ -88,10 +88,9 @@ class Installation:
 
     def first_picture(self) -> dict[str, Any]:
         """A user with a key and a photograph in the demo tenant, as `imghost up` makes them; see its `demo.ensure`."""
-        state = State(self._provider.state / "demo")
-        state.create()
+        documents = Documents(self._provider.state / "demo")
         with self._times.phase("first picture uploaded"):
-            return asyncio.run(demo.ensure(state, "demo", self.urls()))
+            return asyncio.run(demo.ensure(documents, "demo", self.urls()))
 
     def urls(self, first_port: int = DEMO_PORTS) -> dict[str, str]:
         """Where a tenant's services are reached from this machine through its gateway: auth, upload, view."""
