@@ -42,6 +42,8 @@ lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m imghost_dev imports
+	$(BIN)/python -m imghost_dev permissions check
 	$(BIN)/deptry .
 	$(BIN)/python -m imghost_dev unused
 	$(BIN)/python -m imghost_dev requirements check
