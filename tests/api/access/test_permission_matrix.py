@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from imghost_api.access.declarations import check_of
-from imghost_api.access.deps import authenticate_caller
+from imghost_api.access.deps import authenticate
 from imghost_api.access.permissions import Permission
 from support.api import TenantDatabase, api_settings
 from support.permission_matrix import CREDENTIALS, USERS, Route, World, cases, find_deviations, routes
@@ -30,7 +30,7 @@ async def test_the_matrix_finds_a_missing_check(open_api: Any, world: World) -> 
     route = next(route for route in routes() if route.permission is Permission.IMAGES_DELETE)
     async with open_api() as api:
         app: FastAPI = api.public
-        app.dependency_overrides[check_of(Permission.IMAGES_DELETE)] = authenticate_caller
+        app.dependency_overrides[check_of(Permission.IMAGES_DELETE)] = authenticate
         deviations = await find_deviations(api, world, route)
         app.dependency_overrides.clear()
     assert set(deviations) == {case for case in cases(route) if case.expected.startswith("403")}

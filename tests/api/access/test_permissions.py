@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from imghost_api import main
 from imghost_api.access.declarations import PUBLIC, Require, UndeclaredRoute, required_permission
+from imghost_api.access.deps import WorkspaceSession
 from imghost_api.access.permissions import (
     DEFAULT_SCOPES,
     DESCRIPTIONS,
@@ -83,7 +84,16 @@ def _undeclared() -> APIRouter:
 def _public_and_required() -> APIRouter:
     router = APIRouter()
 
-    def route(caller: Read) -> None: ...
+    def route(principal: Read) -> None: ...
+
+    router.add_api_route("/new", route, dependencies=[PUBLIC])
+    return router
+
+
+def _public_with_a_principal() -> APIRouter:
+    router = APIRouter()
+
+    def route(session: WorkspaceSession) -> None: ...
 
     router.add_api_route("/new", route, dependencies=[PUBLIC])
     return router
@@ -104,11 +114,13 @@ def _plain_route() -> APIRouter:
     return router
 
 
-@pytest.mark.parametrize("make", [_undeclared, _public_and_required, _two_permissions, _plain_route])
+@pytest.mark.parametrize(
+    "make", [_undeclared, _public_and_required, _public_with_a_principal, _two_permissions, _plain_route]
+)
 def test_a_route_without_one_declaration_stops_the_assembly(
     make: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A route that declares nothing, two permissions, or a permission and to be public is never served."""
+    """A route that declares nothing or two things, or is public but uses a principal, is never served."""
     assert callable(make)
     monkeypatch.setattr(main, "FEATURES", (*FEATURES, Feature("new", (make(),))))
     with pytest.raises(UndeclaredRoute, match=r"/new.*must declare"):

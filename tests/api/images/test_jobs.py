@@ -53,10 +53,10 @@ async def test_a_rolled_back_deletion_has_no_consequences(ada: Person, tenant: T
     context = ada.client.public.state.context  # type: ignore[attr-defined]
     workspace, image_id = owner_of(tenant, image)
     authenticator = Authenticator(context.database, context.tokens, context.digest, context.clock)
-    caller, _ = await authenticator.by_api_key(ada.key["X-API-Key"])
+    principal, _ = await authenticator.by_api_key(ada.key["X-API-Key"])
     with pytest.raises(RuntimeError, match="changed my mind"):
         async with context.database.transaction(workspace) as session:
-            await service.delete_image(session, caller, image)
+            await service.delete_image(session, principal, image)
             raise RuntimeError("changed my mind")
     events = "SELECT type FROM outbox WHERE payload ->> 'image_id' = %s ORDER BY id"
     assert tenant.query(events, str(image_id)) == [("image.uploaded",)]

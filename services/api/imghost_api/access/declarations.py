@@ -1,14 +1,15 @@
 """What a route declares: the one permission it requires, or that it is public. Without a declaration nothing starts."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from imghost_api.access.deps import authenticate_caller, authenticate_user
+from imghost_api.access.deps import authenticate, authenticate_user
 from imghost_api.access.errors import PermissionDenied
 from imghost_api.access.permissions import KEY_SCOPES, Permission
 from imghost_api.access.principal import Principal
@@ -16,16 +17,16 @@ from imghost_api.access.principal import Principal
 
 @cache
 def check_of(permission: Permission) -> Callable[..., Awaitable[Principal]]:
-    """The dependency that authenticates the caller and checks the permission; the same function for each permission.
+    """The dependency that authenticates the request and checks the permission; the same function for each permission.
 
     API keys are accepted where one of their scopes can grant the permission; elsewhere only access tokens are.
     """
-    authenticate = authenticate_caller if permission in KEY_SCOPES else authenticate_user
+    check_credential = authenticate if permission in KEY_SCOPES else authenticate_user
 
-    async def check_permission(caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
-        if permission not in caller.permissions:
-            raise PermissionDenied(permission, role=caller.role, by_api_key=caller.api_key is not None)
-        return caller
+    async def check_permission(principal: Annotated[Principal, Depends(check_credential)]) -> Principal:
+        if permission not in principal.permissions:
+            raise PermissionDenied(permission, role=principal.role, by_api_key=principal.api_key is not None)
+        return principal
 
     return check_permission
 
@@ -33,7 +34,7 @@ def check_of(permission: Permission) -> Callable[..., Awaitable[Principal]]:
 def Require(permission: Permission) -> Any:  # noqa: N802 - reads as `Depends` and `Security` do
     """Declare what a route requires, in its signature.
 
-    `caller: Annotated[Principal, Require(Permission.IMAGES_READ)]` is the caller, once the permission is checked.
+    `principal: Annotated[Principal, Require(Permission.IMAGES_READ)]` is the principal, once the permission is checked.
     """
     return Depends(check_of(permission))
 
@@ -53,16 +54,23 @@ class UndeclaredRoute(Exception):
 def required_permission(route: BaseRoute) -> Permission | None:
     """What a route declares; None for a public one. Raises `UndeclaredRoute`."""
     if isinstance(route, APIRoute):
-        calls = {dependency.call for dependency in route.dependant.dependencies}
+        calls = set(_list_calls(route.dependant))
         declared = [permission for permission in Permission if check_of(permission) in calls]
-        if len(declared) == 1 and _allow_everyone not in calls:
+        is_public = _allow_everyone in calls
+        if len(declared) == 1 and not is_public:
             return declared[0]
-        if not declared and _allow_everyone in calls:
+        if is_public and not calls & {authenticate, authenticate_user}:  # with a principal, a permission is required
             return None
     raise UndeclaredRoute(
         f"{route} must declare what it requires: one parameter Annotated[Principal, Require(Permission.…)], "
         "or dependencies=[PUBLIC]"
     )
+
+
+def _list_calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+    for dependency in dependant.dependencies:
+        yield dependency.call
+        yield from _list_calls(dependency)
 
 
 def document_permissions(router: APIRouter) -> None:

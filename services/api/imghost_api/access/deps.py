@@ -1,4 +1,4 @@
-"""Dependencies of routes: the context, the caller, and transactions in the caller's workspace."""
+"""Dependencies of routes: the context, the principal, and transactions in the principal's workspace."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -44,40 +44,40 @@ async def authenticate_user(authenticator: _Authenticator, response: Response, t
     return user
 
 
-async def authenticate_caller(authenticator: _Authenticator, response: Response, token: _Token, key: _Key) -> Principal:
-    """The caller by API key or access token; the request counts against the rate limits."""
+async def authenticate(authenticator: _Authenticator, response: Response, token: _Token, key: _Key) -> Principal:
+    """The principal by API key or access token; the request counts against the rate limits."""
     if key is not None and token is not None:
         raise InvalidRequest("Send either X-API-Key or Authorization, not both: they may name different accounts.")
     if key is not None:
-        caller, statuses = await authenticator.by_api_key(key)
+        principal, statuses = await authenticator.by_api_key(key)
     elif token is not None:
-        caller, statuses = await authenticator.by_token(token.credentials, counted=True)
+        principal, statuses = await authenticator.by_token(token.credentials, counted=True)
     else:
         raise _missing_credential(
             "Send an API key as `X-API-Key: ih_…` or an access token as `Authorization: Bearer <token>`."
         )
     response.headers["Cache-Control"] = _PRIVATE
     response.headers.update(rate_limit_headers(statuses, authenticator.clock()))
-    return caller
+    return principal
 
 
-CurrentUser = Annotated[Principal, Depends(authenticate_user)]
-Caller = Annotated[Principal, Depends(authenticate_caller)]
+_User = Annotated[Principal, Depends(authenticate_user)]
+_Principal = Annotated[Principal, Depends(authenticate)]
 
 
-async def _user_session(context: Context, user: CurrentUser) -> AsyncIterator[Session]:
+async def _user_session(context: Context, user: _User) -> AsyncIterator[Session]:
     async with context.database.transaction(user.workspace_id) as session:
         yield session
 
 
-async def _caller_session(context: Context, caller: Caller) -> AsyncIterator[Session]:
-    async with context.database.transaction(caller.workspace_id) as session:
+async def _workspace_session(context: Context, principal: _Principal) -> AsyncIterator[Session]:
+    async with context.database.transaction(principal.workspace_id) as session:
         yield session
 
 
 # Scope "function": committed before the response is sent, so that a response is never ahead of its transaction.
 UserSession = Annotated[Session, Depends(_user_session, scope="function")]
-CallerSession = Annotated[Session, Depends(_caller_session, scope="function")]
+WorkspaceSession = Annotated[Session, Depends(_workspace_session, scope="function")]
 
 
 def _missing_credential(detail: str) -> Unauthorized:

@@ -5,7 +5,7 @@ from imghost_core.errors import Forbidden
 
 
 class PermissionDenied(Forbidden):
-    """The caller is authenticated, but its role or its key's scopes do not include the required permission."""
+    """The principal is authenticated, but its role or its key's scopes do not include the required permission."""
 
     code = "permission_denied"
 

@@ -1,4 +1,4 @@
-"""The caller of a request: one type for every kind of credential."""
+"""Who a request acts for: one type for every kind of credential."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +35,6 @@ class Principal:
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """What the caller may do: the permissions of the role, limited to the scopes of the API key if one is used."""
+        """The permissions of the role, limited to the scopes of the API key if one is used."""
         granted = role_permissions(self.role, is_platform_admin=self.is_platform_admin)
         return granted & self.api_key.scopes if self.api_key else granted

@@ -26,10 +26,10 @@ router = APIRouter(route_class=JsonRoute, prefix="/api/v1/api-keys", tags=["api 
 
 @router.get("", operation_id="list_api_keys", summary="List your API keys", responses=problems(401, 403, 503))
 async def list_api_keys(
-    user: Annotated[Principal, Require(Permission.KEYS_READ)], session: UserSession
+    principal: Annotated[Principal, Require(Permission.KEYS_READ)], session: UserSession
 ) -> ApiKeysResponse:
     """Every active key, newest first, without the key itself."""
-    keys = await service.list_api_keys(session, user.workspace_id)
+    keys = await service.list_api_keys(session, principal.workspace_id)
     return ApiKeysResponse(data=[ApiKeyResource.model_validate(key) for key in keys])
 
 
@@ -41,7 +41,7 @@ async def list_api_keys(
     responses=problems(400, 401, 403, 409, 413, 422, 503),
 )
 async def create_api_key(
-    user: Annotated[Principal, Require(Permission.KEYS_WRITE)],
+    principal: Annotated[Principal, Require(Permission.KEYS_WRITE)],
     session: UserSession,
     context: Context,
     wanted: ApiKeyRequest,
@@ -52,7 +52,7 @@ async def create_api_key(
     key = await service.create_api_key(
         session,
         context.digest,
-        service.KeyOwner(user.user_id, user.workspace_id, user.limits),
+        service.KeyOwner(principal.user_id, principal.workspace_id, principal.limits),
         name=wanted.key_name,
         rate_limit_per_hour=wanted.rate_limit_per_hour,
         scopes=[Permission(scope) for scope in wanted.scopes],
@@ -67,8 +67,8 @@ async def create_api_key(
     responses=problems(400, 401, 403, 404, 503),
 )
 async def revoke_api_key(
-    user: Annotated[Principal, Require(Permission.KEYS_WRITE)], session: UserSession, key_id: UUID
+    principal: Annotated[Principal, Require(Permission.KEYS_WRITE)], session: UserSession, key_id: UUID
 ) -> RevokedResponse:
     """Revoke an API key permanently. The next request with it is rejected."""
-    await service.revoke_api_key(session, user.workspace_id, key_id)
+    await service.revoke_api_key(session, principal.workspace_id, key_id)
     return RevokedResponse(id=key_id)

@@ -24,10 +24,10 @@ router = APIRouter(route_class=JsonRoute, tags=["account"])
     responses=problems(401, 403, 503),
 )
 async def read_account(
-    user: Annotated[Principal, Require(Permission.ACCOUNT_READ)], session: UserSession
+    principal: Annotated[Principal, Require(Permission.ACCOUNT_READ)], session: UserSession
 ) -> AccountResponse:
     """The account of the token's user, with plan and usage."""
-    account = await service.read_account(session, user)
+    account = await service.read_account(session, principal)
     return AccountResponse(user=UserResource.model_validate(account))
 
 
@@ -38,10 +38,10 @@ async def read_account(
     responses=problems(400, 401, 403, 409, 413, 503),
 )
 async def change_account(
-    user: Annotated[Principal, Require(Permission.ACCOUNT_WRITE)], session: UserSession, change: AccountChange
+    principal: Annotated[Principal, Require(Permission.ACCOUNT_WRITE)], session: UserSession, change: AccountChange
 ) -> AccountResponse:
     """Change first name, last name or user name; fields left out keep their value."""
-    account = await service.change_account(session, user, change.model_dump(exclude_unset=True))
+    account = await service.change_account(session, principal, change.model_dump(exclude_unset=True))
     return AccountResponse(user=UserResource.model_validate(account))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from imghost_api.access.declarations import Require
-from imghost_api.access.deps import CallerSession
+from imghost_api.access.deps import WorkspaceSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
 from imghost_api.http.openapi import alias, problems
@@ -24,14 +24,14 @@ router = APIRouter(tags=["images"])
     responses=problems(400, 401, 403, 429, 503),
 )
 async def list_images(
-    caller: Annotated[Principal, Require(Permission.IMAGES_READ)],
-    session: CallerSession,
+    principal: Annotated[Principal, Require(Permission.IMAGES_READ)],
+    session: WorkspaceSession,
     urls: Urls,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> ImagesResponse:
     """One page of the workspace's images, newest first."""
-    page = await service.list_images(session, caller, cursor=cursor, limit=limit)
+    page = await service.list_images(session, principal, cursor=cursor, limit=limit)
     return ImagesResponse(
         data=[_to_resource(image, urls) for image in page.images],
         has_more=page.next_cursor is not None,
@@ -46,12 +46,12 @@ async def list_images(
     responses=problems(400, 401, 403, 404, 429, 503),
 )
 async def delete_image(
-    caller: Annotated[Principal, Require(Permission.IMAGES_DELETE)],
-    session: CallerSession,
+    principal: Annotated[Principal, Require(Permission.IMAGES_DELETE)],
+    session: WorkspaceSession,
     image_id: Annotated[str, Path(max_length=64, description="Public id")],
 ) -> DeletedResponse:
     """Delete one image and all its variants. Its bytes are released, the day's upload count stays."""
-    await service.delete_image(session, caller, image_id)
+    await service.delete_image(session, principal, image_id)
     return DeletedResponse(id=image_id, message="The image is deleted.")
 
 

@@ -39,10 +39,10 @@ class Page:
     next_cursor: str | None
 
 
-async def list_images(session: Session, caller: Principal, *, cursor: str | None, limit: int) -> Page:
+async def list_images(session: Session, principal: Principal, *, cursor: str | None, limit: int) -> Page:
     """One page of the workspace's images, newest first. Raises `InvalidRequest` for an invalid cursor."""
     after = decode_cursor(cursor) if cursor is not None else None
-    found = await queries.list_images(session, caller.workspace_id, after, limit + 1)
+    found = await queries.list_images(session, principal.workspace_id, after, limit + 1)
     shown = found[:limit]
     last = shown[-1][0] if len(found) > limit else None
     return Page(
@@ -51,14 +51,14 @@ async def list_images(session: Session, caller: Principal, *, cursor: str | None
     )
 
 
-async def delete_image(session: Session, caller: Principal, public_id: str) -> None:
+async def delete_image(session: Session, principal: Principal, public_id: str) -> None:
     """Delete an image; its objects are deleted because of the event it publishes. Raises `NotFound`."""
-    deleted = await queries.mark_deleted(session, caller.workspace_id, public_id)
+    deleted = await queries.mark_deleted(session, principal.workspace_id, public_id)
     if deleted is None:
         raise NotFound("No image has this id. List your images for their ids.")
-    await release_storage(session, caller.workspace_id, size=deleted.file_size)
+    await release_storage(session, principal.workspace_id, size=deleted.file_size)
     event = ImageDeleted(
-        workspace_id=caller.workspace_id, image_id=deleted.id, public_id=public_id, file_size=deleted.file_size
+        workspace_id=principal.workspace_id, image_id=deleted.id, public_id=public_id, file_size=deleted.file_size
     )
     await publish(session, event)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from imghost_api.access.declarations import Require
-from imghost_api.access.deps import CallerSession, Context
+from imghost_api.access.deps import Context, WorkspaceSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
 from imghost_api.http.openapi import alias, problems
@@ -77,7 +77,7 @@ def _service(context: Context) -> UploadService:
 )
 async def upload(
     service: Annotated[UploadService, Depends(_service)],
-    caller: Annotated[Principal, Require(Permission.IMAGES_WRITE)],
+    principal: Annotated[Principal, Require(Permission.IMAGES_WRITE)],
     urls: Urls,
     request: Request,
     response: Response,
@@ -91,7 +91,7 @@ async def upload(
         content_length=int(length) if length.isdecimal() else None,
         idempotency_key=idempotency_key,
     )
-    image, replayed = await service.upload(caller, incoming)
+    image, replayed = await service.upload(principal, incoming)
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return UploadResponse(image=UploadedImageResource.of(image, urls))
@@ -104,15 +104,15 @@ async def upload(
     responses=problems(401, 403, 429, 503),
 )
 async def read_quota(
-    context: Context, caller: Annotated[Principal, Require(Permission.QUOTA_READ)], session: CallerSession
+    context: Context, principal: Annotated[Principal, Require(Permission.QUOTA_READ)], session: WorkspaceSession
 ) -> QuotaResponse:
     """Uploads per day, requests per hour, storage and bandwidth: limit, usage, and when the count restarts."""
-    usage = await read_usage(session, caller.workspace_id, caller.limits, now=context.clock())
-    return QuotaResponse(quota=_to_quota(usage, max_file_bytes=_max_file_bytes(context, caller)))
+    usage = await read_usage(session, principal.workspace_id, principal.limits, now=context.clock())
+    return QuotaResponse(quota=_to_quota(usage, max_file_bytes=_max_file_bytes(context, principal)))
 
 
-def _max_file_bytes(context: Context, caller: Principal) -> int:
-    return min(caller.limits.max_file_bytes, context.settings.max_upload_bytes)
+def _max_file_bytes(context: Context, principal: Principal) -> int:
+    return min(principal.limits.max_file_bytes, context.settings.max_upload_bytes)
 
 
 def _to_quota(usage: QuotaUsage, *, max_file_bytes: int) -> Quota:

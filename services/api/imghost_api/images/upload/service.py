@@ -67,7 +67,7 @@ class UploadService:
     clock: Clock
     limits: UploadLimits
 
-    async def upload(self, caller: Principal, request: UploadRequest) -> tuple[StoredImage, bool]:
+    async def upload(self, principal: Principal, request: UploadRequest) -> tuple[StoredImage, bool]:
         """Store one image. Returns it, and whether it is that of an earlier upload with the same idempotency key.
 
         Raises an error that says why the upload was rejected; then nothing is stored and nothing is counted.
@@ -75,7 +75,7 @@ class UploadService:
         started = time.monotonic()
         try:
             with self.slots.acquire():
-                image, replayed = await self._receive(caller, request)
+                image, replayed = await self._receive(principal, request)
         except HttpError as error:
             self.metrics.uploads.labels(error.code).inc()
             if limit := quota.limit_of(error):
@@ -85,42 +85,42 @@ class UploadService:
         self.metrics.upload_seconds.observe(time.monotonic() - started)
         return image, replayed
 
-    async def _receive(self, caller: Principal, request: UploadRequest) -> tuple[StoredImage, bool]:
+    async def _receive(self, principal: Principal, request: UploadRequest) -> tuple[StoredImage, bool]:
         if request.idempotency_key is None:  # with a key this may be the retry of an upload already counted
-            await self._check_quota(caller, size=1)
+            await self._check_quota(principal, size=1)
         async with receive(
             request.body,
             content_type=request.content_type,
             declared=request.content_length,
-            limit=min(caller.limits.max_file_bytes, self.limits.max_bytes),
+            limit=min(principal.limits.max_file_bytes, self.limits.max_bytes),
             seconds=self.limits.timeout_seconds,
         ) as received:
             if received.size == 0:
                 raise Unprocessable("The file is empty. Send an image.", code="empty_file")
             if request.idempotency_key is None:
-                return await self._store(caller, received, None), False
-            claim = Claim(caller.workspace_id, request.idempotency_key, ids.uuid7())
+                return await self._store(principal, received, None), False
+            claim = Claim(principal.workspace_id, request.idempotency_key, ids.uuid7())
             takeover = self.limits.takeover
             earlier = await claim_key(self.database, claim, request_hash=received.sha256, takeover=takeover)
             if earlier is not None:
                 return StoredImage.from_reply(earlier), True
             async with claim.keep_renewed(self.database, takeover.total_seconds() / _HEARTBEATS_PER_TAKEOVER):
-                return await self._store(caller, received, claim), False
+                return await self._store(principal, received, claim), False
 
-    async def _store(self, caller: Principal, received: ReceivedFile, claim: Claim | None) -> StoredImage:
+    async def _store(self, principal: Principal, received: ReceivedFile, claim: Claim | None) -> StoredImage:
         request = IngestRequest(
-            workspace=caller.workspace_id, image=ids.uuid7(), sha256=received.sha256, size=received.size
+            workspace=principal.workspace_id, image=ids.uuid7(), sha256=received.sha256, size=received.size
         )
         try:
-            await self._check_quota(caller, size=received.size)
+            await self._check_quota(principal, size=received.size)
             ingested = await self._ingest(received, request)
         except HttpError:
             await self._discard(request, claim)
             raise
-        row = _to_row(caller, received, request, ingested)
+        row = _to_row(principal, received, request, ingested)
         image = to_stored_image(row)
         try:
-            await self._commit(caller, row, claim, asdict(image))
+            await self._commit(principal, row, claim, asdict(image))
         except Unavailable:
             # The connection may have broken after the commit: the objects may belong to a stored image, so they stay.
             # If there is no row, the orphan sweep deletes them.
@@ -132,9 +132,9 @@ class UploadService:
         _log.info("stored", image=str(row.id), bytes=received.size, format=ingested.format)
         return image
 
-    async def _check_quota(self, caller: Principal, *, size: int) -> None:
-        async with self.database.transaction(caller.workspace_id) as session:
-            await quota.check_quota(session, caller.workspace_id, caller.limits, size=size, now=self.clock())
+    async def _check_quota(self, principal: Principal, *, size: int) -> None:
+        async with self.database.transaction(principal.workspace_id) as session:
+            await quota.check_quota(session, principal.workspace_id, principal.limits, size=size, now=self.clock())
 
     async def _ingest(self, received: ReceivedFile, request: IngestRequest) -> Ingested:
         key = object_keys.original(request.workspace, request.image, request.sha256)
@@ -144,9 +144,11 @@ class UploadService:
             raise Unavailable("Stored size does not match the upload. Send the image again.")
         return await self.imaging.ingest(request)
 
-    async def _commit(self, caller: Principal, row: Image, claim: Claim | None, reply: dict[str, Any]) -> None:
-        async with self.database.transaction(caller.workspace_id) as session:
-            await quota.reserve_quota(session, caller.workspace_id, caller.limits, size=row.file_size, now=self.clock())
+    async def _commit(self, principal: Principal, row: Image, claim: Claim | None, reply: dict[str, Any]) -> None:
+        async with self.database.transaction(principal.workspace_id) as session:
+            await quota.reserve_quota(
+                session, principal.workspace_id, principal.limits, size=row.file_size, now=self.clock()
+            )
             await queries.add_image(session, row)
             if claim:
                 await claim.finish(session, reply)
@@ -165,11 +167,11 @@ class UploadService:
             _log.warning("idempotency claim left to be taken over", reason=error.code)
 
 
-def _to_row(caller: Principal, received: ReceivedFile, request: IngestRequest, ingested: Ingested) -> Image:
+def _to_row(principal: Principal, received: ReceivedFile, request: IngestRequest, ingested: Ingested) -> Image:
     return Image(
         id=request.image,
-        workspace_id=caller.workspace_id,
-        user_id=caller.user_id,
+        workspace_id=principal.workspace_id,
+        user_id=principal.user_id,
         public_id=ids.public_id(),
         original_name=clean_filename(received.file_name),
         file_size=received.size,
