@@ -51,6 +51,7 @@ lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/python -m imghost_dev prose
 	$(BIN)/python -m imghost_dev requirements-table check
 	$(BIN)/imghost crds | diff $(CRD) - || { echo 'error: $(CRD) is not what the models say; run `make crds`' >&2; exit 1; }
+	$(BIN)/imghost conditions | diff docs/conditions.md - || { echo 'error: docs/conditions.md is not what the reasons say; run `make conditions`' >&2; exit 1; }
 	$(BIN)/python -m imghost_dev chart check
 
 .PHONY: format
@@ -66,6 +67,10 @@ bench: $(VENV)/.dev ## Measure starts, memory, uploads and thumbnails of a tenan
 crds: $(VENV)/.dev ## Generate crds/ from the operator's models
 	$(BIN)/imghost crds > $(CRD)
 	@$(MAKE) manifests
+
+.PHONY: conditions
+conditions: $(VENV)/.dev ## Generate docs/conditions.md from the operator's reasons
+	$(BIN)/imghost conditions > docs/conditions.md
 
 .PHONY: manifests
 manifests: $(VENV)/.dev ## Render manifests/install.yaml from the chart, and give the chart the CRD

@@ -183,6 +183,14 @@ def crds() -> None:
     typer.echo(crd.text(), nl=False)
 
 
+@app.command()
+def conditions() -> None:
+    """Print the page that explains every condition and reason of a tenant, as Markdown."""
+    from imghost_operator import conditions_page
+
+    typer.echo(conditions_page.text(), nl=False)
+
+
 @app.command("api-server")
 def api_server() -> None:
     """Serve the API of one tenant; settings come from the environment."""

@@ -16,6 +16,7 @@ from imghost_local.services import Port
 from imghost_operator import crd
 from imghost_operator.errors import NotOwned, StaleObject, TenantGone
 from imghost_operator.platform import Object, ObjectRef, owned_by
+from imghost_operator.reasons import Reason
 from imghost_operator.tenant_objects import TENANT_LABEL
 
 _log = logs.get("imghost.local")
@@ -110,7 +111,7 @@ class LocalPlatform:
         self.objects.put({**stored, "metadata": {**stored["metadata"], "finalizers": finalizers}})
         self._on_change(stored["metadata"]["name"])
 
-    async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+    async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
         """A line in the log, which is where people look here."""
         write = _log.warning if kind == "Warning" else _log.info
         write(message, reason=reason, tenant=tenant["metadata"]["name"])

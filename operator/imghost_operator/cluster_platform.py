@@ -15,6 +15,7 @@ from imghost_operator.informer import Informer
 from imghost_operator.kubernetes_client import JSON_PATCH, MERGE_PATCH, KubernetesClient
 from imghost_operator.metrics import Metrics
 from imghost_operator.platform import Object, ObjectRef, check_owner
+from imghost_operator.reasons import Reason
 
 REPORTER = "imghost.dev/operator"
 _EVENT_NAMESPACE = "default"  # where events about cluster-scoped objects go
@@ -84,7 +85,7 @@ class ClusterPlatform:
         if finalizers or not stored["metadata"].get("deletionTimestamp"):  # else this was the last we see of it
             self._noted(stored)
 
-    async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+    async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
         owner = {key: tenant["metadata"][key] for key in ("name", "uid")}
         await self._event(owner, kind, reason, message)
 
@@ -120,7 +121,7 @@ class ClusterPlatform:
             key = ObjectRef.of(desired)
             self._metrics.field_conflicts.labels(key.kind).inc()
             text = f"{key.kind} {key.name}: {'; '.join(conflict.managers)}. The fields are set back."
-            await self._event(_owner(desired), "Warning", "FieldConflict", text)
+            await self._event(_owner(desired), "Warning", Reason.FIELD_CONFLICT, text)
         return await self._cluster.apply(obj, force=True)
 
     async def _remove_items(self, live: Object, pointers: list[str]) -> Object:
@@ -137,7 +138,7 @@ class ClusterPlatform:
         except ObjectNotFound as error:
             raise TenantGone(f"The tenant {tenant['metadata']['name']} no longer exists.") from error
 
-    async def _event(self, owner: Mapping[str, str], kind: str, reason: str, message: str) -> None:
+    async def _event(self, owner: Mapping[str, str], kind: str, reason: Reason, message: str) -> None:
         """Post an event (events.k8s.io/v1) unless the same was posted a moment ago."""
         now = time.monotonic()
         same = (owner["uid"], reason, message)
@@ -151,7 +152,7 @@ class ClusterPlatform:
         except ImghostError as error:
             _log.warning("event not posted", tenant=owner["name"], reason=reason, detail=error.detail)
 
-    def _event_body(self, owner: Mapping[str, str], kind: str, reason: str, message: str) -> Object:
+    def _event_body(self, owner: Mapping[str, str], kind: str, reason: Reason, message: str) -> Object:
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",

@@ -1,25 +1,25 @@
-"""What holds for a tenant: one finding a condition, each with a reason and what to do."""
+"""Every condition of a tenant, each with a reason and a message that says what to do. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from imghost_core.errors import ImghostError
 from imghost_operator.autoscaling import pods_asked
+from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.crd import ConditionType, Spec
+from imghost_operator.crd.spec import Workload
+from imghost_operator.errors import Problem
 from imghost_operator.platform import Object, ObjectRef
 from imghost_operator.platform_conditions import autoscaled, enforced
-from imghost_operator.reconcile_state import ConditionResult, ReconcileState, Truth
+from imghost_operator.progress import job_state, pod_counts
+from imghost_operator.reasons import Reason
+from imghost_operator.reconcile_state import Area, ConditionResult, ReconcileState, Truth
 from imghost_operator.tenant_objects.meta import namespace_of
-
-Area = Literal["storage", "database"]
-Migration = Literal["missing", "running", "failed", "done"]
 
 _AREAS: tuple[tuple[ConditionType, frozenset[str], str], ...] = (
     ("NamespaceReady", frozenset({"Namespace", "ServiceAccount", "ResourceQuota", "LimitRange"}), "the namespace"),
     ("SecretsReady", frozenset({"Secret", "ConfigMap"}), "secrets and settings"),
     ("NetworkReady", frozenset({"NetworkPolicy", "Service"}), "network policies and services"),
 )
-
 _SUMMED_UP: tuple[ConditionType, ...] = (
     "NamespaceReady",
     "StorageReady",
@@ -29,24 +29,36 @@ _SUMMED_UP: tuple[ConditionType, ...] = (
     "SchemaReady",
     "WorkloadsAvailable",
 )
+"""The conditions that uploads and delivery depend on, in the order in which Ready reports them."""
+
+_BLOCKED = {Reason.MIGRATION_FAILED, Reason.POST_MIGRATION_FAILED, Reason.ROLLOUT_STUCK}
+_PAUSED_TEXT = "nothing is changed until spec.paused is false"
+SERVERS, WORKER = ("api", "imaging"), "worker"
+
+
+def workloads(spec: Spec) -> dict[str, Workload]:
+    """The part of the spec that each Deployment is built from."""
+    return {"api": spec.api, "worker": spec.worker, "imaging": spec.imaging}
 
 
 def evaluate_conditions(tenant: Mapping[str, Any], state: ReconcileState) -> list[ConditionResult]:
     """Every condition, the summary first."""
-    namespace = namespace_of(tenant["metadata"]["name"])
-    servers = [state.live.get(ObjectRef("Deployment", namespace, name)) for name in ("api", "imaging")]
+    deployments = _deployments(tenant, state)
     parts = [
         *(_objects(state, *area) for area in _AREAS),
-        _backend(state, "StorageReady", "storage", "the place in the object store"),
-        _backend(state, "DatabaseReady", "database", "the database"),
+        _backend(state, "StorageReady", "storage", "storage prefix and access key"),
+        _backend(state, "DatabaseReady", "database", "database and roles"),
         _schema(state),
-        _workloads(state, servers),
+        _pods(state, "WorkloadsAvailable", {name: deployments[name] for name in SERVERS}),
+        _pods(state, "WorkerAvailable", {WORKER: deployments[WORKER]}),
     ]
+    contracted = _contracted(state)
     is_deleting = bool(tenant["metadata"].get("deletionTimestamp"))
     return [
         _ready(parts, state, is_deleting=is_deleting),
         *parts,
-        _stopped() if is_paused(tenant) else _progressing(parts, state, servers),
+        contracted,
+        _stopped() if is_paused(tenant) else _progressing(parts, contracted, state, deployments),
         _paused(tenant),
         _deleting(state, is_deleting=is_deleting),
         enforced(state),
@@ -55,184 +67,197 @@ def evaluate_conditions(tenant: Mapping[str, Any], state: ReconcileState) -> lis
 
 
 def is_paused(tenant: Mapping[str, Any]) -> bool:
-    """Whether the operator must leave the tenant alone; being deleted goes before being paused."""
+    """Whether the operator must not change the tenant; a deletion takes precedence."""
     is_deleting = tenant["metadata"].get("deletionTimestamp")
     return not is_deleting and bool((tenant.get("spec") or {}).get("paused"))
 
 
-def migration_state(job: Object | None) -> Migration:
-    """How far the migration Job is."""
-    if job is None:
-        return "missing"
-    conditions = _true_conditions(job)
-    if conditions & {"Complete", "SuccessCriteriaMet"}:
-        return "done"
-    return "failed" if conditions & {"Failed", "FailureTarget"} else "running"
-
-
-def workload(deployment: Object | None, desired: int) -> dict[str, int]:
-    """Pods of a Deployment: asked for, there, ready, of the latest template."""
-    status = (deployment or {}).get("status", {})
-    return {
-        "desired": desired,
-        "current": status.get("replicas", 0),
-        "ready": status.get("readyReplicas", 0),
-        "updated": status.get("updatedReplicas", 0) if _is_fresh(deployment) else 0,
-    }
-
-
-def reason_of(error: ImghostError) -> str:
-    """The error's code as a condition's reason: `backend_down` → `BackendDown`."""
-    return "".join(word.capitalize() for word in error.code.split("_"))
+def _deployments(tenant: Mapping[str, Any], state: ReconcileState) -> dict[str, Object | None]:
+    namespace = namespace_of(tenant["metadata"]["name"])
+    return {name: state.live.get(ObjectRef("Deployment", namespace, name)) for name in (*SERVERS, WORKER)}
 
 
 def _objects(state: ReconcileState, kind: ConditionType, kinds: frozenset[str], what: str) -> ConditionResult:
     if problem := _problem_of(state, kinds):
-        return ConditionResult(kind, "False", reason_of(problem), problem.detail)
-    keys = [ObjectRef.of(obj) for obj in state.desired if obj["kind"] in kinds]
-    missing = [key for key in keys if key not in state.live]
-    if not keys or len(missing) == len(keys):
-        return ConditionResult(kind, "Unknown", "Waiting", f"nothing of {what} was made yet")
+        return ConditionResult(kind, "False", problem.reason, problem.detail)
+    refs = [built.ref for built in state.desired if built.kind in kinds]
+    missing = [ref for ref in refs if ref not in state.live]
+    if not refs or len(missing) == len(refs):
+        return ConditionResult(kind, "Unknown", Reason.WAITING, f"no object of {what} was created yet")
     if missing:
-        return ConditionResult(
-            kind, "False", "Applying", f"{len(missing)} of {len(keys)} objects of {what} are still missing"
-        )
-    return ConditionResult(kind, "True", "Applied", f"{what}: all as asked for")
+        text = f"{len(missing)} of {len(refs)} objects of {what} are still missing"
+        return ConditionResult(kind, "False", Reason.APPLYING, text)
+    return ConditionResult(kind, "True", Reason.APPLIED, f"{what}: all objects are as the spec asks for")
 
 
 def _backend(state: ReconcileState, kind: ConditionType, area: Area, what: str) -> ConditionResult:
     if problem := state.problems.get(area):
-        return ConditionResult(kind, "False", reason_of(problem), problem.detail)
+        return ConditionResult(kind, "False", problem.reason, problem.detail)
     if state.inputs is None:
-        return ConditionResult(kind, "Unknown", "Waiting", f"{what} was not made yet")
-    return ConditionResult(kind, "True", "Provisioned", f"{what} is there, with credentials of its own")
+        return ConditionResult(kind, "Unknown", Reason.WAITING, f"{what} are not provisioned yet")
+    return ConditionResult(kind, "True", Reason.PROVISIONED, f"{what} are provisioned")
 
 
 def _schema(state: ReconcileState) -> ConditionResult:
+    """The pre migration; the rollout waits for it."""
     if problem := _problem_of(state, {"Job"}):
-        return ConditionResult("SchemaReady", "False", reason_of(problem), problem.detail)
-    key = next((ObjectRef.of(obj) for obj in state.desired if obj["kind"] == "Job"), None)
-    match migration_state(state.live.get(key) if key else None):
+        return ConditionResult("SchemaReady", "False", problem.reason, problem.detail)
+    job = _provider(state, Requirement.EXPANDED_SCHEMA)
+    match job_state(state.live.get(job.ref) if job else None):
         case "missing":
-            return ConditionResult("SchemaReady", "Unknown", "Waiting", "the migration has not started")
+            return ConditionResult("SchemaReady", "Unknown", Reason.WAITING, "the migration has not started")
         case "running":
-            return ConditionResult("SchemaReady", "False", "Migrating", "the migration runs; the roll-out waits for it")
+            text = "the migration is running; the rollout waits for it"
+            return ConditionResult("SchemaReady", "False", Reason.MIGRATING, text)
         case "failed":
-            text = (
-                f"the migration failed, so nothing was rolled out; see the logs of {key.name if key else 'its Job'} "
-                "and mend the cause; it is tried again every few minutes, and at once when the Job is deleted"
-            )
-            return ConditionResult("SchemaReady", "False", "MigrationFailed", text)
+            text = f"the migration failed, so nothing was rolled out; {_see_logs(job)}"
+            return ConditionResult("SchemaReady", "False", Reason.MIGRATION_FAILED, text)
         case "done":
-            return ConditionResult("SchemaReady", "True", "Migrated", "the database has the schema of this release")
+            text = "the database has the schema of this release"
+            return ConditionResult("SchemaReady", "True", Reason.MIGRATED, text)
 
 
-def _workloads(state: ReconcileState, servers: Sequence[Object | None]) -> ConditionResult:
-    """True as long as each service has a pod that answers, even while others are missing."""
-    kind: ConditionType = "WorkloadsAvailable"
-    if problem := _problem_of(state, {"Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler"}):
-        return ConditionResult(kind, "False", reason_of(problem), problem.detail)
-    if state.spec is None or not any(servers):
-        return ConditionResult(kind, "Unknown", "Waiting", "nothing was rolled out yet")
-    asked = dict(zip(("api", "imaging"), _asked(state.spec, servers), strict=True))
+def _contracted(state: ReconcileState) -> ConditionResult:
+    """The post migration. Serving does not depend on it."""
+    kind: ConditionType = "SchemaContracted"
+    job = _provider(state, Requirement.CONTRACTED_SCHEMA)
+    if job is None:
+        return ConditionResult(kind, "Unknown", Reason.WAITING, "the post migration has not started")
+    match job_state(state.live.get(job.ref)):
+        case "missing":
+            text = "the post migration starts when every pod belongs to this release"
+            return ConditionResult(kind, "False", Reason.WAITING_FOR_ROLLOUT, text)
+        case "running":
+            return ConditionResult(kind, "False", Reason.MIGRATING, "the post migration is running")
+        case "failed":
+            text = f"the post migration failed; the release serves without it; {_see_logs(job)}"
+            return ConditionResult(kind, "False", Reason.POST_MIGRATION_FAILED, text)
+        case "done":
+            text = "the schema has nothing that only older releases need"
+            return ConditionResult(kind, "True", Reason.MIGRATED, text)
+
+
+def _see_logs(job: BuiltObject | None) -> str:
+    return (
+        f"see the logs of the Job {job.ref.name if job else ''} and fix the cause; "
+        "it is tried again every few minutes, or immediately when the Job is deleted"
+    )
+
+
+def _pods(state: ReconcileState, kind: ConditionType, deployments: Mapping[str, Object | None]) -> ConditionResult:
+    """True as long as each Deployment has an available pod, even while others are missing."""
+    kinds = {"Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler"}
+    if problem := _problem_of(state, kinds, deployments):
+        return ConditionResult(kind, "False", problem.reason, problem.detail)
+    if state.spec is None or not any(deployments.values()):
+        return ConditionResult(kind, "Unknown", Reason.WAITING, "nothing was rolled out yet")
+    asked = _asked(state.spec, deployments)
     if idle := [name for name, replicas in asked.items() if replicas == 0]:
-        return ConditionResult(
-            kind, "False", "ScaledToZero", f"{' and '.join(idle)}: no pod is asked for; raise replicas"
-        )
-    available = dict(zip(asked, map(_available, servers), strict=True))
-    serves: Truth = "True" if all(available.values()) else "False"
-    if refusal := next(_refusals(servers), None):
-        return ConditionResult(kind, serves, *refusal)
+        text = f"{' and '.join(idle)}: scaled to zero; raise replicas"
+        return ConditionResult(kind, "False", Reason.SCALED_TO_ZERO, text)
+    available = {name: _available(deployment) for name, deployment in deployments.items()}
+    holds: Truth = "True" if all(available.values()) else "False"
+    if refusal := next(_refusals(deployments.values()), None):
+        return ConditionResult(kind, holds, *refusal)
     text = ", ".join(f"{name}: {available[name]} of {asked[name]} pods available" for name in asked)
-    return ConditionResult(kind, serves, "PodsAvailable" if serves == "True" else "WaitingForPods", text)
+    return ConditionResult(kind, holds, Reason.PODS_AVAILABLE if holds == "True" else Reason.WAITING_FOR_PODS, text)
 
 
-def _available(server: Object | None) -> int:
+def _available(deployment: Object | None) -> int:
     """Pods that have been ready for long enough to be reached through the Service."""
-    return int((server or {}).get("status", {}).get("availableReplicas", 0))
+    return int((deployment or {}).get("status", {}).get("availableReplicas", 0))
 
 
-def _asked(spec: Spec, servers: Sequence[Object | None]) -> list[int]:
-    """How many pods each service should have."""
-    return [pods_asked(it, live) for it, live in zip((spec.api, spec.imaging), servers, strict=True)]
+def _asked(spec: Spec, deployments: Mapping[str, Object | None]) -> dict[str, int]:
+    """How many pods each Deployment should have."""
+    return {name: pods_asked(workloads(spec)[name], live) for name, live in deployments.items()}
 
 
-def _refusals(servers: Iterable[Object | None]) -> Iterator[tuple[str, str]]:
-    """Why a Deployment cannot get on, as (reason, message)."""
-    for server in servers:
-        name = server["metadata"]["name"] if server else ""
-        for condition in (server or {}).get("status", {}).get("conditions", ()):
+def _refusals(deployments: Iterable[Object | None]) -> Iterator[tuple[Reason, str]]:
+    """Why a Deployment does not progress, as (reason, message)."""
+    for deployment in deployments:
+        name = deployment["metadata"]["name"] if deployment else ""
+        for condition in (deployment or {}).get("status", {}).get("conditions", ()):
             text = f"{name}: {condition.get('message', '')}"
             match condition["type"], condition["status"]:
                 case "ReplicaFailure", "True" if "exceeded quota" in text:
-                    yield "QuotaExceeded", f"{text}; raise spec.quota.compute or ask for fewer or smaller pods"
+                    yield Reason.QUOTA_EXCEEDED, f"{text}; raise spec.quota.compute or ask for fewer or smaller pods"
                 case "ReplicaFailure", "True":
-                    yield "PodsRefused", text
+                    yield Reason.PODS_REFUSED, text
                 case "Progressing", "False":
-                    yield "RolloutStuck", f"{text}; see the events and logs of its pods"
+                    yield Reason.ROLLOUT_STUCK, f"{text}; see the events and logs of its pods"
 
 
 def _ready(parts: Sequence[ConditionResult], state: ReconcileState, *, is_deleting: bool) -> ConditionResult:
     if is_deleting:
-        return ConditionResult("Ready", "False", "Deleting", "the tenant is being deleted")
+        return ConditionResult("Ready", "False", Reason.DELETING, "the tenant is being deleted")
     by_type = {part.type: part for part in parts}
     ordered = [by_type[kind] for kind in _SUMMED_UP]
-    for part in [it for it in ordered if it.status == "False"]:
-        return ConditionResult("Ready", part.status, part.reason, part.message)
-    for problem in state.problems.values():
-        return ConditionResult("Ready", "False", reason_of(problem), problem.detail)
-    for part in [it for it in ordered if it.status == "Unknown"]:
-        return ConditionResult("Ready", part.status, part.reason, part.message)
-    return ConditionResult("Ready", "True", "Serving", "uploads are accepted and pictures are delivered")
+    if failed := next((part for part in ordered if part.status == "False"), None):
+        return ConditionResult("Ready", "False", failed.reason, failed.message)
+    if problem := _first_problem(state):
+        return ConditionResult("Ready", "False", problem.reason, problem.detail)
+    if unknown := next((part for part in ordered if part.status == "Unknown"), None):
+        return ConditionResult("Ready", "Unknown", unknown.reason, unknown.message)
+    return ConditionResult("Ready", "True", Reason.SERVING, "uploads are accepted and images are delivered")
 
 
 def _progressing(
-    parts: Sequence[ConditionResult], state: ReconcileState, servers: Sequence[Object | None]
+    parts: Sequence[ConditionResult],
+    contracted: ConditionResult,
+    state: ReconcileState,
+    deployments: Mapping[str, Object | None],
 ) -> ConditionResult:
     kind: ConditionType = "Progressing"
-    if stuck := next((part for part in parts if part.reason in {"MigrationFailed", "RolloutStuck"}), None):
-        return ConditionResult(kind, "False", stuck.reason, stuck.message)
-    if problem := next(iter(state.problems.values()), None):
-        return ConditionResult(kind, "True", "Retrying", problem.detail)
-    if waiting := next((it for it in parts if it.status != "True" and it.reason != "ScaledToZero"), None):
-        return ConditionResult(kind, "True", waiting.reason, waiting.message)
-    asked = _asked(state.spec, servers) if state.spec else []
-    for server, desired in zip(servers, asked, strict=False):
-        count = workload(server, desired)
-        if server and {count["current"], count["ready"], count["updated"]} != {desired}:
-            text = f"{server['metadata']['name']}: {count['updated']} of {desired} pods are up to date"
-            return ConditionResult(kind, "True", "RollingOut", text)
-    return ConditionResult(kind, "False", "Settled", "everything is as asked for")
+    if blocked := next((part for part in [*parts, contracted] if part.reason in _BLOCKED), None):
+        return ConditionResult(kind, "False", blocked.reason, blocked.message)
+    if problem := _first_problem(state):
+        return ConditionResult(kind, "True", Reason.RETRYING, problem.detail)
+    unfinished = (part for part in parts if part.status != "True" and part.reason != Reason.SCALED_TO_ZERO)
+    if part := next(unfinished, None):
+        return ConditionResult(kind, "True", part.reason, part.message)
+    if state.spec and (text := _rolling_out(state.spec, deployments)):
+        return ConditionResult(kind, "True", Reason.ROLLING_OUT, text)
+    if contracted.status != "True":
+        return ConditionResult(kind, "True", contracted.reason, contracted.message)
+    return ConditionResult(kind, "False", Reason.SETTLED, "everything is as the spec asks for")
+
+
+def _rolling_out(spec: Spec, deployments: Mapping[str, Object | None]) -> str | None:
+    """Which Deployment still replaces pods; None when none does."""
+    for name, desired in _asked(spec, deployments).items():
+        count = pod_counts(deployments[name], desired)
+        if deployments[name] and {count["current"], count["ready"], count["updated"]} != {desired}:
+            return f"{name}: {count['updated']} of {desired} pods are up to date"
+    return None
 
 
 def _stopped() -> ConditionResult:
-    return ConditionResult("Progressing", "False", "Paused", "nothing is changed until spec.paused is false")
+    return ConditionResult("Progressing", "False", Reason.PAUSED, _PAUSED_TEXT)
 
 
 def _paused(tenant: Mapping[str, Any]) -> ConditionResult:
     if is_paused(tenant):
-        return ConditionResult("Paused", "True", "PausedBySpec", "nothing is changed until spec.paused is false")
-    return ConditionResult("Paused", "False", "NotPaused", "changes are made as they are asked for")
+        return ConditionResult("Paused", "True", Reason.PAUSED_BY_SPEC, _PAUSED_TEXT)
+    return ConditionResult("Paused", "False", Reason.NOT_PAUSED, "changes of the spec are applied")
 
 
 def _deleting(state: ReconcileState, *, is_deleting: bool) -> ConditionResult:
     if not is_deleting:
-        return ConditionResult("Deleting", "False", "NotDeleting", "nobody asked to delete the tenant")
-    return ConditionResult("Deleting", "True", *(state.deletion or ("Deleting", "the tenant is being deleted")))
+        return ConditionResult("Deleting", "False", Reason.NOT_DELETING, "no deletion was requested")
+    return ConditionResult("Deleting", "True", *(state.deletion or (Reason.DELETING, "the tenant is being deleted")))
 
 
-def _problem_of(state: ReconcileState, kinds: Iterable[str]) -> ImghostError | None:
-    about = ((key, error) for key, error in state.problems.items() if isinstance(key, ObjectRef))
-    return next((error for key, error in about if key.kind in kinds), None)
+def _provider(state: ReconcileState, requirement: Requirement) -> BuiltObject | None:
+    return next((built for built in state.desired if built.provides is requirement), None)
 
 
-def _true_conditions(obj: Object) -> set[str]:
-    return {it["type"] for it in obj.get("status", {}).get("conditions", ()) if it["status"] == "True"}
+def _first_problem(state: ReconcileState) -> Problem | None:
+    return next(iter(state.problems.values()), None)
 
 
-def _is_fresh(deployment: Object | None) -> bool:
-    """Whether the Deployment's status speaks of its present template."""
-    if deployment is None:
-        return False
-    generation = deployment["metadata"].get("generation", 0)
-    return bool(deployment.get("status", {}).get("observedGeneration", generation) >= generation)
+def _problem_of(state: ReconcileState, kinds: Collection[str], names: Collection[str] | None = None) -> Problem | None:
+    for about, problem in state.problems.items():
+        if isinstance(about, ObjectRef) and about.kind in kinds and (names is None or about.name in names):
+            return problem
+    return None

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from imghost_core.errors import ImghostError
 from imghost_operator.crd import Spec
 from imghost_operator.platform import Object, Platform, owned_by
 from imghost_operator.provision.provisioner import Provisioner
+from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
 
 PATIENCE = timedelta(minutes=2)  # for processes to end; a lost node must not keep credentials alive for ever
@@ -29,15 +29,15 @@ class Deletion:
         if FINALIZER not in ctx.finalizers:
             return Outcome()  # nothing was ever made outside the platform; what is inside goes with its owner
         if await self._ends_processes(ctx):
-            ctx.deletion = ("StoppingPods", "waiting for the pods to end, before their credentials do")
+            ctx.deletion = (Reason.STOPPING_PODS, "waiting for the pods to end, before their credentials are revoked")
             await report(ctx)
             return Outcome(LOOK_AGAIN)
-        for number, problem in enumerate(await self._release(ctx)):
-            ctx.problems[f"release-{number}"] = problem
+        if ctx.spec and not ctx.problems:  # an invalid spec or an unknown backend is a problem already
+            ctx.problems.update((await self._provisioner.release(ctx.name, ctx.spec)).items())
         if ctx.problems and not self._keeps_data(ctx):
             return await self._wait(ctx, report)
         if ctx.problems:
-            await self._tell_of_leftovers(ctx)
+            await self._report_leftovers(ctx)
         await self._remove(ctx)
         await self._platform.set_finalizers(ctx.tenant, [it for it in ctx.finalizers if it != FINALIZER])
         return Outcome()
@@ -56,28 +56,23 @@ class Deletion:
                 await self._platform.delete(obj)
         return bool(running) and self._age(ctx) < PATIENCE
 
-    async def _release(self, ctx: ReconcileContext) -> list[ImghostError]:
-        """Revoke credentials and delete data. A spec that cannot be read, or names no backend of ours, is a problem."""
-        if ctx.spec is None or ctx.problems:
-            problems = list(ctx.problems.values())
-            ctx.problems.clear()
-            return problems
-        return await self._provisioner.release(ctx.name, ctx.spec)
-
     async def _wait(self, ctx: ReconcileContext, report: Report) -> Outcome:
         text = "; ".join(problem.detail for problem in ctx.problems.values())
-        advice = "To let go of the tenant and keep its data, set spec.deletionPolicy to Retain."
+        advice = "To delete the tenant and keep its data, set spec.deletionPolicy to Retain."
         is_stuck = self._age(ctx) > STUCK
-        ctx.deletion = ("Stuck" if is_stuck else "WaitingForBackend", f"{text} {advice}")
+        ctx.deletion = (Reason.STUCK if is_stuck else Reason.WAITING_FOR_BACKEND, f"{text} {advice}")
         await report(ctx)
         if is_stuck:
-            await self._platform.event(ctx.tenant, "Warning", "DeletionStuck", f"{text} {advice}")
+            await self._platform.event(ctx.tenant, "Warning", Reason.DELETION_STUCK, f"{text} {advice}")
         return Outcome(min(60.0, max(LOOK_AGAIN, self._age(ctx).total_seconds() / 4)))
 
-    async def _tell_of_leftovers(self, ctx: ReconcileContext) -> None:
+    async def _report_leftovers(self, ctx: ReconcileContext) -> None:
         text = "; ".join(problem.detail for problem in ctx.problems.values())
         await self._platform.event(
-            ctx.tenant, "Warning", "CredentialsNotRevoked", f"The tenant is let go of, but its credentials stay: {text}"
+            ctx.tenant,
+            "Warning",
+            Reason.CREDENTIALS_NOT_REVOKED,
+            f"The tenant is deleted; its credentials could not be revoked: {text}",
         )
 
     def _age(self, ctx: ReconcileContext) -> timedelta:

@@ -1,93 +1,106 @@
-"""What can go wrong while reconciling, told apart by what helps: waiting, a person, or simply another look."""
+"""Failures of a reconcile pass, distinguished by what helps: waiting, a person, or another look."""
+
+from typing import ClassVar
 
 from imghost_core.errors import ImghostError
+from imghost_operator.reasons import Reason
 
 
-class PlatformDown(ImghostError):
-    """The Kubernetes API (or what stands in for it) does not answer, or asks for patience. Trying again helps."""
-
-    code = "platform_down"
+class OperatorError(ImghostError):
+    """Base of all failures here."""
 
 
-class PlatformRefused(ImghostError):
-    """The platform answered and said no: a right is missing, a quota is full, an object is not valid."""
+class Problem(OperatorError):
+    """A failure that people see: `reason` stands in the conditions of the tenant."""
 
-    code = "platform_refused"
-
-
-class StaleObject(ImghostError):
-    """The object is no longer the one that was looked at. Looking again helps, at once."""
-
-    code = "changed"
+    reason: ClassVar[Reason]
 
 
-class NotOwned(ImghostError):
-    """An object with a name we need exists and does not belong to this tenant; it is never taken over."""
+class PlatformDown(Problem):
+    """The Kubernetes API (or what stands in for it) does not respond, or rate-limits the operator. Retrying helps."""
 
-    code = "not_ours"
+    code, reason = "platform_down", Reason.PLATFORM_DOWN
 
 
-class NamespaceNotListed(ImghostError):
+class PlatformRefused(Problem):
+    """The platform rejected a request: a right is missing, a quota is full, an object is not valid."""
+
+    code, reason = "platform_refused", Reason.PLATFORM_REFUSED
+
+
+class NotOwned(Problem):
+    """An object with a required name exists and does not belong to this tenant; it is never taken over."""
+
+    code, reason = "not_owned", Reason.NOT_OWNED
+
+
+class NamespaceNotListed(Problem):
     """The operator works in listed namespaces only, and the tenant's is not among them."""
 
-    code = "namespace_not_listed"
+    code, reason = "namespace_not_listed", Reason.NAMESPACE_NOT_LISTED
 
 
-class NamespaceMissing(ImghostError):
-    """The operator makes no namespaces, and nobody has made the tenant's."""
+class NamespaceMissing(Problem):
+    """The operator does not create namespaces, and the tenant's does not exist."""
 
-    code = "namespace_missing"
+    code, reason = "namespace_missing", Reason.NAMESPACE_MISSING
 
 
-class TenantGone(ImghostError):
-    """The tenant itself no longer exists: there is nothing left to do for it."""
+class BackendDown(Problem):
+    """A database server or object store does not respond. Retrying helps."""
+
+    code, reason = "backend_down", Reason.BACKEND_DOWN
+
+
+class BackendRefused(Problem):
+    """A database server or object store rejected a step: the operator's own rights there are too small."""
+
+    code, reason = "backend_refused", Reason.BACKEND_REFUSED
+
+
+class UnknownBackend(Problem):
+    """A tenant names a database instance or store that this operator's settings do not."""
+
+    code, reason = "unknown_backend", Reason.UNKNOWN_BACKEND
+
+
+class InvalidSpec(Problem):
+    """The spec does not fit this operator: it was stored under another version of the CRD."""
+
+    code, reason = "invalid_spec", Reason.INVALID_SPEC
+
+
+class StaleObject(OperatorError):
+    """The object is no longer the version that was read. Another pass helps, without delay."""
+
+    code = "stale_object"
+
+
+class ObjectNotFound(OperatorError):
+    """The platform has no object of this name."""
+
+    code = "object_not_found"
+
+
+class TenantGone(OperatorError):
+    """The tenant itself no longer exists: nothing is left to do for it."""
 
     code = "tenant_gone"
 
 
-class ListExpired(ImghostError):
-    """The version a watch or a list went on from is no longer kept (HTTP 410): list again."""
+class ListExpired(OperatorError):
+    """The version from which a watch or a list continues is no longer kept (HTTP 410): list again."""
 
     code = "list_expired"
 
 
-class NotLeader(ImghostError):
-    """Another operator leads, or may by now: nothing more may be written by this one."""
+class NotLeader(OperatorError):
+    """Another operator leads, or may by now: this one must not write any more."""
 
     code = "not_leader"
 
 
-class BackendDown(ImghostError):
-    """A database server or object store does not answer. Trying again helps."""
-
-    code = "backend_down"
-
-
-class BackendRefused(ImghostError):
-    """A database server or object store answered and refused: the operator's own rights there are too small."""
-
-    code = "backend_refused"
-
-
-class UnknownBackend(ImghostError):
-    """A tenant names a database instance or store that this operator's settings do not."""
-
-    code = "unknown_backend"
-
-
-class InvalidSpec(ImghostError):
-    """The spec does not fit what this operator knows: it was stored under another version of the CRD."""
-
-    code = "invalid_spec"
-
-
-class ObjectNotFound(ImghostError):
-    """The platform has no object of this name."""
-
-    code = "missing"
-
-
-class FieldConflict(ImghostError):
+class FieldConflict(OperatorError):
     """Fields that we apply belong to other field managers; `managers` names them."""
 
     code = "field_conflict"

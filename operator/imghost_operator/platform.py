@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 from imghost_operator.errors import NotOwned
+from imghost_operator.reasons import Reason
 
 Object = dict[str, Any]
 
@@ -63,7 +64,7 @@ class Platform(Protocol):
     async def set_finalizers(self, tenant: Object, finalizers: list[str]) -> None:
         """Replace the tenant's finalizers; `Changed` if they are no longer those of `tenant`, `TenantGone`."""
 
-    async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+    async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
         """Tell people watching the tenant of a state transition. Never raises: an event is a courtesy."""
 
 

@@ -1,7 +1,8 @@
-"""Conditions about what somebody else has to do: enforce policies, and decide how many pods there are."""
+"""Conditions about what the platform has to do: enforce policies, and decide the number of pods."""
 
 from imghost_operator.crd import ConditionType
-from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.platform import Object
+from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_state import ConditionResult, ReconcileState
 from imghost_operator.tenant_objects.namespace import ENFORCED
 
@@ -13,55 +14,52 @@ _STATEMENTS = {
     "PodDisruptionBudget",
     "ResourceQuota",
 }
-"""Kinds that only mean something where the platform enforces them; of the namespace that is Pod Security."""
+"""Kinds that only have an effect where the platform enforces them; for the namespace that is Pod Security."""
 
 
 def enforced(state: ReconcileState) -> ConditionResult:
     """Whether policies, quotas and Pod Security hold here."""
-    built = {obj["kind"] for obj in state.desired} & _STATEMENTS
+    kind: ConditionType = "Enforced"
+    built = {item.kind for item in state.desired} & _STATEMENTS
     if not built:
-        return ConditionResult("Enforced", "Unknown", "Waiting", "nothing was made yet")
+        return ConditionResult(kind, "Unknown", Reason.WAITING, "no object was created yet")
     if (outside := _others_namespace(state)) and not ENFORCED.items() <= _labels(outside).items():
         name, (label, level) = outside["metadata"]["name"], *ENFORCED.items()
-        text = f"the namespace {name} takes any pod; have whoever makes it add the label {label}={level}"
-        return ConditionResult("Enforced", "False", "PodSecurityNotEnforced", text)
-    loose = sorted("Pod Security" if kind == "Namespace" else kind for kind in built - state.enforces)
+        text = f"the namespace {name} does not enforce Pod Security; ask its owner to add the label {label}={level}"
+        return ConditionResult(kind, "False", Reason.POD_SECURITY_NOT_ENFORCED, text)
+    loose = sorted("Pod Security" if item == "Namespace" else item for item in built - state.enforces)
     if loose:
-        return ConditionResult(
-            "Enforced", "False", "NotEnforcedHere", f"recorded, but not enforced here: {', '.join(loose)}"
-        )
-    return ConditionResult("Enforced", "True", "Enforced", "policies and quotas are the platform's to enforce")
+        text = f"stored, but not enforced on this platform: {', '.join(loose)}"
+        return ConditionResult(kind, "False", Reason.NOT_ENFORCED_HERE, text)
+    return ConditionResult(kind, "True", Reason.ENFORCED, "the platform enforces policies and quotas")
 
 
 def autoscaled(state: ReconcileState) -> ConditionResult:
-    """Whether autoscalers can do their work; one without metrics leaves the number of pods as it is."""
+    """Whether autoscalers are active; one without metrics leaves the number of pods as it is."""
     kind: ConditionType = "Autoscaled"
-    keys = [ObjectRef.of(obj) for obj in state.desired if obj["kind"] == "HorizontalPodAutoscaler"]
-    if not keys:
-        return ConditionResult(
-            kind, "False", "NotAskedFor", "the numbers of pods are those of spec.api and spec.imaging"
-        )
+    refs = [built.ref for built in state.desired if built.kind == "HorizontalPodAutoscaler"]
+    if not refs:
+        return ConditionResult(kind, "False", Reason.NOT_REQUESTED, "the spec sets the numbers of pods")
     if "HorizontalPodAutoscaler" not in state.enforces:
-        return ConditionResult(
-            kind, "False", "NotEnforcedHere", "recorded, but not enforced here: minReplicas pods each"
-        )
-    said = {key.name: state.live.get(key, {}).get("status", {}).get("conditions", ()) for key in keys}
-    for name, conditions in said.items():
-        for it in conditions:
-            if it["type"] in {"AbleToScale", "ScalingActive"} and it["status"] == "False":
-                text = f"{name} keeps its number of pods: {it.get('message', '')}"
-                return ConditionResult(kind, "False", it.get("reason") or "NotActive", text)
-    if waiting := [name for name, conditions in said.items() if not conditions]:
-        return ConditionResult(kind, "Unknown", "Waiting", f"no autoscaler has looked at {' and '.join(waiting)} yet")
-    return ConditionResult(
-        kind, "True", "Autoscaled", f"the load decides how many pods there are of {' and '.join(said)}"
-    )
+        text = "autoscaling is not supported on this platform; minReplicas pods run"
+        return ConditionResult(kind, "False", Reason.NOT_ENFORCED_HERE, text)
+    reported = {ref.name: state.live.get(ref, {}).get("status", {}).get("conditions", ()) for ref in refs}
+    for name, conditions in reported.items():
+        for condition in conditions:
+            if condition["type"] in {"AbleToScale", "ScalingActive"} and condition["status"] == "False":
+                why = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
+                text = f"{name} keeps its number of pods ({why or condition['type']})"
+                return ConditionResult(kind, "False", Reason.AUTOSCALER_INACTIVE, text)
+    if waiting := [name for name, conditions in reported.items() if not conditions]:
+        text = f"the autoscaler of {' and '.join(waiting)} has not reported yet"
+        return ConditionResult(kind, "Unknown", Reason.WAITING, text)
+    return ConditionResult(kind, "True", Reason.AUTOSCALED, f"autoscaling is active for {' and '.join(reported)}")
 
 
 def _others_namespace(state: ReconcileState) -> Object | None:
-    """The tenant's namespace where somebody else makes it."""
-    ours = {ObjectRef.of(obj) for obj in state.desired}
-    return next((obj for key, obj in state.live.items() if key.kind == "Namespace" and key not in ours), None)
+    """The tenant's namespace where the operator does not create it."""
+    ours = {built.ref for built in state.desired}
+    return next((obj for ref, obj in state.live.items() if ref.kind == "Namespace" and ref not in ours), None)
 
 
 def _labels(obj: Object) -> dict[str, str]:

@@ -12,10 +12,8 @@ from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 
-from imghost_core.errors import ImghostError
 from imghost_operator import diff, status, tenant_objects
 from imghost_operator.build_inputs import BuildInputs, Port, Release
-from imghost_operator.conditions import migration_state
 from imghost_operator.crd import Spec
 from imghost_operator.deletion import Deletion
 from imghost_operator.errors import (
@@ -25,20 +23,23 @@ from imghost_operator.errors import (
     NotOwned,
     PlatformDown,
     PlatformRefused,
+    Problem,
     StaleObject,
     UnknownBackend,
 )
 from imghost_operator.platform import Object, ObjectRef, Platform, check_owner, owned_by
+from imghost_operator.progress import job_state
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
 from imghost_operator.provision.circuit_breaker import CircuitBreaker
 from imghost_operator.provision.provisioner import Provisioner
+from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
 from imghost_operator.reconcile_state import ReconcileState
 from imghost_operator.tenant_objects.services import PORTS
 
 MAX_PRUNED = 10  # a pass; more at once would rather be a mistake than a plan
 RETRY_MIGRATION = timedelta(minutes=5)
-RETRY_PROBLEM = 60.0
+RETRY_PROBLEM_SECONDS = 60.0
 
 __all__ = ["FINALIZER", "Outcome", "Reconciler"]
 
@@ -112,11 +113,11 @@ class Reconciler:
     async def _provision(self, ctx: ReconcileContext, spec: Spec) -> float:
         """What is outside the platform, and from it everything that is desired. Returns seconds until the next look."""
         found = await self._provisioner.provision(ctx.name, spec, ctx.live)
-        ctx.problems.update(dict(found.problems.items()))
-        ctx.ready = found.ready
+        ctx.problems.update(found.problems.items())
+        ctx.provisioned = found.ready
         ctx.inputs = BuildInputs(self._release, found.signing, found.database, found.store, self._endpoints(ctx.name))
         objects = tenant_objects.build(ctx.name, ctx.uid, spec, ctx.inputs)
-        ctx.desired = [obj for obj in objects if obj["kind"] != "Namespace" or ctx.makes_namespace]
+        ctx.desired = [built for built in objects if built.kind != "Namespace" or ctx.makes_namespace]
         return found.due_in
 
     def _endpoints(self, tenant: str) -> Mapping[Port, str]:
@@ -129,29 +130,31 @@ class Reconciler:
         return cast("Mapping[Port, str]", address)
 
     async def _retry_migration(self, ctx: ReconcileContext) -> None:
-        """A migration that failed is tried anew after a while: what made it fail may have been put right."""
-        job = ctx.live.get(ctx.migration) if ctx.migration else None
-        if job is None or migration_state(job) != "failed" or job["metadata"].get("deletionTimestamp"):
-            return
-        failed_at = max(datetime.fromisoformat(it["lastTransitionTime"]) for it in job["status"]["conditions"])
-        if self._clock() - failed_at >= RETRY_MIGRATION:
-            await self._platform.delete(job)
+        """Delete a Job that failed some time ago, so that it is created again: its cause may have been fixed."""
+        jobs = [ctx.live[built.ref] for built in ctx.desired if built.kind == "Job" and built.ref in ctx.live]
+        for job in jobs:
+            if job_state(job) == "failed" and not job["metadata"].get("deletionTimestamp"):
+                conditions = job["status"]["conditions"]
+                failed_at = max(datetime.fromisoformat(condition["lastTransitionTime"]) for condition in conditions)
+                if self._clock() - failed_at >= RETRY_MIGRATION:
+                    await self._platform.delete(job)
 
     async def _apply(self, ctx: ReconcileContext) -> None:
         """Wave by wave, all of a wave at once; what has to wait is left as it is."""
         for wave in tenant_objects.WAVES:
-            ready = [obj for obj in ctx.desired if obj["kind"] in wave and not ctx.has_to_wait(obj)]
-            results = await asyncio.gather(*(self._apply_one(ctx, obj) for obj in ready))
+            ready = ctx.applicable(wave)
+            results = await asyncio.gather(*(self._apply_one(ctx, built.manifest) for built in ready))
             # In the order of the objects, not of the answers: the status must not differ from pass to pass.
-            ctx.problems |= {ObjectRef.of(obj): problem for obj, problem in zip(ready, results, strict=True) if problem}
-            for problem in ctx.problems.values():
-                if isinstance(problem, PlatformDown | StaleObject):
-                    raise problem
+            for built, failure in zip(ready, results, strict=True):
+                if isinstance(failure, PlatformDown | StaleObject):
+                    raise failure
+                if failure is not None:
+                    ctx.problems[built.ref] = failure
             if not ctx.namespace_is_usable:
                 return
 
-    async def _apply_one(self, ctx: ReconcileContext, obj: Object) -> ImghostError | None:
-        """Returns what went wrong."""
+    async def _apply_one(self, ctx: ReconcileContext, obj: Object) -> Problem | StaleObject | None:
+        """Returns what failed."""
         key = ObjectRef.of(obj)
         live = ctx.live.get(key)
         try:
@@ -167,7 +170,7 @@ class Reconciler:
         """Delete objects of ours that are no longer desired: of the kinds we make, with our label and our owner."""
         if not ctx.namespace_is_usable:
             return
-        wanted = {ObjectRef.of(obj) for obj in ctx.desired}
+        wanted = {built.ref for built in ctx.desired}
         doomed = [
             obj
             for key, obj in ctx.live.items()
@@ -189,21 +192,21 @@ class Reconciler:
         if new != old:
             await self._platform.write_status(ctx.tenant, new)
             ctx.tenant = {**ctx.tenant, "status": new}
-            await self._tell(ctx.tenant, old, new)
+            await self._post_event(ctx.tenant, old, new)
         if any(isinstance(key, ObjectRef) for key in ctx.problems):
-            return Outcome(min(due_in or RETRY_PROBLEM, RETRY_PROBLEM))
+            return Outcome(min(due_in or RETRY_PROBLEM_SECONDS, RETRY_PROBLEM_SECONDS))
         return Outcome(due_in)
 
-    async def _tell(self, tenant: Object, old: Object, new: Object) -> None:
+    async def _post_event(self, tenant: Object, old: Object, new: Object) -> None:
         """An event when the tenant became ready, or stopped being so."""
         before, after = _ready(old), _ready(new)
         if after and (before or {}).get("status") != after["status"] and after["status"] != "Unknown":
             kind: Literal["Normal", "Warning"] = "Normal" if after["status"] == "True" else "Warning"
-            await self._platform.event(tenant, kind, after["reason"], after["message"])
+            await self._platform.event(tenant, kind, Reason.of(after["reason"]), after["message"])
 
 
 def _ready(report: Object) -> Object | None:
-    return next((it for it in report.get("conditions", ()) if it["type"] == "Ready"), None)
+    return next((each for each in report.get("conditions", ()) if each["type"] == "Ready"), None)
 
 
 def _first(error: ValidationError) -> str:

@@ -1,17 +1,20 @@
 """What one pass over one tenant knows and finds out."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from imghost_core.errors import ImghostError
 from imghost_operator import tenant_objects
 from imghost_operator.build_inputs import BuildInputs
-from imghost_operator.conditions import migration_state
+from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.crd import Spec
+from imghost_operator.errors import Problem
 from imghost_operator.platform import Object, ObjectRef, owned_by
+from imghost_operator.progress import is_done
+from imghost_operator.reasons import Reason
+from imghost_operator.reconcile_state import Area
 
 FINALIZER = "imghost.dev/external-data"
-_AFTER_MIGRATION = frozenset({"Deployment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,12 @@ class ReconcileContext:
     live: dict[ObjectRef, Object]
     spec: Spec | None = None
     inputs: BuildInputs | None = None
-    desired: list[Object] = field(default_factory=list)
-    ready: frozenset[str] = frozenset()
-    """Parts (`database`, `storage`) whose credentials are known to their backend."""
+    desired: list[BuiltObject] = field(default_factory=list)
+    provisioned: frozenset[str] = frozenset()
+    """Requirements (`database`, `storage`) whose backend knows the tenant's credentials."""
     makes_namespace: bool = True
-    problems: dict[ObjectRef | str, ImghostError] = field(default_factory=dict)
-    deletion: tuple[str, str] | None = None
+    problems: dict[ObjectRef | Area, Problem] = field(default_factory=dict)
+    deletion: tuple[Reason, str] | None = None
 
     @property
     def name(self) -> str:
@@ -70,22 +73,18 @@ class ReconcileContext:
         """Whether there is anything of the tenant's own yet."""
         return any(owned_by(obj, self.uid) for obj in self.live.values())
 
-    @property
-    def migration(self) -> ObjectRef | None:
-        """The migration Job of what is desired."""
-        return next((ObjectRef.of(obj) for obj in self.desired if obj["kind"] == "Job"), None)
+    def applicable(self, kinds: Collection[str]) -> list[BuiltObject]:
+        """What of these kinds may be written: everything that it requires holds.
 
-    def has_to_wait(self, obj: Object) -> bool:
-        """Whether an object must not be written yet: its credentials are not provisioned, or the schema is not there.
-
-        A Deployment that exists keeps running as it is while a new migration runs.
+        What has to wait stays as it is: a Deployment keeps running its release while a migration runs.
         """
-        kind, name = obj["kind"], obj["metadata"]["name"]
-        if kind == "Secret" and name == "storage":
-            return "storage" not in self.ready
-        if kind == "Job" or (kind == "Secret" and name.startswith("database-")):
-            return "database" not in self.ready
-        if kind in _AFTER_MIGRATION:
-            job = self.live.get(self.migration) if self.migration else None
-            return not ({"database", "storage"} <= self.ready and migration_state(job) == "done")
-        return False
+        candidates = [built for built in self.desired if built.kind in kinds]
+        required = {requirement for built in candidates for requirement in built.requires}
+        met = {requirement for requirement in required if self._holds(requirement)}
+        return [built for built in candidates if built.requires <= met]
+
+    def _holds(self, requirement: Requirement) -> bool:
+        providers = [built for built in self.desired if built.provides is requirement]
+        if not providers:
+            return requirement in self.provisioned
+        return all(is_done(built, self.live.get(built.ref)) for built in providers)

@@ -1,24 +1,28 @@
-"""What one pass found, and what it is called: the material of the conditions."""
+"""What one pass found: the input of the conditions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from imghost_core.errors import ImghostError
 from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.built_object import BuiltObject
 from imghost_operator.crd import ConditionType, Spec
+from imghost_operator.errors import Problem
 from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.reasons import Reason
 
 Truth = Literal["True", "False", "Unknown"]
+Area = Literal["spec", "storage", "database"]
+Problems = Mapping[ObjectRef | Area, Problem]
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionResult:
-    """A condition before it is stamped with time and generation."""
+    """A condition before time and generation are added."""
 
     type: ConditionType
     status: Truth
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -26,16 +30,15 @@ class ConditionResult:
 class ReconcileState:
     """What one pass found.
 
-    `spec` is None when it could not be read, `facts` when they are not complete. `problems` are errors of this pass by
-    the object they are about, or by the area ("storage", "database", or another word where none fits); the first one
-    also becomes `lastError`. `enforces` is the platform's. `deletion` says, as (reason, message), what a deletion waits
-    for.
+    `spec` is None when it could not be read, `inputs` when they are not complete. `problems` are failures of this pass
+    by the object or area they are about; the first one also becomes `lastError`. `enforces` is the platform's.
+    `deletion` says, as (reason, message), what a deletion waits for.
     """
 
     enforces: frozenset[str]
     spec: Spec | None = None
     inputs: BuildInputs | None = None
-    desired: Sequence[Object] = ()
+    desired: Sequence[BuiltObject] = ()
     live: Mapping[ObjectRef, Object] = field(default_factory=dict)
-    problems: Mapping[ObjectRef | str, ImghostError] = field(default_factory=dict)
-    deletion: tuple[str, str] | None = None
+    problems: Problems = field(default_factory=dict)
+    deletion: tuple[Reason, str] | None = None

@@ -21,7 +21,7 @@ def render(manifest: Mapping[str, Any], release: Release | None = None) -> list[
     name = manifest["metadata"]["name"]
     spec = Spec.model_validate(manifest["spec"])
     inputs = placeholder_facts(name, spec, release or _release())
-    return [_redacted(obj) for obj in tenant_objects.build(name, _UID, spec, inputs)]
+    return [_redacted(built.manifest) for built in tenant_objects.build(name, _UID, spec, inputs)]
 
 
 def placeholder_facts(name: str, spec: Spec, release: Release) -> BuildInputs:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
-from imghost_api.settings import ApiSettings, MigrateSettings
+from imghost_api.settings import ApiSettings, MigrateSettings, WorkerSettings
 from imghost_core.settings import DatabaseSettings, StoreSettings
 from imghost_imaging.settings import ImagingSettings
 from imghost_operator.crd import RESERVED_ENV
@@ -20,12 +20,14 @@ SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "api": (ApiSettings,),
     "imaging": (ImagingSettings, DatabaseSettings, StoreSettings),
     "migrate": (MigrateSettings,),
+    "worker": (WorkerSettings,),
 }
 ROOT = Path(__file__).parents[2]
 SOURCES = {
     "api": ("services/api", "services/core"),
     "imaging": ("services/imaging", "services/core"),
     "migrate": ("services/api/imghost_api/db",),
+    "worker": ("services/api", "services/core"),
 }
 FOR_LIBRARIES = {"MALLOC_ARENA_MAX", "VIPS_BLOCK_UNTRUSTED", "VIPS_CONCURRENCY"}
 POD_ADDRESS = "10.0.0.9"

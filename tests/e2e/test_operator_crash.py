@@ -49,8 +49,9 @@ async def test_a_tenant_converges_though_the_operator_is_killed(
         await tenant.until("Ready", within=CONVERGES_WITHIN)
     await tenant.settled()
 
-    assert len(objects.list("Job", tenant.namespace)) == 1
-    assert [_number_of_templates(objects, tenant, it) for it in ("api", "imaging")] == [1, 1]
+    assert len(objects.list("Job", tenant.namespace)) == 2
+    names = ("api", "imaging", "worker")
+    assert [_number_of_templates(objects, tenant, name) for name in names] == [1, 1, 1]
     _is_provisioned_once(backends, tenant)
     account = await tenant.client.register()
     assert await tenant.client.uploaded(account, sample_images.photo(640, 480))

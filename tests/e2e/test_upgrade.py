@@ -12,8 +12,9 @@ from support.e2e.tenants import ClusterTenant
 
 
 async def test_a_new_release_is_not_noticed(under_load: Faults, provider: Provider, installation: Installation) -> None:
-    """`helm upgrade` to new images under load: the database is migrated first, then all pods are replaced, old ones
-    when new ones serve; a client with one retry sees no failed request, and no acknowledged upload is lost.
+    """`helm upgrade` to new images under load: the schema is expanded first, then all pods are replaced, old ones when
+    new ones serve, then the schema is contracted; a client with one retry sees no failed request, and no acknowledged
+    upload is lost.
     """
 
     async def upgrade(tags: dict[str, str], tenant: ClusterTenant) -> None:
@@ -22,9 +23,11 @@ async def test_a_new_release_is_not_noticed(under_load: Faults, provider: Provid
         await faults.replaced(tenant, before)
         await tenant.settled()
         assert _images(faults.servers(tenant)) == set(tags.values())
-        [migration] = [job for job in tenant.children("Job") if _images([job["spec"]["template"]]) == {tags["api"]}]
-        first = min(pod["metadata"]["creationTimestamp"] for pod in faults.servers(tenant))
-        assert migration["status"]["completionTime"] <= first
+        jobs = [job for job in tenant.children("Job") if _images([job["spec"]["template"]]) == {tags["api"]}]
+        post, pre = sorted(jobs, key=lambda job: str(job["metadata"]["name"]))
+        created = [pod["metadata"]["creationTimestamp"] for pod in faults.servers(tenant)]
+        assert pre["status"]["completionTime"] <= min(created)
+        assert post["status"]["startTime"] >= max(created)
 
     try:
         with release.another(provider) as tags:

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from imghost_core.errors import ImghostError
 from imghost_operator import status
-from imghost_operator.conditions import migration_state
+from imghost_operator.built_object import Requirement
+from imghost_operator.errors import PlatformRefused
 from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.progress import job_state
+from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_state import ReconcileState
 from support.statuses import COMPLETE, LATER, NAMESPACE, NOW, Down, conditions, observed, summary, without
 from support.tenants import ENFORCED, tenant
@@ -24,6 +26,8 @@ from support.tenants import ENFORCED, tenant
         (ObjectRef("NetworkPolicy", NAMESPACE, "dns"), "NetworkReady"),
         (ObjectRef("Job", NAMESPACE, "migrate-x"), "SchemaReady"),
         (ObjectRef("Deployment", NAMESPACE, "api"), "WorkloadsAvailable"),
+        (ObjectRef("HorizontalPodAutoscaler", NAMESPACE, "imaging"), "WorkloadsAvailable"),
+        (ObjectRef("Deployment", NAMESPACE, "worker"), "WorkerAvailable"),
     ],
 )
 def test_an_error_shows_where_it_belongs(key: ObjectRef | str, condition: str) -> None:
@@ -55,8 +59,8 @@ def test_an_autoscaler_that_nobody_works_for_is_told() -> None:
 
 def test_an_error_without_a_place_still_counts() -> None:
     """A failure that belongs to no condition makes the tenant not ready."""
-    found = replace(observed(), problems={"prune": ImghostError("objects are left over", code="pruning_failed")})
-    assert summary(found)["Ready"] == ("False", "PruningFailed")
+    found = replace(observed(), problems={"spec": PlatformRefused("a right is missing")})
+    assert summary(found)["Ready"] == ("False", "PlatformRefused")
 
 
 @pytest.mark.parametrize(
@@ -80,15 +84,51 @@ def test_a_failed_migration_says_what_to_do() -> None:
     """The message names the Job whose logs tell more, and when it is tried again."""
     report = status.report(tenant(), observed(job=[{"type": "Failed", "status": "True"}]), NOW)
     message = conditions(report)["SchemaReady"]["message"]
-    assert "see the logs of migrate-" in message
+    assert "see the logs of the Job migrate-pre-" in message
     assert "tried again" in message
     assert conditions(report)["Progressing"]["reason"] == "MigrationFailed"
 
 
 def test_no_job_is_no_migration() -> None:
     """Before the Job is made the schema is not known."""
-    assert migration_state(None) == "missing"
+    assert job_state(None) == "missing"
     assert summary(without(observed(), "Job"))["SchemaReady"] == ("Unknown", "Waiting")
+
+
+@pytest.mark.parametrize(
+    ("post", "expected"),
+    [
+        ([], ("False", "Migrating")),
+        ([{"type": "Failed", "status": "True"}], ("False", "PostMigrationFailed")),
+        (COMPLETE, ("True", "Migrated")),
+    ],
+)
+def test_the_post_migration_has_a_condition_of_its_own(post: list[Object], expected: tuple[str, str]) -> None:
+    """Whatever becomes of the post migration, the tenant serves; Progressing says that it is not complete."""
+    found = summary(observed(post=post))
+    assert found["SchemaContracted"] == expected
+    assert found["Ready"] == ("True", "Serving")
+    progressing = {"Migrating": ("True", "Migrating"), "PostMigrationFailed": ("False", "PostMigrationFailed")}
+    assert found["Progressing"] == progressing.get(expected[1], ("False", "Settled"))
+
+
+def test_the_post_migration_waits_for_the_rollout() -> None:
+    """Before its Job exists the condition says what it waits for; while pods are replaced that is what progresses."""
+    found = observed(api={"updatedReplicas": 1})
+    post = next(built.ref for built in found.desired if built.provides is Requirement.CONTRACTED_SCHEMA)
+    before = replace(found, live={ref: obj for ref, obj in found.live.items() if ref != post})
+    assert summary(before)["SchemaContracted"] == ("False", "WaitingForRollout")
+    assert summary(before)["Progressing"] == ("True", "RollingOut")
+    assert summary(before)["Ready"] == ("True", "Serving")
+
+
+def test_the_worker_has_a_condition_of_its_own() -> None:
+    """Without a pod of the worker jobs and events wait, which its condition says; images are served all the same."""
+    found = summary(observed(worker={"readyReplicas": 0, "availableReplicas": 0}))
+    assert found["WorkerAvailable"] == ("False", "WaitingForPods")
+    assert found["Progressing"] == ("True", "WaitingForPods")
+    assert found["WorkloadsAvailable"] == ("True", "PodsAvailable")
+    assert found["Ready"] == ("True", "Serving")
 
 
 def test_one_pod_of_each_is_enough_to_serve() -> None:
@@ -168,7 +208,7 @@ def test_deleting_says_what_it_waits_for() -> None:
     leaving = tenant(paused=True)
     assert status.is_paused(leaving)
     leaving["metadata"]["deletionTimestamp"] = "2026-05-04T11:00:00Z"
-    found = replace(observed(), deletion=("WaitingForBackend", "the object store does not answer"))
+    found = replace(observed(), deletion=(Reason.WAITING_FOR_BACKEND, "the object store does not answer"))
     said = conditions(status.report(leaving, found, NOW))
     assert (said["Deleting"]["status"], said["Deleting"]["reason"]) == ("True", "WaitingForBackend")
     assert (said["Ready"]["status"], said["Ready"]["reason"]) == ("False", "Deleting")

@@ -89,16 +89,17 @@ def test_kubectl_shows_defaults_columns_and_scale(cluster: KubeApi, kube: Kube) 
         "selector": "app.kubernetes.io/component=api",
         "api": {"desired": 2, "current": 3, "ready": 1, "updated": 1},
         "imaging": {"desired": 2, "current": 2, "ready": 2, "updated": 2},
+        "worker": {"desired": 1, "current": 1, "ready": 1, "updated": 1},
         "storage": {"backend": "default", "bucket": "b", "prefix": "columns/", "keyId": "k"},
     }
     kube.kubectl(
         "patch", "iht", "columns", "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})
     )
     header, row = kube.kubectl("get", "iht", "columns", "-o", "wide").splitlines()
-    columns = "NAME READY REASON API IMAGING STORAGE VERSION AGE URL NAMESPACE"
+    columns = "NAME READY REASON API IMAGING WORKER STORAGE VERSION AGE URL NAMESPACE"
     assert " ".join(header.split()) == columns
-    assert row.split()[:7] == ["columns", "True", "Serving", "1", "2", "default", "1.2.3"]
-    assert row.split()[8:] == ["https://img.example.com", "imghost-columns"]
+    assert row.split()[:8] == ["columns", "True", "Serving", "1", "2", "1", "default", "1.2.3"]
+    assert row.split()[9:] == ["https://img.example.com", "imghost-columns"]
     assert "columns" in kube.kubectl("get", "imghost")
 
     kube.kubectl("scale", "iht/columns", "--replicas=5")

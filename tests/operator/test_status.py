@@ -25,12 +25,14 @@ def test_a_tenant_that_serves_says_so() -> None:
         "StorageReady": ("True", "Provisioned"),
         "DatabaseReady": ("True", "Provisioned"),
         "SchemaReady": ("True", "Migrated"),
+        "SchemaContracted": ("True", "Migrated"),
         "WorkloadsAvailable": ("True", "PodsAvailable"),
+        "WorkerAvailable": ("True", "PodsAvailable"),
         "Progressing": ("False", "Settled"),
         "Paused": ("False", "NotPaused"),
         "Deleting": ("False", "NotDeleting"),
         "Enforced": ("True", "Enforced"),
-        "Autoscaled": ("False", "NotAskedFor"),
+        "Autoscaled": ("False", "NotRequested"),
     }
 
 
@@ -45,6 +47,7 @@ def test_the_rest_of_the_status_says_where_everything_is() -> None:
         "url": "http://imaging.imghost-demo.svc:5003",
         "version": "1.2.3",
         "api": {"desired": 2, "current": 2, "ready": 2, "updated": 2},
+        "worker": {"desired": 1, "current": 1, "ready": 1, "updated": 1},
         "imaging": {"desired": 2, "current": 2, "ready": 2, "updated": 2},
         "storage": {"backend": "default", "bucket": "pictures", "prefix": "demo/", "keyId": "demo-key"},
         "database": {"instance": "default", "name": "imghost_demo", "role": "imghost_demo_owner"},
@@ -65,7 +68,9 @@ def test_on_the_first_visit_everything_is_unknown() -> None:
         "StorageReady",
         "DatabaseReady",
         "SchemaReady",
+        "SchemaContracted",
         "WorkloadsAvailable",
+        "WorkerAvailable",
         "Enforced",
     }
     assert said["Progressing"] == ("True", "Waiting")

@@ -76,6 +76,7 @@ SPECS = st.fixed_dictionaries(
         "displayName": TEXT.map(lambda text: text[:63]),
         "deletionPolicy": st.sampled_from(["Retain", "Delete"]),
         "api": workload(),
+        "worker": workload(),
         "imaging": workload(
             limits=st.fixed_dictionaries(
                 {},
@@ -115,16 +116,20 @@ def test_no_spec_reaches_beyond_its_tenant(spec: dict[str, Any], given_inputs: B
     manifest = tenant(**spec)
     assert admission.check(manifest) == []
     parsed = Spec.model_validate(manifest["spec"])
-    made = tenant_objects.build("demo", UID, parsed, given_inputs)
+    built = tenant_objects.build("demo", UID, parsed, given_inputs)
+    made = [item.manifest for item in built]
 
-    assert made == tenant_objects.build("demo", UID, parsed, given_inputs), (
+    assert built == tenant_objects.build("demo", UID, parsed, given_inputs), (
         "the same arguments must make the same objects"
     )
     assert json.loads(json.dumps(made)) == made
     text = yaml.dump_all(made, Dumper=yaml.CSafeDumper, allow_unicode=True)
     assert list(yaml.load_all(text, yaml.CSafeLoader)) == made
     assert [tenant_objects.wave_of(obj) for obj in made] == sorted(tenant_objects.wave_of(obj) for obj in made)
-    images = {parsed.api.image or "imghost-api:1", parsed.imaging.image or "imghost-imaging:1"}
+    images = {
+        *(workload.image or "imghost-api:1" for workload in (parsed.api, parsed.worker)),
+        parsed.imaging.image or "imghost-imaging:1",
+    }
     for obj in made:
         check_belongs(obj)
     for obj in pods(made):
@@ -152,7 +157,7 @@ def check_pod(template: Object, images: set[str]) -> None:
     spec = template["spec"]
     (container,) = spec["containers"]
     assert spec.keys() <= POD_FIELDS
-    assert spec["serviceAccountName"] in {"api", "imaging", "migrate"}
+    assert spec["serviceAccountName"] in {"api", "imaging", "migrate", "worker"}
     assert container["image"] in images
     assert container["command"][:2] == ["python", "-m"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
@@ -173,11 +178,12 @@ def test_each_process_gets_only_its_own_secrets() -> None:
     made = objects()
     refs = {
         name: {ref["secretRef"]["name"] for ref in container(made, kind, name)["envFrom"] if "secretRef" in ref}
-        for kind, name in (("Deployment", "api"), ("Deployment", "imaging"))
+        for kind, name in (("Deployment", "api"), ("Deployment", "imaging"), ("Deployment", "worker"))
     }
     assert refs == {
         "api": {"database-api", "storage", "api-signing", "internal"},
         "imaging": {"database-imaging", "storage", "internal"},
+        "worker": {"database-api", "storage"},
     }
 
 
@@ -263,7 +269,7 @@ def test_images_are_pulled_with_the_operators_credentials() -> None:
     secret = only(made, "Secret", "registries")
     assert secret["type"] == "kubernetes.io/dockerconfigjson"
     assert b64decode(secret["data"][".dockerconfigjson"]).decode() == config
-    for name in ("api", "imaging", "migrate"):
+    for name in ("api", "imaging", "migrate", "worker"):
         assert only(made, "ServiceAccount", name)["imagePullSecrets"] == [{"name": "registries"}]
         assert "imagePullSecrets" not in only(without, "ServiceAccount", name)
     changed = {key.kind for key, obj in made.items() if obj != without.get(key)}

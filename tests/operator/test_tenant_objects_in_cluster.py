@@ -44,7 +44,8 @@ def made_for(cluster: KubeApi, name: str, spec: dict[str, Any], given: Any = Non
     assert answer.status == 201, answer.body
     parsed = Spec.model_validate(answer.body["spec"])
     assert parsed == Spec.model_validate(admission.with_defaults(manifest)["spec"])
-    return tenant_objects.build(name, answer.body["metadata"]["uid"], parsed, given or inputs())
+    built = tenant_objects.build(name, answer.body["metadata"]["uid"], parsed, given or inputs())
+    return [item.manifest for item in built]
 
 
 def applied(cluster: KubeApi, objects: list[Object]) -> dict[ObjectRef, Object]:
@@ -80,7 +81,7 @@ def test_pods_are_restricted(cluster: KubeApi) -> None:
     templates = {
         obj["metadata"]["name"]: obj["spec"]["template"] for obj in objects if "template" in obj.get("spec", {})
     }
-    assert len(templates) == 3
+    assert len(templates) == 5
     for name, template in templates.items():
         answer = cluster.create(pod(name, template), "dryRun=All")
         assert answer.status == 201, answer.body
@@ -95,7 +96,7 @@ def test_pods_pull_with_the_secret_of_their_account(cluster: KubeApi) -> None:
     """Credentials that the operator was given reach pods by their service account, as the server makes them."""
     objects = made_for(cluster, "pulling", {}, inputs(registries='{"auths": {}}'))
     applied(cluster, [obj for obj in objects if obj["kind"] in {"Namespace", "ServiceAccount", "Secret"}])
-    (template,) = [it["spec"]["template"] for it in objects if it["kind"] == "Job"]
+    template = next(obj["spec"]["template"] for obj in objects if obj["kind"] == "Job")
     asked = pod("pulling", template)
     asked["metadata"]["namespace"] = "imghost-pulling"
     answer = cluster.create(asked, "dryRun=All")

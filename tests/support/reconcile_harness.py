@@ -118,12 +118,14 @@ class ReconcileHarness:
         return await self.reconciler.reconcile(self.tenant())
 
     async def ready(self) -> Object:
-        """Passes, with pods played, until the tenant is ready."""
+        """Passes, with pods played, until the tenant is ready and nothing is left to do."""
 
         async def settled() -> bool:
             await self.one_pass()
             self.workloads.play()
-            return condition(self.tenant(), "Ready").get("status") == "True"
+            tenant = self.tenant()
+            done = condition(tenant, "Progressing").get("reason") == "Settled"
+            return done and condition(tenant, "Ready").get("status") == "True"
 
         await eventually(settled, within=30, why="the tenant is ready")
         return self.tenant()

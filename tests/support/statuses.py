@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from imghost_core.errors import Unavailable
-from imghost_operator import status
+from imghost_operator import status, tenant_objects
+from imghost_operator.built_object import Requirement
 from imghost_operator.crd import Spec
+from imghost_operator.errors import BackendDown
 from imghost_operator.platform import Object
 from imghost_operator.reconcile_state import ReconcileState
-from support.tenants import ENFORCED, inputs, objects, tenant
+from support.tenants import ENFORCED, UID, inputs, spec_of, tenant
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=7)
@@ -18,10 +19,7 @@ NAMESPACE = "imghost-demo"
 COMPLETE = [{"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}]
 
 
-class Down(Unavailable):
-    """A backend that does not answer."""
-
-    code = "backend_down"
+Down = BackendDown
 
 
 def server(desired: Object, **numbers: Any) -> Object:
@@ -34,21 +32,29 @@ def server(desired: Object, **numbers: Any) -> Object:
 
 
 def observed(
-    *, job: list[Object] | None = COMPLETE, api: dict[str, Any] | None = None, spec: dict[str, Any] | None = None
+    *,
+    job: list[Object] | None = COMPLETE,
+    post: list[Object] | None = COMPLETE,
+    api: dict[str, Any] | None = None,
+    worker: dict[str, Any] | None = None,
+    spec: dict[str, Any] | None = None,
 ) -> ReconcileState:
-    """Everything there and well, but for what is said."""
-    made = objects(**(spec or {}))
-    live = dict(made)
-    for key, obj in made.items():
-        if key.kind == "Deployment":
-            live[key] = server(obj, **((api or {}) if key.name == "api" else {}))
-        if key.kind == "Job":
-            live[key] = {**obj, "status": {"conditions": job or []}}
+    """Everything there and well, but for what is said: conditions of the Jobs, numbers of a Deployment's status."""
+    desired = tenant_objects.build("demo", UID, spec_of(**(spec or {})), inputs())
+    numbers = {"api": api or {}, "worker": worker or {}}
+    live = {}
+    for built in desired:
+        live[built.ref] = built.manifest
+        if built.kind == "Deployment":
+            live[built.ref] = server(built.manifest, **numbers.get(built.ref.name, {}))
+        if built.kind == "Job":
+            conditions = job if built.provides is Requirement.EXPANDED_SCHEMA else post
+            live[built.ref] = {**built.manifest, "status": {"conditions": conditions or []}}
     return ReconcileState(
         enforces=ENFORCED,
         spec=Spec.model_validate(tenant(**(spec or {}))["spec"]),
         inputs=inputs(),
-        desired=list(made.values()),
+        desired=desired,
         live=live,
     )
 

@@ -97,7 +97,7 @@ def inputs(
 def objects(name: str = "demo", given: BuildInputs | None = None, **spec: Any) -> dict[ObjectRef, Object]:
     """What is built for a tenant, by key."""
     built = tenant_objects.build(name, UID, spec_of(**spec), given or inputs())
-    return {ObjectRef.of(obj): obj for obj in built}
+    return {item.ref: item.manifest for item in built}
 
 
 def only(made: dict[ObjectRef, Object], kind: str, name: str) -> Object:

@@ -41,6 +41,7 @@ _COLUMNS = [
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', "Why it does or does not.", 0),
     ("Api", "integer", ".status.api.ready", "Pods of the api that answer.", 0),
     ("Imaging", "integer", ".status.imaging.ready", "Pods of imaging that answer.", 0),
+    ("Worker", "integer", ".status.worker.ready", "Pods of the worker that are ready.", 1),
     ("Storage", "string", ".status.storage.backend", "Object store.", 0),
     ("Version", "string", ".status.version", "Version of imghost that runs.", 0),
     ("Age", "date", ".metadata.creationTimestamp", "Time since creation.", 0),

@@ -71,6 +71,11 @@ class _ApiLimits(Amounts):
     memory: Bytes = Field("512Mi", description="Memory above which a pod is killed.")
 
 
+class _WorkerRequests(Amounts):
+    cpu: Cpu = Field("50m", description="CPU request of each pod.")
+    memory: Bytes = Field("128Mi", description="Memory request of each pod.")
+
+
 class _ImagingRequests(Amounts):
     cpu: Cpu = Field("250m", description="CPU that is set aside for each pod.")
     memory: Bytes = Field("256Mi", description="Memory that is set aside for each pod.")
@@ -93,6 +98,13 @@ class _ApiResources(Resources):
     requests: _ApiRequests = Field(default_factory=_ApiRequests, description="What is set aside for each pod.")
     limits: _ApiLimits = Field(
         default_factory=_ApiLimits, description="What a pod may use at most. No CPU limit means no throttling."
+    )
+
+
+class _WorkerResources(Resources):
+    requests: _WorkerRequests = Field(default_factory=_WorkerRequests, description="Requests of each pod.")
+    limits: _ApiLimits = Field(
+        default_factory=_ApiLimits, description="Limits of each pod. No CPU limit means no throttling."
     )
 
 
@@ -171,6 +183,19 @@ class Api(Workload):
     """The api service."""
 
     resources: _ApiResources = Field(default_factory=_ApiResources, description="CPU and memory of each pod.")
+
+
+class Worker(Workload):
+    """The worker: runs jobs and delivers events; serves no requests."""
+
+    replicas: int = Field(
+        1,
+        ge=0,
+        le=200,
+        description="Number of pods; ignored while autoscaling is on. With 0, jobs and events wait.",
+        json_schema_extra={"format": "int32"},
+    )
+    resources: _WorkerResources = Field(default_factory=_WorkerResources, description="CPU and memory of each pod.")
 
 
 class Limits(Part):
@@ -302,6 +327,9 @@ class Spec(Part):
         "Retain", description="Whether pictures and database outlive the tenant."
     )
     api: Api = Field(default_factory=Api, description="The service that people register at and upload to.")
+    worker: Worker = Field(
+        default_factory=Worker, description="The process that runs jobs and delivers events, with the api's image."
+    )
     imaging: Imaging = Field(default_factory=Imaging, description="The service that judges and delivers pictures.")
     quota: Quota = Field(default_factory=Quota, description="What the tenant may use.")
     storage: Storage = Field(default_factory=Storage, description="Where pictures are kept.")

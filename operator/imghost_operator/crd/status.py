@@ -15,7 +15,9 @@ ConditionType = Literal[
     "DatabaseReady",
     "NetworkReady",
     "SchemaReady",
+    "SchemaContracted",
     "WorkloadsAvailable",
+    "WorkerAvailable",
     "Progressing",
     "Paused",
     "Deleting",
@@ -30,9 +32,9 @@ _Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 
 
 class _StatusPart(Part):
-    """A part of the status: None is left out."""
+    """A part of the status: None is left out, and what another release wrote beside is ignored."""
 
-    model_config = ConfigDict(ser_json_timedelta="iso8601")
+    model_config = ConfigDict(extra="ignore")
 
 
 class Condition(_StatusPart):
@@ -104,6 +106,7 @@ class Status(_StatusPart):
     version: _Name | None = Field(None, description="Version of imghost that runs.")
     selector: _Name | None = Field(None, description="Label selector of the api's pods, for autoscalers.")
     api: WorkloadStatus | None = Field(None, description="Pods of the api.")
+    worker: WorkloadStatus | None = Field(None, description="Pods of the worker.")
     imaging: WorkloadStatus | None = Field(None, description="Pods of imaging.")
     storage: StorageStatus | None = Field(None, description="Where pictures are kept.")
     database: DatabaseStatus | None = Field(None, description="Where rows are kept.")

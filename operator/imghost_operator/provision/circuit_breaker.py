@@ -8,8 +8,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from imghost_core import logs
-from imghost_core.errors import ImghostError
-from imghost_operator.errors import BackendDown, BackendRefused
+from imghost_operator.errors import BackendDown, BackendRefused, Problem
 from imghost_operator.provision.backends import Backend
 
 _log = logs.get("imghost.operator.backend")
@@ -31,7 +30,7 @@ class CircuitBreaker(Generic[_B]):
 
     def __init__(self, kind: str, name: str, backend: _B, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.kind, self.name, self.backend = kind, name, backend
-        self.problem: ImghostError | None = None
+        self.problem: Problem | None = None
         self._clock, self._retry_at, self._delays = clock, 0.0, _delays()
 
     @property
@@ -70,7 +69,7 @@ class CircuitBreaker(Generic[_B]):
             raise
         self._answered()
 
-    def _opened(self, error: ImghostError) -> None:
+    def _opened(self, error: Problem) -> None:
         if self.problem is None:
             _log.warning("backend is down", kind=self.kind, backend=self.name, detail=error.detail)
         self.problem, self._retry_at = error, self._clock() + next(self._delays)

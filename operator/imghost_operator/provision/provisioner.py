@@ -4,14 +4,13 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from imghost_core.errors import ImghostError
 from imghost_operator.build_inputs import Database, Signing, Store
 from imghost_operator.crd import Spec
-from imghost_operator.errors import BackendDown, BackendRefused, UnknownBackend
+from imghost_operator.errors import BackendDown, BackendRefused, Problem, UnknownBackend
 from imghost_operator.platform import Object, ObjectRef
 from imghost_operator.provision import credentials
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
@@ -36,7 +35,7 @@ class Provisioned:
     database: Database
     store: Store
     signing: Signing
-    problems: Mapping[Part, ImghostError]
+    problems: Mapping[Part, Problem]
     ready: frozenset[Part]
     due_in: float
 
@@ -45,7 +44,7 @@ class Provisioned:
 class _Verified:
     fingerprint: str
     due: float
-    problem: ImghostError | None = None
+    problem: Problem | None = None
 
 
 @dataclass(slots=True)
@@ -88,13 +87,9 @@ class Provisioner:
                 fresh=known.store_is_fresh,
             ),
         )
-        found: dict[Part, ImghostError] = {}
-        ready: set[Part] = set()
-        for part, (problem, is_ready) in zip(PARTS, problems, strict=True):
-            if problem:
-                found[part] = problem
-            if is_ready:
-                ready.add(part)
+        outcome = dict(zip(PARTS, problems, strict=True))
+        found = {part: problem for part, (problem, _) in outcome.items() if problem}
+        ready = {part for part, (_, is_ready) in outcome.items() if is_ready}
         return Provisioned(
             database.backend.describe(tenant, known.passwords),
             store.backend.describe(tenant, known.store_secret),
@@ -104,8 +99,8 @@ class Provisioner:
             self._due_in(tenant, database, store),
         )
 
-    async def release(self, tenant: str, spec: Spec) -> list[ImghostError]:
-        """Revoke the tenant's credentials and, where its policy is Delete, its data. Returns what did not work."""
+    async def release(self, tenant: str, spec: Spec) -> dict[Part, Problem]:
+        """Revoke the tenant's credentials and, where its policy is Delete, its data. Returns what failed."""
         self.forget(tenant)
         delete = spec.deletion_policy == "Delete"
 
@@ -121,8 +116,8 @@ class Provisioner:
             if delete:
                 await breaker.call(lambda backend: backend.empty(tenant))
 
-        results = await asyncio.gather(end_database(), end_store(), return_exceptions=True)
-        return [_expected(result) for result in results if isinstance(result, BaseException)]
+        results = await asyncio.gather(_problem_in(end_database()), _problem_in(end_store()))
+        return {part: problem for part, problem in zip(PARTS, results, strict=True) if problem}
 
     def forget(self, tenant: str) -> None:
         """Drop what is remembered of a tenant that is no more."""
@@ -137,7 +132,7 @@ class Provisioner:
         fingerprint: str,
         *,
         fresh: bool,
-    ) -> tuple[ImghostError | None, bool]:
+    ) -> tuple[Problem | None, bool]:
         last = self._verified.get(key)
         if last is None and not fresh:
             # After a restart: Secrets are written only after provisioning, so believe them, and spread the next looks.
@@ -182,7 +177,9 @@ def _fingerprint(secrets: Iterable[str], *others: object) -> str:
     return hashlib.sha256(repr([*secrets, *others]).encode()).hexdigest()
 
 
-def _expected(error: BaseException) -> ImghostError:
-    if isinstance(error, ImghostError):
-        return error
-    raise error
+async def _problem_in(step: Coroutine[Any, Any, None]) -> Problem | None:
+    try:
+        await step
+    except (BackendDown, BackendRefused) as problem:
+        return problem
+    return None

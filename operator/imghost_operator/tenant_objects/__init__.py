@@ -1,18 +1,21 @@
 """Every Kubernetes object of a tenant. Pure: no clock, randomness or I/O, so equal arguments build equal objects."""
 
+from dataclasses import replace
+
 from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.built_object import BuiltObject
 from imghost_operator.crd.spec import Spec
-from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.autoscalers import autoscalers
 from imghost_operator.tenant_objects.availability import budgets
 from imghost_operator.tenant_objects.config import configs, public_urls
 from imghost_operator.tenant_objects.meta import MANAGED, TENANT_LABEL, Owner, namespace_of, stamped
-from imghost_operator.tenant_objects.migration import migration
+from imghost_operator.tenant_objects.migration import migrations
 from imghost_operator.tenant_objects.namespace import namespace
 from imghost_operator.tenant_objects.network import network
 from imghost_operator.tenant_objects.quotas import quotas
 from imghost_operator.tenant_objects.secrets import secrets
-from imghost_operator.tenant_objects.servers import api, imaging
+from imghost_operator.tenant_objects.servers import servers
 from imghost_operator.tenant_objects.service_accounts import service_accounts
 from imghost_operator.tenant_objects.services import services
 
@@ -36,32 +39,34 @@ WAVES: tuple[frozenset[str], ...] = (
     frozenset({"Deployment"}),
     frozenset({"PodDisruptionBudget", "HorizontalPodAutoscaler"}),
 )
-"""Kinds in the order they are applied; those of one wave at once. What follows the Job waits until it has succeeded."""
+"""Kinds in the order they are applied, those of one wave concurrently; what an object `requires` comes on top."""
 
 KINDS = frozenset().union(*WAVES)
 """Every kind that belongs to a tenant."""
 
 
-def build(name: str, uid: str, spec: Spec, inputs: BuildInputs) -> list[Object]:
+def build(name: str, uid: str, spec: Spec, inputs: BuildInputs) -> list[BuiltObject]:
     """All objects of the tenant, wave by wave, each stamped with its own hash (see `meta.stamped`)."""
     owner = Owner(name, uid)
-    api_config, imaging_config = configs(owner, spec, inputs)
-    objects = [
+    settings = configs(owner, spec, inputs)
+    unconditional = [
         namespace(owner, spec),
         *service_accounts(owner, inputs),
         *quotas(owner, spec),
         *network(owner, spec, inputs),
-        *secrets(owner, inputs),
-        api_config,
-        imaging_config,
+        *settings.values(),
         *services(owner),
-        migration(owner, spec, inputs),
-        api(owner, spec, api_config, inputs),
-        imaging(owner, spec, imaging_config, inputs),
         *budgets(owner, spec),
         *autoscalers(owner, spec),
     ]
-    return sorted(map(stamped, objects), key=lambda it: (wave_of(it), ObjectRef.of(it)))
+    built = [
+        *map(BuiltObject, unconditional),
+        *secrets(owner, inputs),
+        *migrations(owner, spec, inputs),
+        *servers(owner, spec, settings, inputs),
+    ]
+    marked = [replace(item, manifest=stamped(item.manifest)) for item in built]
+    return sorted(marked, key=lambda item: (wave_of(item.manifest), item.ref))
 
 
 def wave_of(obj: Object) -> int:

@@ -27,7 +27,7 @@ _SCALE_DOWN = {
 
 def autoscalers(owner: Owner, spec: Spec) -> list[Object]:
     """One a service whose autoscaling is on."""
-    workloads = {"api": spec.api.autoscaler, "imaging": spec.imaging.autoscaler}
+    workloads = {"api": spec.api.autoscaler, "imaging": spec.imaging.autoscaler, "worker": spec.worker.autoscaler}
     return [_autoscaler(owner, name, asked) for name, asked in workloads.items() if asked]
 
 

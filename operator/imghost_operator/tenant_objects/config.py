@@ -1,10 +1,10 @@
-"""ConfigMaps: the environment of api and imaging that is no secret."""
+"""ConfigMaps: the environment of api, imaging and worker that is not secret."""
 
 from imghost_operator import quantity
 from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
-from imghost_operator.tenant_objects.meta import Owner
+from imghost_operator.tenant_objects.meta import Component, Owner
 
 HTTP_PORT, OPS_PORT = 8080, 9090
 DRAIN_SECONDS = 25
@@ -12,13 +12,14 @@ PARALLEL_UPLOADS = 20
 """Uploads that one api pod takes at once; its /tmp has room for as many."""
 
 
-def configs(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[Object]:
-    """Both ConfigMaps."""
-    common = _common(owner, inputs)
-    return [
-        _config(owner, "api", common | _api(spec, inputs)),
-        _config(owner, "imaging", common | _imaging(spec)),
-    ]
+def configs(owner: Owner, spec: Spec, inputs: BuildInputs) -> dict[Component, Object]:
+    """The ConfigMap of each server, and of the worker."""
+    common, listener = _common(owner, inputs), {"PORT": str(HTTP_PORT)}
+    return {
+        "api": _config(owner, "api", common | listener | _api(spec, inputs)),
+        "imaging": _config(owner, "imaging", common | listener | _imaging(spec)),
+        "worker": _config(owner, "worker", common),
+    }
 
 
 def public_urls(spec: Spec, inputs: BuildInputs) -> dict[str, str]:
@@ -36,7 +37,6 @@ def public_urls(spec: Spec, inputs: BuildInputs) -> dict[str, str]:
 def _common(owner: Owner, inputs: BuildInputs) -> dict[str, str]:
     return {
         "TENANT": owner.name,
-        "PORT": str(HTTP_PORT),
         "OPS_PORT": str(OPS_PORT),
         "SHUTDOWN_GRACE_SECONDS": str(DRAIN_SECONDS),
         **inputs.store.config,

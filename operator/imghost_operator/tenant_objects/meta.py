@@ -8,7 +8,7 @@ from typing import Any, Literal
 from imghost_operator import crd
 from imghost_operator.platform import Object
 
-Component = Literal["api", "imaging", "migrate"]
+Component = Literal["api", "imaging", "migrate", "worker"]
 
 MANAGER = "imghost-operator"
 _PREFIX = "imghost-"

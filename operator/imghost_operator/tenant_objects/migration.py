@@ -1,20 +1,33 @@
-"""The Job that brings the database to the schema the release needs; the roll-out waits for it."""
+"""The Jobs that migrate the database: one expands the schema before the rollout, one contracts it afterwards."""
+
+from typing import Literal
 
 from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.meta import Owner, digest
 from imghost_operator.tenant_objects.pods import container, pod
 
 DEADLINE_SECONDS = 900
-PREFIX = "migrate-"
+COMMAND = ["python", "-m", "imghost_api", "migrate"]
+
+Phase = Literal["pre", "post"]
 
 
-def migration(owner: Owner, spec: Spec, inputs: BuildInputs) -> Object:
-    """The Job, named by what it runs: a Job cannot be changed, so a new image is a new Job."""
-    main = container(
-        "migrate", ["python", "-m", "imghost_api", "migrate"], spec.api.image or inputs.release.api_image, inputs
-    )
+def migrations(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[BuiltObject]:
+    """Both Jobs: `pre` comes before the Deployments change, `post` when no pod of another release is left."""
+    before = frozenset({Requirement.DATABASE})
+    after = before | {Requirement.EXPANDED_SCHEMA, Requirement.ROLLOUT}
+    return [
+        BuiltObject(_job(owner, "pre", spec, inputs), before, Requirement.EXPANDED_SCHEMA),
+        BuiltObject(_job(owner, "post", spec, inputs), after, Requirement.CONTRACTED_SCHEMA),
+    ]
+
+
+def _job(owner: Owner, phase: Phase, spec: Spec, inputs: BuildInputs) -> Object:
+    """A Job cannot be changed, so its name depends on all it runs: a new image is a new Job."""
+    main = container("migrate", [*COMMAND, phase], spec.api.image or inputs.release.api_image, inputs)
     main["resources"] = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
     body = {
         "backoffLimit": 3,
@@ -24,5 +37,5 @@ def migration(owner: Owner, spec: Spec, inputs: BuildInputs) -> Object:
             "spec": pod("migrate", main, "64Mi") | {"restartPolicy": "Never"},
         },
     }
-    name = f"{PREFIX}{digest([body, inputs.database.name], 10)}"
+    name = f"migrate-{phase}-{digest([body, inputs.database.name], 10)}"
     return owner.build_object("batch/v1", "Job", name, {"spec": body}, component="migrate")

@@ -36,9 +36,9 @@ def network(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[Object]:
     return [
         _policy(owner, "default-deny", {}, ingress=[], egress=[]),
         _policy(owner, "dns", {}, egress=[_dns()]),
-        _policy(owner, "database", _pods("api", "imaging", "migrate"), egress=[database]),
-        *([_policy(owner, "store", _pods("api", "imaging"), egress=[store])] if store else []),
-        *([_policy(owner, "egress", _pods("api", "imaging"), egress=opened)] if opened else []),
+        _policy(owner, "database", _pods("api", "imaging", "migrate", "worker"), egress=[database]),
+        *([_policy(owner, "store", _pods("api", "imaging", "worker"), egress=[store])] if store else []),
+        *([_policy(owner, "egress", _pods("api", "imaging", "worker"), egress=opened)] if opened else []),
         _policy(
             owner,
             "http",
@@ -60,7 +60,7 @@ def network(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[Object]:
         _policy(
             owner,
             "metrics",
-            _pods("api", "imaging"),
+            _pods("api", "imaging", "worker"),
             ingress=[{"from": [_namespace({METRICS_LABEL: "true"})], "ports": [_port(OPS_PORT)]}],
         ),
     ]

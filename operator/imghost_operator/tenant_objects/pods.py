@@ -9,7 +9,9 @@ from imghost_operator.platform import Object
 from imghost_operator.tenant_objects import secrets
 from imghost_operator.tenant_objects.config import HTTP_PORT, OPS_PORT
 from imghost_operator.tenant_objects.meta import CHECKSUM_ANNOTATION, Component, Owner, digest
+from imghost_operator.tenant_objects.services import PORTS
 
+PRE_STOP_SECONDS = 5
 _USER = 65532  # "nonroot" of common base images
 _POD_SECURITY = {
     "runAsNonRoot": True,
@@ -55,21 +57,20 @@ def pod(component: Component, main: dict[str, Any], tmp_size: str) -> dict[str, 
 def server_container(
     component: Component, workload: Workload, image: str, inputs: BuildInputs, command: list[str]
 ) -> dict[str, Any]:
-    """A container that listens: ConfigMap, own address, ports, probes, a pause before it stops."""
+    """A container that keeps running: ConfigMap, own address, ports, probes; one with a Service stops after a pause."""
     main = container(component, command, workload.image or image, inputs)
     main["envFrom"] = [{"configMapRef": {"name": component}}, *main["envFrom"]]
+    serves = component in PORTS
+    ports = {"http": HTTP_PORT, "ops": OPS_PORT} if serves else {"ops": OPS_PORT}
     return main | {
         "env": environment(workload),
-        "ports": [
-            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
-            {"name": "ops", "containerPort": OPS_PORT, "protocol": "TCP"},
-        ],
+        "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in ports.items()],
         "resources": resources(workload),
         "startupProbe": _probe("/livez", period=1, failures=60),
         "livenessProbe": _probe("/livez", period=10, failures=3),
         "readinessProbe": _probe("/readyz", period=5, failures=2),
         # Traffic still arrives for a moment after a pod starts to end: keep serving it.
-        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+        **({"lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}}} if serves else {}),
     }
 
 

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 
 from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.meta import Component, Owner
 
@@ -15,15 +16,24 @@ OF: Mapping[Component, tuple[str, ...]] = {
     "api": ("database-api", "storage", "api-signing", "internal"),
     "imaging": ("database-imaging", "storage", "internal"),
     "migrate": ("database-owner",),
+    "worker": ("database-api", "storage"),
 }
 """Which Secrets the pods of a component take their environment from."""
 
+_CREDENTIALS = {
+    **dict.fromkeys(("database-owner", "database-api", "database-imaging"), frozenset({Requirement.DATABASE})),
+    "storage": frozenset({Requirement.STORAGE}),
+}
 
-def secrets(owner: Owner, inputs: BuildInputs) -> list[Object]:
-    """All Secrets of a tenant."""
-    made = [_secret(owner, name, values) for name, values in values_of(inputs).items()]
+
+def secrets(owner: Owner, inputs: BuildInputs) -> list[BuiltObject]:
+    """All Secrets of a tenant. Credentials wait until their backend knows them: pods must not start with others."""
+    made = [
+        BuiltObject(_secret(owner, name, values), _CREDENTIALS.get(name, frozenset()))
+        for name, values in values_of(inputs).items()
+    ]
     if config := inputs.release.registries:
-        made.append(_secret(owner, REGISTRIES, {_DOCKER: config}, "kubernetes.io/dockerconfigjson"))
+        made.append(BuiltObject(_secret(owner, REGISTRIES, {_DOCKER: config}, "kubernetes.io/dockerconfigjson")))
     return made
 
 

@@ -1,53 +1,55 @@
-"""The Deployments of api and imaging: the same shape, rolled without ever having fewer pods than asked for."""
+"""The Deployments: api and imaging, which serve, and the worker. A rollout never has fewer pods than asked for."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 from imghost_operator import quantity
 from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.crd.spec import Spec, Workload
 from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.config import DRAIN_SECONDS, PARALLEL_UPLOADS
-from imghost_operator.tenant_objects.meta import START_ANNOTATION, Owner
-from imghost_operator.tenant_objects.pods import pod, server_container, template_metadata
+from imghost_operator.tenant_objects.meta import START_ANNOTATION, Component, Owner
+from imghost_operator.tenant_objects.pods import PRE_STOP_SECONDS, pod, server_container, template_metadata
 
 API_COMMAND = ["python", "-m", "imghost_api", "server"]
+WORKER_COMMAND = ["python", "-m", "imghost_api", "worker"]
 IMAGING_COMMAND = ["python", "-m", "imghost_imaging"]
-_PRE_STOP_SECONDS = 5
 _SLACK_SECONDS = 5
 _SPREAD_OVER = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 _MEBIBYTE = 1024**2
 _SPARE_MEBIBYTES = 64
+_REQUIRES = frozenset({Requirement.DATABASE, Requirement.STORAGE, Requirement.EXPANDED_SCHEMA})
 
 
-def api(owner: Owner, spec: Spec, config: Object, inputs: BuildInputs) -> Object:
-    """The api; uploads pass through its /tmp."""
-    spool = PARALLEL_UPLOADS * quantity.whole(spec.imaging.limits.max_input_bytes)
-    main = server_container(
-        "api", spec.api, inputs.release.api_image, inputs, ["python", "-m", "imghost_api", "server"]
-    )
-    template = {
-        "metadata": template_metadata(owner, "api", spec, config, inputs),
-        "spec": pod("api", main, quantity.canonical(f"{spool // _MEBIBYTE + _SPARE_MEBIBYTES}Mi")),
-    }
-    return _deployment(owner, "api", spec.api, template)
+def servers(owner: Owner, spec: Spec, configs: Mapping[Component, Object], inputs: BuildInputs) -> list[BuiltObject]:
+    """All Deployments. They wait for what their pods need to start."""
+    release = inputs.release
+    spool = PARALLEL_UPLOADS * quantity.whole(
+        spec.imaging.limits.max_input_bytes
+    )  # uploads pass through the api's /tmp
+    upload_space = quantity.canonical(f"{spool // _MEBIBYTE + _SPARE_MEBIBYTES}Mi")
+    parts: list[tuple[Component, Workload, str, list[str], str]] = [
+        ("api", spec.api, release.api_image, API_COMMAND, upload_space),
+        ("worker", spec.worker, release.api_image, WORKER_COMMAND, f"{_SPARE_MEBIBYTES}Mi"),
+        ("imaging", spec.imaging, release.imaging_image, IMAGING_COMMAND, "512Mi"),  # decoders write large images there
+    ]
+    made = []
+    for component, workload, image, command, tmp_size in parts:
+        main = server_container(component, workload, image, inputs, command)
+        template = {
+            "metadata": template_metadata(owner, component, spec, configs[component], inputs),
+            "spec": pod(component, main, tmp_size),
+        }
+        deployment = _deployment(owner, component, workload, template)
+        made.append(BuiltObject(deployment, _REQUIRES, Requirement.ROLLOUT))
+    return made
 
 
-def imaging(owner: Owner, spec: Spec, config: Object, inputs: BuildInputs) -> Object:
-    """Imaging; its /tmp holds what a decoder spills."""
-    main = server_container("imaging", spec.imaging, inputs.release.imaging_image, inputs, IMAGING_COMMAND)
-    template = {
-        "metadata": template_metadata(owner, "imaging", spec, config, inputs),
-        "spec": pod("imaging", main, "512Mi"),
-    }
-    return _deployment(owner, "imaging", spec.imaging, template)
-
-
-def _deployment(
-    owner: Owner, component: Literal["api", "imaging"], workload: Workload, template: dict[str, Any]
-) -> Object:
+def _deployment(owner: Owner, component: Component, workload: Workload, template: dict[str, Any]) -> Object:
     selector = {"matchLabels": owner.selector(component)}
     template["spec"] |= {
-        "terminationGracePeriodSeconds": _PRE_STOP_SECONDS + DRAIN_SECONDS + _SLACK_SECONDS,
+        "terminationGracePeriodSeconds": PRE_STOP_SECONDS + DRAIN_SECONDS + _SLACK_SECONDS,
         "topologySpreadConstraints": [
             {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
             for key in _SPREAD_OVER

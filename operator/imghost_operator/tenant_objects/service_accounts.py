@@ -7,7 +7,7 @@ from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.meta import Component, Owner
 from imghost_operator.tenant_objects.secrets import REGISTRIES
 
-COMPONENTS: tuple[Component, ...] = ("api", "imaging", "migrate")
+COMPONENTS: tuple[Component, ...] = ("api", "imaging", "migrate", "worker")
 
 
 def service_accounts(owner: Owner, inputs: BuildInputs) -> list[Object]:

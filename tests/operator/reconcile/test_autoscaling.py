@@ -147,8 +147,8 @@ async def test_an_autoscaler_without_metrics_is_told(bench: ReconcileHarness) ->
         assert bench.api.request("PATCH", where, body, MERGE).status == 200
         await bench.until(lambda: condition(bench.tenant(), "Autoscaled")["status"] == "False", why="it is told")
         found = condition(bench.tenant(), "Autoscaled")
-        assert found["reason"] == "FailedGetResourceMetric"
-        assert "api keeps its number of pods" in found["message"]
+        assert found["reason"] == "AutoscalerInactive"
+        assert "api keeps its number of pods (FailedGetResourceMetric: the server could not" in found["message"]
         assert condition(bench.tenant(), "Ready")["status"] == "True"
         working = _scaling("True", "ValidMetricFound", "the HPA was able to compute the replica count")
         assert bench.api.request("PATCH", where, working, MERGE).status == 200

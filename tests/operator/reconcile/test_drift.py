@@ -156,7 +156,7 @@ async def test_an_object_of_somebody_else_is_not_taken_over(bench: ReconcileHarn
     async with bench.running():
         outcome = await bench.one_pass()
         found = condition(bench.tenant(), "NamespaceReady")
-        assert (found["status"], found["reason"]) == ("False", "NotOurs")
+        assert (found["status"], found["reason"]) == ("False", "NotOwned")
         assert "delete it" in found["message"]
         assert outcome.requeue_after is not None
         assert bench.get(ObjectRef("Namespace", "", bench.namespace)) == before
@@ -176,7 +176,7 @@ async def test_labels_alone_do_not_make_an_object_ours(bench: ReconcileHarness) 
         assert bench.api.create(body).status == 201
         assert bench.api.create(body | {"metadata": {**metadata, "name": "stray"}}).status == 201
         await bench.until(
-            lambda: condition(bench.tenant(), "SecretsReady").get("reason") == "NotOurs", why="the plant is refused"
+            lambda: condition(bench.tenant(), "SecretsReady").get("reason") == "NotOwned", why="the plant is refused"
         )
         assert bench.get(ObjectRef("ConfigMap", bench.namespace, "api"))["data"] == {"TENANT": "evil"}
         assert bench.exists(ObjectRef("ConfigMap", bench.namespace, "stray"))

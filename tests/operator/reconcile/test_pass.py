@@ -109,7 +109,55 @@ async def test_the_migration_gates_the_roll_out(bench: ReconcileHarness) -> None
         bench.workloads.jobs, bench.late = "succeed", timedelta(minutes=6)  # tried anew after a while
         await bench.ready()
         assert bench.get(api)["spec"]["replicas"] == 3
-        assert len([key for key in bench.cache.children(bench.name) if key.kind == "Job"]) == 1
+        await bench.until(lambda: len(jobs(bench, "")) == 2, why="Jobs of the first image are pruned")
+
+
+def jobs(bench: ReconcileHarness, phase: str) -> list[ObjectRef]:
+    """The migration Jobs of a phase."""
+    children = bench.cache.children(bench.name)
+    return [ref for ref in children if ref.kind == "Job" and ref.name.startswith(f"migrate-{phase}")]
+
+
+async def test_the_post_migration_comes_after_the_rollout(bench: ReconcileHarness) -> None:
+    """Its Job is created when no pod of an older release is left; its failure is shown, retried, and harms nothing."""
+    bench.create()
+    bench.workloads.stuck = True
+    api = ObjectRef("Deployment", bench.namespace, "api")
+    async with bench.running():
+
+        def rolling() -> bool:
+            bench.workloads.play()
+            return bench.exists(api)
+
+        await bench.until(rolling, why="the rollout has begun")
+        await bench.one_pass()
+        assert jobs(bench, "post") == []
+        assert condition(bench.tenant(), "SchemaContracted")["reason"] == "WaitingForRollout"
+        bench.workloads.stuck, bench.workloads.jobs = False, "fail"
+
+        def failed() -> bool:
+            bench.workloads.play()
+            return condition(bench.tenant(), "SchemaContracted").get("reason") == "PostMigrationFailed"
+
+        await bench.until(failed, why="the post migration failed")
+        assert condition(bench.tenant(), "Ready")["status"] == "True"
+        bench.workloads.jobs, bench.late = "succeed", timedelta(minutes=6)
+        await bench.ready()
+        assert condition(bench.tenant(), "SchemaContracted")["status"] == "True"
+        (first,) = jobs(bench, "post")
+        bench.workloads.stuck = True
+        bench.edit(api={"image": "imghost-api:next"})
+
+        def rolling_again() -> bool:
+            bench.workloads.play()
+            return "imghost-api:next" in str(bench.get(api)["spec"]["template"])
+
+        await bench.until(rolling_again, why="the next rollout has begun")
+        await bench.until(lambda: not jobs(bench, "post"), why="the Job of the first release is pruned, none follows")
+        bench.workloads.stuck = False
+        await bench.ready()
+        assert len(jobs(bench, "post")) == 1
+        assert jobs(bench, "post") != [first]
 
 
 async def test_secrets_show_up_nowhere_else(bench: ReconcileHarness) -> None:
