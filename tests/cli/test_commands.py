@@ -59,8 +59,12 @@ def test_render_prints_what_the_operator_would_create(run: Run) -> None:
     pods = [it["spec"]["template"]["spec"] for it in objects if it["kind"] in {"Deployment", "Job"}]
     commands = {" ".join(pod["containers"][0]["command"]) for pod in pods}
     assert commands == {
-        "python -m imghost_api server", "python -m imghost_imaging", "python -m imghost_api migrate",
-    }  # fmt: skip
+        "python -m imghost_api server",
+        "python -m imghost_api worker",
+        "python -m imghost_api migrate pre",
+        "python -m imghost_api migrate post",
+        "python -m imghost_imaging",
+    }
 
 
 def test_crds_prints_the_file_that_is_shipped(run: Run) -> None:
