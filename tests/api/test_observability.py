@@ -41,7 +41,6 @@ async def server(tenant: TenantDatabase, store_root: Path, tmp_path: Path, colle
             port=port,
             ops_port=ops,
             imaging_url=imaging,
-            jobs_concurrency=1,
         )
         environment |= settings
         argv = [sys.executable, "-m", "imghost_api", "server"]

@@ -27,7 +27,7 @@ async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: s
     """Without the database every route answers 503 fast; when it is back everything works again by itself."""
     async with Forwarder(tenant.server.port) as way:
         url = tenant.url("api").replace(f":{tenant.server.port}/", f":{way.port}/")
-        async with open_api(database_url=url, imaging_url=imaging_url, jobs_concurrency=1) as api:
+        async with open_api(database_url=url, imaging_url=imaging_url) as api:
             person = await register(api)
             await way.down()
             began = time.monotonic()
@@ -46,15 +46,26 @@ async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: s
             assert (await person.quota())["uploads"]["used"] == 1
 
 
-async def test_a_process_stops_while_the_database_is_away(open_api: Any, tenant: TenantDatabase) -> None:
-    """Stopping does not wait for a database that is gone, although background jobs were running on it."""
+@pytest.mark.parametrize("role", ["api", "worker"])
+async def test_a_process_stops_while_the_database_is_away(
+    open_api: Any, open_worker: Any, tenant: TenantDatabase, role: str
+) -> None:
+    """Stopping does not wait for a database that is out of reach, although requests or jobs were running on it."""
     async with Forwarder(tenant.server.port) as way:
         url = tenant.url("api").replace(f":{tenant.server.port}/", f":{way.port}/")
-        async with open_api(database_url=url, jobs_concurrency=1) as api:
-            await register(api)
-            await way.down()
-            unavailable(await api.post("/api/v1/auth/register", json=names()))
-            began = time.monotonic()
+        if role == "api":
+            async with open_api(database_url=url) as api:
+                await register(api)
+                await way.down()
+                unavailable(await api.post("/api/v1/auth/register", json=names()))
+                began = time.monotonic()
+        else:
+            async with open_worker(database_url=url) as context:
+                await context.database.check()
+                await way.down()
+                with pytest.raises(Unavailable):
+                    await context.database.check()
+                began = time.monotonic()
         assert time.monotonic() - began < 12
 
 

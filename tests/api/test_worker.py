@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from imghost_api.settings import ApiSettings
 from imghost_core import object_keys
 from support import sample_images
 from support.api import Person, TenantDatabase, new_tenant, register
@@ -173,9 +174,10 @@ async def test_an_api_killed_before_the_commit_published_nothing(setup: Setup) -
 
 
 async def test_the_api_runs_no_jobs(setup: Setup) -> None:
-    """An api process leaves jobs and events to workers: without one nothing is delivered, and none of its connections
-    is a worker's.
+    """An api process leaves jobs and events to workers: it has no setting for them, without a worker nothing is
+    delivered, and none of its connections is a worker's.
     """
+    assert not [name for name in ApiSettings.model_fields if name.startswith(("jobs_", "events_"))]
     async with setup.person() as person:
         public_id, image = await upload(setup, person)
         await delete(person, public_id)

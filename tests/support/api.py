@@ -98,7 +98,6 @@ def api_values(tenant: TenantDatabase, store: Path, **changes: Any) -> JSON:
         "auth_server_url": "http://auth.test",
         "view_server_url": "http://view.test",
         "cdn_base_url": "http://cdn.test",
-        "jobs_concurrency": 0,
         **changes,
     }
 

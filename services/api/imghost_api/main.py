@@ -20,9 +20,8 @@ from imghost_api.features import FEATURES
 from imghost_api.http import errors, openapi
 from imghost_api.metrics import ApiMetrics
 from imghost_api.readiness import Readiness
-from imghost_api.settings import ApiSettings, WorkerSettings
+from imghost_api.settings import ApiSettings
 from imghost_api.startup import prepare
-from imghost_api.worker import working
 from imghost_core import __version__, metrics, tracing
 from imghost_core.errors import Unavailable
 from imghost_core.settings import load
@@ -57,8 +56,7 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_context(settings, api_metrics) as context:
             app.state.context = context
-            async with _background(settings, registry):
-                yield
+            yield
 
     public = FastAPIOffline(  # serves the scripts of /docs itself instead of loading them from another host
         title="imghost",
@@ -85,17 +83,6 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
         public, http_metrics, quiet=health.QUIET, traced=False
     )  # FastAPI makes the spans of its routes
     return front, RequestEnvelope(ops, http_metrics, quiet=health.QUIET)
-
-
-@asynccontextmanager
-async def _background(settings: ApiSettings, registry: CollectorRegistry) -> AsyncIterator[None]:
-    """Until tenants have a worker of their own, the api does its work as well."""
-    if not settings.jobs_concurrency:
-        yield
-        return
-    values = {name: value for name, value in settings.model_dump().items() if name in WorkerSettings.model_fields}
-    async with working(WorkerSettings(**values), registry, grace=3):
-        yield
 
 
 def _ops(registry: CollectorRegistry, probes: list[Route]) -> Starlette:

@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
 
 from imghost_core.settings import DatabaseSettings, ServerSettings, StoreSettings
 
@@ -52,7 +52,6 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
     idempotency_takeover_seconds: PositiveInt = Field(
         4, description="Age at which the claim of an upload without heartbeat counts as abandoned"
     )
-    jobs_concurrency: NonNegativeInt = Field(2, description="Concurrent background jobs; 0 runs none in this process")
     readiness_grace_seconds: PositiveFloat = Field(
         15.0, description="How long, roughly, the database may be unavailable before this process becomes unready"
     )

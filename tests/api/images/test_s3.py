@@ -13,7 +13,9 @@ from support.imaging_server import serve_imaging
 from support.minio import Minio
 
 
-async def test_a_pictures_life_on_s3(open_api: Any, tenant: TenantDatabase, minio: Minio, tmp_path: Path) -> None:
+async def test_a_pictures_life_on_s3(
+    open_api: Any, open_worker: Any, tenant: TenantDatabase, minio: Minio, tmp_path: Path
+) -> None:
     """On MinIO, too, an upload stores the original and its sizes below the tenant's prefix, a refusal leaves nothing,
     and a deletion removes everything.
     """
@@ -36,7 +38,7 @@ async def test_a_pictures_life_on_s3(open_api: Any, tenant: TenantDatabase, mini
 
     environment = {name.upper(): value for name, value in store.items()}
     with serve_imaging(tenant, tmp_path, **environment) as imaging:
-        async with open_api(imaging_url=imaging, jobs_concurrency=1, **store) as api:
+        async with open_api(imaging_url=imaging, **store) as api, open_worker(**store):
             person = await register(api)
             problem(await person.upload(b"no picture"), 415, "unsupported_format")
             assert stored() == []
