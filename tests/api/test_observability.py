@@ -18,7 +18,7 @@ from support.eventually import eventually
 from support.imaging_server import serve_imaging
 from support.processes import HOST, Process, accepts, free_port
 
-PICTURE = sample_images.photo(64, 48)
+IMAGE = sample_images.photo(64, 48)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def test_logs_hold_no_secret_and_one_request_id(
     """
     person = await register(server)
     request_id = f"follow-{secrets.token_hex(6)}"
-    uploaded = await person.upload(PICTURE, **{"X-Request-Id": request_id})
+    uploaded = await person.upload(IMAGE, **{"X-Request-Id": request_id})
     assert uploaded.status_code == 201, uploaded.text
     assert uploaded.headers["x-request-id"] == request_id
     await server.post("/api/v1/auth/register", json=person.names)
@@ -84,10 +84,10 @@ async def test_logs_hold_no_secret_and_one_request_id(
 
 
 async def test_one_upload_is_one_trace(server: httpx.AsyncClient, collector: Collector) -> None:
-    """The span of judging in imaging hangs below that of the upload in api, which hangs below the caller's."""
+    """The ingest span of imaging is a child of that of the upload in api, which is a child of the caller's."""
     caller, parent = secrets.token_hex(16), secrets.token_hex(8)
     person = await register(server)
-    uploaded = await person.upload(PICTURE, traceparent=f"00-{caller}-{parent}-01")
+    uploaded = await person.upload(IMAGE, traceparent=f"00-{caller}-{parent}-01")
     assert uploaded.status_code == 201
 
     def spans(service: str) -> dict[str, Span]:
@@ -104,18 +104,18 @@ async def test_one_upload_is_one_trace(server: httpx.AsyncClient, collector: Col
     assert (len(judged), upload.name, upload.parent) == (1, "POST /upload", parent)
 
 
-async def test_metrics_tell_what_happened(server: httpx.AsyncClient) -> None:
+async def test_metrics_count_uploads_and_requests(server: httpx.AsyncClient) -> None:
     """Uploads by outcome, bytes, refusals and requests by route are on the ops port only, without ids in labels."""
     person = await register(server)
-    await person.upload(PICTURE)
-    await person.upload(b"no picture")
+    await person.upload(IMAGE)
+    await person.upload(b"no image")
     await server.get("/images", headers=person.key)
     assert (await server.get("/metrics")).status_code == 404
     async with httpx.AsyncClient(base_url=server.ops_url) as ops:  # type: ignore[attr-defined]
         text = (await ops.get("/metrics")).text
     assert 'imghost_uploads_total{outcome="stored"} 1.0' in text
     assert 'imghost_uploads_total{outcome="unsupported_format"} 1.0' in text
-    assert f"imghost_upload_size_bytes_sum {float(len(PICTURE))}" in text
+    assert f"imghost_upload_size_bytes_sum {float(len(IMAGE))}" in text
     assert re.search(
         r'http_server_request_duration_seconds_count\{method="GET",route="/images",status="200"\} 1\.0', text
     )

@@ -15,7 +15,7 @@ from support.api import TenantDatabase, names, problem, register
 from support.eventually import eventually
 from support.forwarder import Forwarder
 
-PICTURE = sample_images.photo(64, 48)
+IMAGE = sample_images.photo(64, 48)
 
 
 def unavailable(answer: httpx.Response) -> None:
@@ -34,13 +34,13 @@ async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: s
             unavailable(await api.post("/api/v1/auth/register", json=names()))
             unavailable(await api.post("/api/v1/auth/login", json={"identifier": "a", "password": "b"}))
             unavailable(await api.get("/images", headers=person.key))
-            unavailable(await person.upload(PICTURE))
+            unavailable(await person.upload(IMAGE))
             assert time.monotonic() - began < 5
             assert (await api.get("/livez")).status_code == 200
             await way.up()
 
             async def works() -> bool:
-                return (await person.upload(PICTURE)).status_code == 201
+                return (await person.upload(IMAGE)).status_code == 201
 
             await eventually(works, within=10, why="uploads work again")
             assert (await person.quota())["uploads"]["used"] == 1
@@ -89,8 +89,8 @@ async def test_the_store_is_away(open_api: Any, tenant: TenantDatabase, tmp_path
         changes = {
             "store_kind": "s3",
             "s3_endpoint": "http://127.0.0.1:9",
-            "s3_bucket": "pictures",
-            "s3_access_key_id": "nobody",
+            "s3_bucket": "images",
+            "s3_access_key_id": "unknown",
             "s3_secret_access_key": "canary-secret",
             "store_timeout_seconds": 1,
         }
@@ -98,7 +98,7 @@ async def test_the_store_is_away(open_api: Any, tenant: TenantDatabase, tmp_path
         person = await register(api)
         began = time.monotonic()
         for _ in range(2):
-            unavailable(await person.upload(PICTURE, **{"Idempotency-Key": "once"}))
+            unavailable(await person.upload(IMAGE, **{"Idempotency-Key": "once"}))
         assert time.monotonic() - began < 8
         assert (await person.quota())["uploads"]["used"] == 0
     assert tenant.query("SELECT count(*) FROM images WHERE user_id = %s", person.id) == [(0,)]
@@ -111,10 +111,10 @@ async def test_imaging_is_away_and_comes_back(open_api: Any, imaging_url: str, s
         person = await register(api)
         await way.down()
         before = set(store_root.rglob("*"))
-        unavailable(await person.upload(PICTURE))
+        unavailable(await person.upload(IMAGE))
         assert {path for path in set(store_root.rglob("*")) - before if path.is_file()} == set()
         await way.up()
-        assert (await person.upload(PICTURE)).status_code == 201
+        assert (await person.upload(IMAGE)).status_code == 201
 
 
 async def test_imaging_moves_while_we_ask_for_it(
@@ -140,7 +140,7 @@ async def test_imaging_moves_while_we_ask_for_it(
                 raise
 
         monkeypatch.setattr(anyio, "connect_tcp", seen)
-        assert (await person.upload(PICTURE)).status_code == 201
+        assert (await person.upload(IMAGE)).status_code == 201
         assert len(refused) == 1
 
 
@@ -152,13 +152,13 @@ async def test_imaging_does_not_answer(open_api: Any, imaging_url: str) -> None:
     ):
         person = await register(api)
         way.hold()
-        unavailable(await person.upload(PICTURE))
+        unavailable(await person.upload(IMAGE))
 
 
 async def test_a_wrong_internal_token_is_our_trouble(open_api: Any, imaging_url: str) -> None:
     """When imaging does not trust us the caller gets a 503, not a 401 that would blame them."""
     async with open_api(imaging_url=imaging_url, internal_token="x" * 40) as api:
-        unavailable(await (await register(api)).upload(PICTURE))
+        unavailable(await (await register(api)).upload(IMAGE))
 
 
 async def test_a_process_leaves_the_rotation_only_when_trouble_lasts() -> None:
@@ -207,7 +207,7 @@ async def test_replicas_do_not_leave_together() -> None:
     assert max(left.values()) - min(left.values()) > 1
 
 
-async def test_readiness_tells_of_the_database(open_api: Any, tenant: TenantDatabase) -> None:
+async def test_readiness_depends_on_the_database(open_api: Any, tenant: TenantDatabase) -> None:
     """/readyz is 503 before the database was seen, 200 after, on both listeners; /livez and /health never mind."""
     async with Forwarder(tenant.server.port) as way:
         await way.down()

@@ -148,9 +148,9 @@ class Person:
     def id(self) -> str:
         return str(self.answer["user"]["id"])
 
-    async def upload(self, picture: bytes, name: str = "picture.jpg", **headers: str) -> httpx.Response:
+    async def upload(self, image: bytes, name: str = "image.jpg", **headers: str) -> httpx.Response:
         return await self.client.post(
-            "/upload", headers={**self.key, **headers}, files={"file": (name, picture, "application/octet-stream")}
+            "/upload", headers={**self.key, **headers}, files={"file": (name, image, "application/octet-stream")}
         )
 
     async def quota(self) -> JSON:
@@ -161,7 +161,7 @@ class Person:
 
 
 def names() -> JSON:
-    """What a new user fills in; nobody else has these names."""
+    """What a new user fills in, with unique names."""
     unique = secrets.token_hex(6)
     return {
         "first_name": "Ada",
@@ -184,11 +184,11 @@ def problem(answer: httpx.Response, status: int, code: str) -> JSON:
     """The problem document of an answer that must be one, whole and without secrets."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    told: JSON = answer.json()
-    assert (told["code"], told["status"], told["success"]) == (code, status, False), told
-    assert told["detail"] == told["message"]
-    assert told["title"]
-    assert told["type"].endswith(code)
-    assert told["request_id"] == answer.headers["x-request-id"]
+    document: JSON = answer.json()
+    assert (document["code"], document["status"], document["success"]) == (code, status, False), document
+    assert document["detail"] == document["message"]
+    assert document["title"]
+    assert document["type"].endswith(code)
+    assert document["request_id"] == answer.headers["x-request-id"]
     assert "canary" not in answer.text
-    return told
+    return document

@@ -16,7 +16,7 @@ async def test_an_api_key_is_not_a_sign_in(api: httpx.AsyncClient) -> None:
 
 
 async def test_blocking_stops_every_credential(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """A blocked user's token, keys and password all stop at once, and work again when unblocked."""
+    """A blocked user's token, keys and password all stop immediately, and work again when unblocked."""
     person = await register(api)
     login = {"identifier": person.names["email"], "password": PASSWORD}
     tenant.query("UPDATE users SET is_blocked = true WHERE id = %s", person.id)
@@ -34,7 +34,7 @@ async def test_blocking_stops_every_credential(api: httpx.AsyncClient, tenant: T
 
 @pytest.mark.requirement("002-J2")
 async def test_a_suspended_workspace_is_refused(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """Nobody acts in a suspended workspace, with whatever credential."""
+    """No credential works in a suspended workspace."""
     person = await register(api)
     tenant.query(
         "UPDATE workspaces SET suspended_at = now()"

@@ -127,7 +127,7 @@ def test_a_route_without_one_declaration_stops_the_assembly(
         main.create_apps(_settings(tmp_path))
 
 
-def test_the_api_serves_nothing_beside_the_features_and_the_probes(tmp_path: Path) -> None:
+def test_the_api_serves_nothing_but_the_features_and_the_probes(tmp_path: Path) -> None:
     """Every path outside the declared routes is one of the fixed public ones: probes and documentation."""
     public, _ = main.create_apps(_settings(tmp_path))
     declared = {id(router) for feature in FEATURES for router in feature.routers}
@@ -143,7 +143,7 @@ def _settings(root: Path) -> ApiSettings:
     """Settings with which the assembly contacts nothing."""
     return ApiSettings(
         tenant="t",
-        database_url="postgresql://nobody@127.0.0.1:1/none",
+        database_url="postgresql://none@127.0.0.1:1/none",
         store_kind="filesystem",
         store_root=root,
         imaging_url="http://127.0.0.1:9",

@@ -28,7 +28,7 @@ async def test_a_bad_account_change_is_refused(api: httpx.AsyncClient, body: dic
 
 
 async def test_a_user_name_in_use_cannot_be_taken(api: httpx.AsyncClient) -> None:
-    """Changing to somebody else's user name is a 409."""
+    """Changing to another account's user name is a 409."""
     person, other = await register(api), await register(api)
     body = {"username": other.names["username"]}
     problem(await api.put("/api/v1/account", headers=person.token, json=body), 409, "username_taken")

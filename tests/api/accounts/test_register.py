@@ -41,12 +41,12 @@ async def test_a_name_in_use_is_refused(api: httpx.AsyncClient, field: str) -> N
     """A second account with the same e-mail or user name, in any case, is a 409 that names the field."""
     person = await register(api)
     wanted = {**names(), field: person.names[field].upper()}
-    told = problem(await api.post("/api/v1/auth/register", json=wanted), 409, f"{field}_taken")
-    assert told["errors"][0]["field"] == field
+    document = problem(await api.post("/api/v1/auth/register", json=wanted), 409, f"{field}_taken")
+    assert document["errors"][0]["field"] == field
 
 
 async def test_racing_registrations_make_one_account(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """Of ten registrations with the same names at once one succeeds, and nothing is left of the others."""
+    """Of ten registrations with the same names, sent concurrently, one succeeds, and nothing is left of the others."""
     wanted = names()
     before = tenant.query("SELECT count(*) FROM workspaces")[0][0]
     answers = await asyncio.gather(*(api.post("/api/v1/auth/register", json=wanted) for _ in range(10)))
@@ -76,9 +76,9 @@ BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
 async def test_a_bad_field_is_named(api: httpx.AsyncClient, change: dict[str, Any], field: str) -> None:
     """A registration with a bad or unknown field is a 400 that names it and repeats no value."""
     wanted = {**names(), "password": PASSWORD, **change}
-    told = problem(await api.post("/api/v1/auth/register", json=wanted), 400, "invalid_request")
-    assert [error["field"] for error in told["errors"]] == [field]
-    assert field in told["detail"]
+    document = problem(await api.post("/api/v1/auth/register", json=wanted), 400, "invalid_request")
+    assert [error["field"] for error in document["errors"]] == [field]
+    assert field in document["detail"]
 
 
 @pytest.mark.requirement("000-W8")

@@ -29,12 +29,12 @@ async def test_sign_in_by_either_name(api: httpx.AsyncClient, by: str, path: str
 async def test_wrong_password_and_unknown_name_look_the_same(api: httpx.AsyncClient) -> None:
     """The answers to a wrong password and to an unknown name differ in nothing but the request's id."""
     person = await register(api)
-    told = []
-    for identifier in (person.names["email"], "nobody@example.org"):
+    documents = []
+    for identifier in (person.names["email"], "unknown@example.org"):
         answer = await api.post("/api/v1/auth/login", json={"identifier": identifier, "password": "wrong password"})
         document = problem(answer, 401, "invalid_credentials")
-        told.append({name: value for name, value in document.items() if name != "request_id"})
-    assert told[0] == told[1]
+        documents.append({name: value for name, value in document.items() if name != "request_id"})
+    assert documents[0] == documents[1]
 
 
 async def test_an_unknown_name_takes_as_long_as_a_wrong_password(open_api: Any) -> None:
@@ -47,7 +47,7 @@ async def test_an_unknown_name_takes_as_long_as_a_wrong_password(open_api: Any) 
             await api.post("/api/v1/auth/login", json={"identifier": identifier, "password": "wrong password"})
             return time.perf_counter() - began
 
-        pairs = [(await seconds(person.names["email"]), await seconds("nobody@example.org")) for _ in range(15)]
+        pairs = [(await seconds(person.names["email"]), await seconds("unknown@example.org")) for _ in range(15)]
     known, unknown = (statistics.median(times) for times in zip(*pairs, strict=True))
     assert unknown > known / 2, (known, unknown)
 
@@ -73,7 +73,7 @@ async def test_failed_sign_ins_are_throttled_per_account(open_api: Any) -> None:
 
 
 async def test_an_unknown_name_is_throttled_too(open_api: Any) -> None:
-    """Throttling does not tell which names exist."""
+    """Throttling does not reveal which names exist."""
     async with open_api(login_attempts=2) as api:
         body = {"identifier": names()["email"], "password": "wrong"}
         statuses = [(await api.post("/api/v1/auth/login", json=body)).status_code for _ in range(3)]

@@ -50,7 +50,7 @@ async def test_only_a_keyed_hash_is_stored(api: httpx.AsyncClient, tenant: Tenan
 
 
 async def test_last_use_is_written_at_most_once_a_minute(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """Many calls at once write the time of last use once."""
+    """Many concurrent requests write the time of last use once."""
     person = await register(api)
     row = "SELECT last_used_at, xmin::text FROM api_keys WHERE user_id = %s"
     await asyncio.gather(*(api.get("/images", headers=person.key) for _ in range(20)))
@@ -74,22 +74,22 @@ async def test_last_use_is_written_at_most_once_a_minute(api: httpx.AsyncClient,
         ({"key_name": "k", "user_id": "x"}, "user_id"),
     ],
 )
-async def test_a_bad_key_request_is_told(api: httpx.AsyncClient, body: dict[str, object], field: str) -> None:
+async def test_a_bad_key_request_names_the_field(api: httpx.AsyncClient, body: dict[str, object], field: str) -> None:
     """A malformed request for a key is a 400 that names the field."""
     person = await register(api)
-    told = problem(await api.post("/api/v1/api-keys", headers=person.token, json=body), 400, "invalid_request")
-    assert told["errors"][0]["field"] == field
+    document = problem(await api.post("/api/v1/api-keys", headers=person.token, json=body), 400, "invalid_request")
+    assert document["errors"][0]["field"] == field
 
 
-async def test_a_malformed_key_id_is_told(api: httpx.AsyncClient) -> None:
+async def test_a_malformed_key_id_is_a_400(api: httpx.AsyncClient) -> None:
     """An id that is no UUID is a 400 that names it."""
     person = await register(api)
-    told = problem(await api.delete("/api/v1/api-keys/abc", headers=person.token), 400, "invalid_request")
-    assert told["errors"][0]["field"] == "key_id"
+    document = problem(await api.delete("/api/v1/api-keys/abc", headers=person.token), 400, "invalid_request")
+    assert document["errors"][0]["field"] == "key_id"
 
 
 async def test_the_number_of_keys_is_bounded(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """A workspace has at most 100 working keys, also when the last ones are asked for at once."""
+    """A workspace has at most 100 working keys, also when the last ones are requested concurrently."""
     person = await register(api)
     tenant.query(
         "INSERT INTO api_keys (id, workspace_id, user_id, key_name, prefix, last_four, key_hmac, rate_limit_per_hour)"
@@ -103,7 +103,7 @@ async def test_the_number_of_keys_is_bounded(api: httpx.AsyncClient, tenant: Ten
     assert sorted(answer.status_code for answer in made) == [201, 201, 409, 409, 409, 409]
 
 
-async def test_nobody_sees_or_revokes_another_ones_keys(api: httpx.AsyncClient) -> None:
+async def test_keys_of_another_workspace_are_not_found(api: httpx.AsyncClient) -> None:
     """A key of another workspace does not exist for us (404), and goes on working."""
     ada, eve = await register(api), await register(api)
     theirs = ada.answer["api_key"]["id"]

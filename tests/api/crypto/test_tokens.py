@@ -54,9 +54,10 @@ def test_both_kinds_of_key_are_accepted(settings: Any) -> None:
 
 
 def hs256(secret: bytes, head: dict[str, Any], body: dict[str, Any]) -> str:
-    """A token as somebody makes it whose library lets them use a public key as an HMAC secret."""
-    told = f"{part(head)}.{part(body)}"
-    return f"{told}.{base64.urlsafe_b64encode(hmac.digest(secret, told.encode(), hashlib.sha256)).decode().rstrip('=')}"
+    """A token as made with a library that accepts a public key as an HMAC secret."""
+    signed = f"{part(head)}.{part(body)}"
+    signature = base64.urlsafe_b64encode(hmac.digest(secret, signed.encode(), hashlib.sha256))
+    return f"{signed}.{signature.decode().rstrip('=')}"
 
 
 def forgeries(settings: Any) -> dict[str, str]:

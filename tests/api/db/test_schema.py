@@ -49,7 +49,7 @@ def test_migrating_again_changes_nothing(tenant: TenantDatabase) -> None:
     assert tenant.query(catalogue) == before
 
 
-def test_two_migrations_at_once(postgres: Postgres) -> None:
+def test_two_concurrent_migrations(postgres: Postgres) -> None:
     """Two migrations started together on an empty database both succeed: one waits for the other."""
     fresh = new_tenant(postgres)
     environment = {
@@ -67,7 +67,7 @@ def test_two_migrations_at_once(postgres: Postgres) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"DATABASE_URL": "postgresql://nobody:canary-password@127.0.0.1:9/none"}, "out of reach"),
+        ({"DATABASE_URL": "postgresql://none:canary-password@127.0.0.1:9/none"}, "out of reach"),
         ({"API_ROLE": "no_such_role"}, "no_such_role"),
         ({"API_ROLE": ""}, "API_ROLE"),
     ],
@@ -82,15 +82,15 @@ def test_a_migration_that_fails_says_why_in_one_line(tenant: TenantDatabase, cha
     }
     argv = [sys.executable, "-c", "from imghost_api.db.migrate import run; run()"]
     ended = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    told = [line for line in ended.stderr.splitlines() if line.startswith("imghost migrate:")]
-    assert (ended.returncode, len(told)) == (1, 1), ended.stderr
-    assert says in told[0]
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("imghost migrate:")]
+    assert (ended.returncode, len(lines)) == (1, 1), ended.stderr
+    assert says in lines[0]
     assert "canary" not in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
 def test_a_migration_gives_up_on_a_lock(tenant: TenantDatabase) -> None:
-    """A migration that cannot get its turn ends with a clear error instead of waiting for ever."""
+    """A migration that cannot get its turn ends with a clear error instead of waiting without a limit."""
     settings = tenant.migrate_settings().model_copy(update={"migrate_timeout_seconds": 1})
     with psycopg.connect(tenant.url("owner")) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [0x1196_4057])

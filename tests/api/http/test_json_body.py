@@ -16,14 +16,14 @@ from support.api import problem
         (b'{"a":1,}', "JSON"),
     ],
 )
-async def test_malformed_json_is_told(api: httpx.AsyncClient, body: bytes, says: str) -> None:
+async def test_malformed_json_is_a_400(api: httpx.AsyncClient, body: bytes, says: str) -> None:
     """A body that is not a JSON object is a 400 that says so."""
     answer = await api.post("/api/v1/auth/login", content=body, headers={"Content-Type": "application/json"})
     assert says.lower() in problem(answer, 400, "invalid_request")["detail"].lower()
 
 
 async def test_deep_and_large_json_is_refused_cheaply(api: httpx.AsyncClient) -> None:
-    """JSON of absurd depth or size is refused and harms nobody."""
+    """JSON of absurd depth or size is rejected and harms no other request."""
     headers = {"Content-Type": "application/json"}
     deep = await api.post("/api/v1/auth/login", content=b"[" * 30_000, headers=headers)
     assert deep.status_code == 400

@@ -126,6 +126,6 @@ async def test_no_redirect_follows_the_host_of_a_request(api: httpx.AsyncClient)
 async def test_unknown_paths_and_methods_are_problems(
     api: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
-    """What does not exist is told in a problem document."""
+    """An unknown path or method is a problem document."""
     answer = await api.request(method, path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

@@ -1,4 +1,4 @@
-"""Listing and deleting pictures; and that workspaces never meet."""
+"""Listing and deleting images; isolation of workspaces."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ def workspace_of(tenant: TenantDatabase, person: Person) -> UUID:
 
 
 def insert_images(tenant: TenantDatabase, person: Person, times: list[datetime]) -> list[str]:
-    """Rows of pictures uploaded at these times; their public ids."""
+    """Rows of images uploaded at these times; their public ids."""
     made = []
     for moment in times:
         public_id = secrets.token_hex(6)
@@ -40,8 +40,8 @@ def insert_images(tenant: TenantDatabase, person: Person, times: list[datetime])
 
 
 @pytest.mark.requirement("000-R13", "000-M8")
-async def test_the_list_shows_own_pictures(ada: Person) -> None:
-    """A picture in the list has all its addresses and facts."""
+async def test_the_list_shows_the_images_of_the_workspace(ada: Person) -> None:
+    """An image in the list has all its URLs and properties."""
     uploaded = (await ada.upload(sample_images.png(), name="Käse.png")).json()["image"]
     answer = (await ada.client.get("/images", headers=ada.key)).json()
     (shown,) = answer.pop("data")
@@ -51,8 +51,8 @@ async def test_the_list_shows_own_pictures(ada: Person) -> None:
     assert (shown["is_public"], shown["uploaded_at"][-1]) == (True, "Z")
 
 
-async def test_pages_have_every_picture_once(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
-    """Following the cursor shows every picture once, newest first, also those of the same moment."""
+async def test_pages_have_every_image_once(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
+    """Following the cursor shows every image once, newest first, also those of the same moment."""
     person = await register(api)
     now = datetime.now(UTC)
     made = insert_images(tenant, person, [now - timedelta(seconds=n // 3) for n in range(25)])
@@ -76,17 +76,17 @@ async def test_pages_have_every_picture_once(api: httpx.AsyncClient, tenant: Ten
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=101", "limit=x", "cursor=abc", "cursor=%00", "cursor=" + "A" * 300, "cursor="]
 )
-async def test_a_bad_page_request_is_told(api: httpx.AsyncClient, query: str) -> None:
+async def test_a_bad_page_request_names_the_parameter(api: httpx.AsyncClient, query: str) -> None:
     """A limit or a cursor that cannot be is a 400 that names it."""
     person = await register(api)
-    told = problem(await api.get(f"/images?{query}", headers=person.key), 400, "invalid_request")
-    assert told["errors"][0]["field"] == query.split("=", maxsplit=1)[0]
+    document = problem(await api.get(f"/images?{query}", headers=person.key), 400, "invalid_request")
+    assert document["errors"][0]["field"] == query.split("=", maxsplit=1)[0]
 
 
 @pytest.mark.requirement("000-R14")
 @pytest.mark.parametrize("path", ["/images/{}", "/api/v1/images/{}"])
-async def test_a_picture_is_deleted(ada: Person, path: str) -> None:
-    """A deleted picture is gone from the list, and deleting it again is a 404."""
+async def test_an_image_is_deleted(ada: Person, path: str) -> None:
+    """A deleted image is no longer listed, and deleting it again is a 404."""
     image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
     answer = await ada.client.delete(path.format(image), headers=ada.key)
     assert answer.json() == {"success": True, "id": image, "message": "The image is deleted."}
@@ -95,8 +95,8 @@ async def test_a_picture_is_deleted(ada: Person, path: str) -> None:
 
 
 @pytest.mark.requirement("000-A8")
-async def test_workspaces_never_meet(ada: Person) -> None:
-    """Nobody lists or deletes another workspace's pictures: for them they do not exist."""
+async def test_workspaces_are_isolated(ada: Person) -> None:
+    """Images of another workspace are neither listed nor deleted: they do not exist for the request."""
     image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
     eve = await register(ada.client)
     for headers in (eve.key, eve.token):
@@ -146,8 +146,8 @@ async def test_rows_cannot_be_written_into_another_workspace(
     await database.close()
 
 
-async def test_the_delivery_view_shows_live_pictures_only(ada: Person, tenant: TenantDatabase) -> None:
-    """Imaging's view has one row per live picture of an unblocked owner, with its pending views counted."""
+async def test_the_delivery_view_shows_live_images_only(ada: Person, tenant: TenantDatabase) -> None:
+    """Imaging's view has one row per live image of an unblocked owner, with its pending views counted."""
     image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
 
     def shown() -> list[tuple[object, ...]]:

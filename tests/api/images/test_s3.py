@@ -13,13 +13,13 @@ from support.imaging_server import serve_imaging
 from support.minio import Minio
 
 
-async def test_a_pictures_life_on_s3(
+async def test_an_image_on_s3_from_upload_to_deletion(
     open_api: Any, open_worker: Any, tenant: TenantDatabase, minio: Minio, tmp_path: Path
 ) -> None:
     """On MinIO, too, an upload stores the original and its sizes below the tenant's prefix, a refusal leaves nothing,
     and a deletion removes everything.
     """
-    bucket = f"pictures-{secrets.token_hex(4)}"
+    bucket = f"images-{secrets.token_hex(4)}"
     root = Client(
         minio.endpoint.removeprefix("http://"), access_key=minio.access_key, secret_key=minio.secret_key, secure=False
     )
@@ -40,7 +40,7 @@ async def test_a_pictures_life_on_s3(
     with serve_imaging(tenant, tmp_path, **environment) as imaging:
         async with open_api(imaging_url=imaging, **store) as api, open_worker(**store):
             person = await register(api)
-            problem(await person.upload(b"no picture"), 415, "unsupported_format")
+            problem(await person.upload(b"no image"), 415, "unsupported_format")
             assert stored() == []
             image = (await person.upload(sample_images.photo(300, 200))).json()["image"]["id"]
             found = stored()

@@ -88,7 +88,7 @@ async def test_a_token_may_upload_too(ada: Person) -> None:
 async def test_the_content_decides(
     ada: Person, tenant: TenantDatabase, make: Callable[[], bytes], kind: str, frames: int
 ) -> None:
-    """The format is judged by content: the name and the declared type may say what they like."""
+    """The format is detected by content; the name and the declared type do not matter."""
     files = {"file": ("lies.exe", make(), "text/html")}
     answer = await ada.client.post("/upload", headers=ada.key, files=files)
     assert answer.json()["image"]["metadata"]["format"] == kind
@@ -123,12 +123,12 @@ async def test_a_refused_upload_leaves_nothing(
 
 @pytest.mark.requirement("000-L6")
 async def test_too_large_is_refused_by_the_plan_and_by_the_service(open_api: Any, tenant: TenantDatabase) -> None:
-    """The smaller of the plan's and the service's limit holds, and the problem tells it."""
+    """The smaller of the plan's and the service's limit holds, and the problem states it."""
     async with open_api(max_upload_bytes=MIB) as api:
         person = await register(api)
         assert (await person.quota())["max_file_bytes"] == MIB
-        told = problem(await person.upload(b"x" * (MIB + 1)), 413, "too_large")
-        assert told["limit_bytes"] == MIB
+        document = problem(await person.upload(b"x" * (MIB + 1)), 413, "too_large")
+        assert document["limit_bytes"] == MIB
     async with open_api() as api:
         assert (await (await register(api)).quota())["max_file_bytes"] == 25 * MIB
 
@@ -194,21 +194,21 @@ BROKEN_FORMS: list[tuple[str, str, bytes, str]] = [
 @pytest.mark.parametrize(
     ("kind", "body", "says"), [row[1:] for row in BROKEN_FORMS], ids=[row[0] for row in BROKEN_FORMS]
 )
-async def test_a_broken_form_is_told(api: httpx.AsyncClient, kind: str, body: bytes, says: str) -> None:
+async def test_a_broken_form_is_a_400(api: httpx.AsyncClient, kind: str, body: bytes, says: str) -> None:
     """Every malformed or abusive form is a 400 that says what is wrong, and names `file` where that is missing."""
     person = await register(api)
     headers = {**person.key, **({"Content-Type": kind} if kind else {})}
-    told = problem(
+    document = problem(
         await api.post("/upload", headers=headers, content=body),
         400,
         "invalid_multipart" if says in {"multipart", "boundary"} else "invalid_request",
     )
-    assert says in told["detail"]
+    assert says in document["detail"]
     if says == "file":
-        assert told["errors"][0]["field"] == "file"
+        assert document["errors"][0]["field"] == "file"
 
 
-async def test_small_fields_beside_the_file_are_let_be(ada: Person) -> None:
+async def test_small_fields_next_to_the_file_are_ignored(ada: Person) -> None:
     """Clients that send other small fields too can upload."""
     answer = await ada.client.post(
         "/upload", headers=ada.key, data={"title": "a cat"}, files={"file": ("a.jpg", sample_images.photo(64, 64))}
@@ -231,8 +231,8 @@ async def test_a_slow_body_ends(open_api: Any) -> None:
             problem(await api.post("/upload", headers=headers, content=body()), 408, "upload_timeout")
 
 
-async def test_more_uploads_than_slots_are_told_to_wait(open_api: Any) -> None:
-    """Beyond the bound an upload is refused at once with 503 and Retry-After, and not queued."""
+async def test_more_uploads_than_slots_are_rejected(open_api: Any) -> None:
+    """Beyond the bound an upload is rejected immediately with 503 and Retry-After, and not queued."""
     import asyncio
 
     gate, begun = asyncio.Event(), asyncio.Event()

@@ -1,4 +1,4 @@
-"""kill -9 of a real api process in the middle of uploads: nothing acknowledged is lost, a retry makes one picture."""
+"""kill -9 of a real api process in the middle of uploads: nothing acknowledged is lost, a retry makes one image."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,18 +15,18 @@ from support.eventually import eventually
 from support.forwarder import Forwarder
 from support.processes import HOST
 
-PICTURE = sample_images.photo(800, 600)
+IMAGE = sample_images.photo(800, 600)
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
 TAIL = b"\r\n--b--\r\n"
-BODY = HEAD + PICTURE + TAIL
+BODY = HEAD + IMAGE + TAIL
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 
 
 async def test_killed_at_every_moment(
     tenant: TenantDatabase, store_root: Path, imaging_url: str, tmp_path: Path
 ) -> None:
-    """Killed while receiving, while the picture is judged, inside the last transaction and before the answer: what
-    was acknowledged before is there, and the retry with the same Idempotency-Key gives exactly one picture.
+    """Killed while receiving, during ingest, inside the last transaction and before the answer: what
+    was acknowledged before is there, and the retry with the same Idempotency-Key makes exactly one image.
     """
     async with Forwarder(int(imaging_url.rpartition(":")[2])) as imaging:
         url = f"http://{HOST}:{imaging.port}"
@@ -37,7 +37,7 @@ async def test_killed_at_every_moment(
             acknowledged = [await upload(person, "before")]
             moments: dict[str, Callable[[], Awaitable[None]]] = {
                 "receiving": lambda: while_receiving(server, person),
-                "judging": lambda: while_judging(server, person, imaging),
+                "ingest": lambda: during_ingest(server, person, imaging),
                 "committing": lambda: while_committing(server, person, tenant),
                 "answering": lambda: before_answering(server, person, tenant),
             }
@@ -52,7 +52,7 @@ async def test_killed_at_every_moment(
 
 
 async def upload(person: Person, key: str) -> str:
-    """Upload until acknowledged, as a client does: with one key, waiting while told that it still runs."""
+    """Upload until acknowledged, as a client does: with one key, waiting while it still runs."""
     headers = {**person.key, **FORM, "Idempotency-Key": key}
 
     async def acknowledged() -> str:
@@ -81,9 +81,9 @@ async def while_receiving(server: KillableProcess, person: Person) -> None:
     writer.close()
 
 
-async def while_judging(server: KillableProcess, person: Person, imaging: Forwarder) -> None:
+async def during_ingest(server: KillableProcess, person: Person, imaging: Forwarder) -> None:
     imaging.hold()
-    writer = await begin(server, person, "judging", BODY)
+    writer = await begin(server, person, "ingest", BODY)
     await asyncio.wait_for(imaging.held.wait(), 20)
     server.kill()
     writer.close()
@@ -111,15 +111,15 @@ async def before_answering(server: KillableProcess, person: Person, tenant: Tena
 
 
 def assert_kept(tenant: TenantDatabase, person: Person, store_root: Path, acknowledged: list[str]) -> None:
-    """Every acknowledged picture has its row and objects, there is no other, and the counters agree."""
+    """Every acknowledged image has its row and objects, there is no other, and the counters agree."""
     rows = tenant.query("SELECT public_id, workspace_id, id, sha256 FROM images WHERE user_id = %s", person.id)
     assert sorted(row[0] for row in rows) == sorted(acknowledged)
     for _, workspace, image, digest in rows:
-        assert (store_root / object_keys.original(workspace, image, digest)).read_bytes() == PICTURE
+        assert (store_root / object_keys.original(workspace, image, digest)).read_bytes() == IMAGE
         assert (store_root / object_keys.variant(workspace, image, "thumb", "jpg")).exists()
     counted = tenant.query(
         "SELECT storage_used, (SELECT sum(uploads_count) FROM usage_daily u WHERE u.workspace_id = w.id)"
         " FROM workspaces w WHERE id = %s",
         rows[0][1],
     )
-    assert counted == [(len(PICTURE) * len(acknowledged), len(acknowledged))]
+    assert counted == [(len(IMAGE) * len(acknowledged), len(acknowledged))]

@@ -25,7 +25,7 @@ Run = Callable[..., AbstractAsyncContextManager[JobRunner]]
 
 
 class Write(Job):
-    """A job that somebody waits for."""
+    """A job with a result that a test waits for."""
 
     name: ClassVar[str] = "write"
 

@@ -10,7 +10,7 @@ import pytest
 from support import sample_images
 from support.api import Person, TenantDatabase, problem, register
 
-PICTURE = sample_images.photo(48, 32)
+IMAGE = sample_images.photo(48, 32)
 
 
 def workspace_of(tenant: TenantDatabase, person: Person) -> str:
@@ -51,42 +51,42 @@ def counters_and_rows(tenant: TenantDatabase, person: Person) -> tuple[list[tupl
 async def test_two_hundred_uploads_at_the_edge(
     open_api: Any, imaging_url: str, tenant: TenantDatabase, limit: str
 ) -> None:
-    """Of 200 uploads at once with room for 20, exactly 20 succeed, the others get the limit's own problem, and the
+    """Of 200 concurrent uploads with room for 20, exactly 20 succeed, the others get the limit's own problem, and the
     counters equal the rows.
     """
     room = 20
     async with open_api(imaging_url=imaging_url, upload_concurrency=200, database_timeout_seconds=60) as api:
         person = await register(api)
-        value = room if limit == "uploads_per_day" else room * len(PICTURE) + len(PICTURE) // 2
+        value = room if limit == "uploads_per_day" else room * len(IMAGE) + len(IMAGE) // 2
         custom_plan(tenant, person, **{"uploads_per_day": 10_000, "requests_per_hour": 10_000, limit: value})
-        answers = await asyncio.gather(*(person.upload(PICTURE) for _ in range(200)))
+        answers = await asyncio.gather(*(person.upload(IMAGE) for _ in range(200)))
     refusal = (429, "daily_limit") if limit == "uploads_per_day" else (402, "storage_quota_exceeded")
     stored = [answer for answer in answers if answer.status_code == 201]
     refused = [(answer.status_code, answer.json()["code"]) for answer in answers if answer.status_code != 201]
     assert len(stored) == room, refused[:3]
     assert set(refused) == {refusal}
     counted, rows = counters_and_rows(tenant, person)
-    assert counted == rows == [(room, room * len(PICTURE))]
+    assert counted == rows == [(room, room * len(IMAGE))]
 
 
 @pytest.mark.requirement("000-L9")
 async def test_the_daily_limit_ends_at_midnight_utc(ada: Person, tenant: TenantDatabase) -> None:
     """The refusal's Retry-After leads to the next midnight of UTC, and yesterday's uploads do not count."""
     custom_plan(tenant, ada, uploads_per_day=1)
-    assert (await ada.upload(PICTURE)).status_code == 201
-    refused = await ada.upload(PICTURE)
+    assert (await ada.upload(IMAGE)).status_code == 201
+    refused = await ada.upload(IMAGE)
     problem(refused, 429, "daily_limit")
     now = datetime.now(UTC)
     midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
     assert abs(int(refused.headers["retry-after"]) - (midnight - now).total_seconds()) < 30
     tenant.query("UPDATE usage_daily SET day = day - 1 WHERE workspace_id = %s", workspace_of(tenant, ada))
-    assert (await ada.upload(PICTURE)).status_code == 201
+    assert (await ada.upload(IMAGE)).status_code == 201
 
 
 @pytest.mark.requirement("000-R15", "000-L9")
-async def test_the_quota_tells_limits_use_and_reset(ada: Person) -> None:
+async def test_the_quota_has_limits_usage_and_reset(ada: Person) -> None:
     """The quota reply has the documented shape, in UTC, and follows uploads and deletions."""
-    image = (await ada.upload(PICTURE)).json()["image"]["id"]
+    image = (await ada.upload(IMAGE)).json()["image"]["id"]
     quota = await ada.quota()
     assert (quota["plan"], quota["timezone"]) == ("free", "UTC")
     midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
@@ -98,7 +98,7 @@ async def test_the_quota_tells_limits_use_and_reset(ada: Person) -> None:
         "resets_at": midnight.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
     gb = 10**9
-    size = len(PICTURE)
+    size = len(IMAGE)
     assert quota["storage"] == {"limit_bytes": gb, "used_bytes": size, "remaining_bytes": gb - size}
     assert quota["bandwidth"]["limit_bytes"] == 10 * gb
     assert (quota["requests"]["limit"], quota["requests"]["period"]) == (1000, "hour")
@@ -109,14 +109,14 @@ async def test_the_quota_tells_limits_use_and_reset(ada: Person) -> None:
 
 
 @pytest.mark.requirement("000-R14")
-async def test_deleting_twice_at_once_gives_back_once(ada: Person, tenant: TenantDatabase) -> None:
-    """Of ten deletions of one picture at once one succeeds, and its bytes are given back once."""
-    image = (await ada.upload(PICTURE)).json()["image"]["id"]
-    await ada.upload(PICTURE)
+async def test_concurrent_deletions_release_the_bytes_once(ada: Person, tenant: TenantDatabase) -> None:
+    """Of ten concurrent deletions of one image one succeeds, and its bytes are released once."""
+    image = (await ada.upload(IMAGE)).json()["image"]["id"]
+    await ada.upload(IMAGE)
     answers = await asyncio.gather(*(ada.client.delete(f"/api/v1/images/{image}", headers=ada.key) for _ in range(10)))
     assert sorted(answer.status_code for answer in answers) == [200, *[404] * 9]
     counted, rows = counters_and_rows(tenant, ada)
-    assert counted == rows == [(2, len(PICTURE))]
+    assert counted == rows == [(2, len(IMAGE))]
 
 
 async def new_key(person: Person, **wanted: Any) -> dict[str, Any]:
@@ -128,7 +128,7 @@ async def new_key(person: Person, **wanted: Any) -> dict[str, Any]:
 
 @pytest.mark.requirement("000-L4")
 async def test_a_keys_hourly_limit_is_exact(api: httpx.AsyncClient) -> None:
-    """Of 60 calls at once with a key of 25 an hour exactly 25 are let in, and the others learn when to come back."""
+    """Of 60 concurrent requests with a key of 25 per hour exactly 25 are allowed; the others learn when to retry."""
     person = await register(api)
     key = await new_key(person, rate_limit_per_hour=25)
     headers = {"X-API-Key": key["key"]}
@@ -158,7 +158,7 @@ async def test_the_plans_hourly_limit_binds_all_keys_together(api: httpx.AsyncCl
 
 
 async def test_rate_limit_headers_count_down(api: httpx.AsyncClient) -> None:
-    """Both families of headers tell what is left; the older one tells the smallest remainder."""
+    """Both families of headers state what is left; the older one states the smallest remainder."""
     person = await register(api)
     headers = {"X-API-Key": (await new_key(person, rate_limit_per_hour=5))["key"]}
     first, second = [await api.get("/images", headers=headers) for _ in range(2)]
@@ -175,8 +175,10 @@ async def test_a_key_never_has_more_than_the_plan(api: httpx.AsyncClient, tenant
     """A key above the plan's limit cannot be made, and one made before a downgrade is held to the new plan."""
     person = await register(api)
     body = {"key_name": "fast", "rate_limit_per_hour": 1001}
-    told = problem(await api.post("/api/v1/api-keys", headers=person.token, json=body), 422, "rate_limit_above_plan")
-    assert told["errors"][0]["field"] == "rate_limit_per_hour"
+    document = problem(
+        await api.post("/api/v1/api-keys", headers=person.token, json=body), 422, "rate_limit_above_plan"
+    )
+    assert document["errors"][0]["field"] == "rate_limit_per_hour"
     custom_plan(tenant, person, requests_per_hour=3)
     answers = [(await api.get("/images", headers=person.key)).status_code for _ in range(4)]
     assert answers == [200, 200, 200, 429]
