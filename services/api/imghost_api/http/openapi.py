@@ -13,7 +13,7 @@ _MEANING = {
     400: "The request is malformed; `errors` names the fields",
     401: "No credential, or an invalid, revoked or expired one",
     402: "The plan's storage limit is reached",
-    403: "The account is blocked or the workspace suspended",
+    403: "A permission is missing (`required_permission`), the account is blocked or the workspace suspended",
     404: "Not found in this workspace",
     408: "The body did not arrive in time",
     409: "Conflict with an existing object or a running request",
@@ -36,6 +36,7 @@ PROBLEM = {
         "instance": {"type": "string"},
         "code": {"type": "string", "description": "Stable and machine-readable"},
         "request_id": {"type": "string"},
+        "required_permission": {"type": "string", "description": "With `permission_denied`: what is missing"},
         "errors": {
             "type": "array",
             "items": {

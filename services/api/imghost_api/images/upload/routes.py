@@ -101,7 +101,7 @@ async def upload(
     "/api/v1/upload/quota",
     operation_id="read_quota",
     summary="Get the limits of your plan and their usage",
-    responses=problems(401, 403, 429, 503),
+    responses=problems(400, 401, 403, 429, 503),
 )
 async def read_quota(
     context: Context, principal: Annotated[Principal, Require(Permission.QUOTA_READ)], session: WorkspaceSession
