@@ -35,7 +35,7 @@ def run() -> None:
 
 
 def migrate(settings: MigrateSettings) -> None:
-    """Apply what is missing and set the grants, in one transaction; safe to repeat and to start twice at once.
+    """Apply what is missing and set the grants, in one transaction; safe to repeat and to start twice concurrently.
 
     Raises `MigrationFailed`.
     """
@@ -72,7 +72,7 @@ def _apply(connection: Connection, settings: MigrateSettings) -> None:
 
 
 def _grant(connection: Connection, settings: MigrateSettings) -> None:
-    """Grants are set anew each time: the roles may be new ones."""
+    """Grants are set again each time: the roles may be new ones."""
     api, imaging = sql.Identifier(settings.api_role), sql.Identifier(settings.imaging_role)
     event = sql.SQL("image_id, viewed_at, variant, bytes, status, referrer_host, user_agent")
     statements = [

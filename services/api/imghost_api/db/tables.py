@@ -155,7 +155,7 @@ class RateWindow(Base):
 
 
 class LoginAttempt(Base):
-    """Failed sign-ins of one account, or of one name nobody has; `subject` is a hash of either."""
+    """Failed sign-ins of one account, or of one name without an account; `subject` is a hash of either."""
 
     __tablename__ = "login_attempts"
 
@@ -165,7 +165,7 @@ class LoginAttempt(Base):
 
 
 class Image(Base):
-    """An uploaded picture; its objects' keys follow from `workspace_id`, `id` and `sha256`."""
+    """An uploaded image; its objects' keys follow from `workspace_id`, `id` and `sha256`."""
 
     __tablename__ = "images"
     __table_args__ = (

@@ -31,7 +31,7 @@ class Patience:
     longest_pause: float = 3600.0
 
     def pause(self, attempts: int) -> timedelta:
-        """After so many failed attempts, give or take a quarter so that failures spread out."""
+        """The pause after N failed attempts, give or take a quarter so that failures spread out."""
         pause = min(self.first_pause * 2**attempts, self.longest_pause)
         return timedelta(seconds=pause * random.uniform(0.75, 1.25))  # noqa: S311 - spread, not secrecy
 

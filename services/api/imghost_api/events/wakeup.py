@@ -4,7 +4,7 @@ import asyncio
 
 
 class Wakeup:
-    """A signal with any number of waiters; what is set while nobody waits ends the next wait."""
+    """A signal with any number of waiters; what is set while there is no waiter ends the next wait."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

@@ -12,7 +12,7 @@ class Queue(StrEnum):
     """Classes of work. Each has workers of its own, so that a backlog in one does not delay the others."""
 
     DEFAULT = "default"
-    """Somebody waits for the result."""
+    """A caller waits for the result."""
     BULK = "bulk"
     """Much work per job, or many jobs: object deletion, imports, exports."""
     MAINTENANCE = "maintenance"

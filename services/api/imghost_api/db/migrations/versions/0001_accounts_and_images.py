@@ -69,7 +69,7 @@ def seed_plans() -> None:
 
 
 def make_delivery_view() -> None:
-    """All that imaging may read: one row per picture that may be shown."""
+    """All that imaging may read: one row per image that may be shown."""
     op.execute("""
         CREATE VIEW delivery_images WITH (security_barrier) AS
         SELECT i.public_id, i.id AS image_id, i.workspace_id, i.public_id || '.' || i.extension AS filename,
