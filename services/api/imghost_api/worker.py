@@ -27,7 +27,7 @@ from imghost_core.web.middleware import RequestEnvelope
 SERVICE: Final = "worker"
 PROGRAM: Final = "imghost worker"
 _CLOSE_SECONDS: Final = 5.0  # of the grace: for what comes after the jobs
-_SPARE_CONNECTIONS: Final = 4  # for routing, figures, dead workers' jobs and readiness
+_SPARE_CONNECTIONS: Final = 2  # for routing, figures, dead workers' jobs and readiness, which are short
 
 
 def run() -> None:

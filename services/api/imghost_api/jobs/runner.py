@@ -153,7 +153,7 @@ def _connector(settings: DatabaseSettings, *, slots: int) -> PsycopgConnector:
     return PsycopgConnector(
         conninfo=settings.database_url.get_secret_value(),
         min_size=1,
-        max_size=min(slots, 4) + 2,  # held only for the moments in which a job is fetched or ended
+        max_size=min(slots, 2) + 2,  # held only for the moments in which a job is fetched or ended
         timeout=timeout,
         kwargs={
             "connect_timeout": max(1, int(timeout)),

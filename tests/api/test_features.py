@@ -1,0 +1,49 @@
+"""The list of features is complete and without contradictions."""
+
+import importlib
+import pkgutil
+from collections import Counter
+from collections.abc import Iterator
+
+import imghost_api
+from imghost_api.events.event import Event
+from imghost_api.features import FEATURES
+from imghost_api.jobs.job import Job, JobHandler
+from imghost_api.worker_context import WorkerContext
+
+
+def subclasses(base: type) -> Iterator[type]:
+    """Every named class of the api below `base`; private ones are bases of others."""
+    for module in pkgutil.walk_packages(imghost_api.__path__, "imghost_api."):
+        if ".migrations" not in module.name and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found = list(base.__subclasses__())
+    while found:
+        kind = found.pop()
+        found += kind.__subclasses__()
+        if kind.__module__.startswith("imghost_api") and not kind.__name__.startswith("_"):
+            yield kind
+
+
+def test_every_event_is_listed_once() -> None:
+    """Each event belongs to one feature and has a type of its own; without that its rows would never be deleted."""
+    listed = [event for feature in FEATURES for event in feature.events]
+    assert set(listed) == set(subclasses(Event))
+    assert [name for name, times in Counter(event.type for event in listed).items() if times > 1] == []
+
+
+def test_subscribers_have_names_of_their_own() -> None:
+    """Deliveries are stored under the name of a subscriber, so no two share one; each takes listed events only."""
+    subscribers = [subscriber for feature in FEATURES for subscriber in feature.subscribers]
+    assert [name for name, times in Counter(it.name for it in subscribers).items() if times > 1] == []
+    types = {event.type for feature in FEATURES for event in feature.events}
+    assert {kind for subscriber in subscribers for kind in subscriber.subscriptions} <= types
+
+
+async def test_every_job_is_run_by_one_handler(worker_context: WorkerContext) -> None:
+    """Each class of jobs has one handler, and no two jobs share a name."""
+    jobs = [job for feature in FEATURES for job in feature.jobs(worker_context)]
+    handled = [job.job for job in jobs if isinstance(job, JobHandler)]
+    assert Counter(handled) == Counter(subclasses(Job))
+    names = [job.job.name if isinstance(job, JobHandler) else job.name for job in jobs]
+    assert [name for name, times in Counter(names).items() if times > 1] == []
