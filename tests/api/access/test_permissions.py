@@ -6,6 +6,7 @@ from typing import Annotated
 
 import pytest
 from fastapi import APIRouter
+from sqlalchemy import CheckConstraint
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -16,6 +17,7 @@ from imghost_api.access.permissions import (
     DEFAULT_SCOPES,
     DESCRIPTIONS,
     KEY_SCOPES,
+    MEMBER_ROLES,
     ROLE_PERMISSIONS,
     Permission,
     Role,
@@ -23,6 +25,7 @@ from imghost_api.access.permissions import (
     to_scopes,
 )
 from imghost_api.access.principal import Principal
+from imghost_api.db.tables import Membership
 from imghost_api.features import FEATURES, Feature
 from imghost_api.settings import ApiSettings
 from imghost_dev import permissions as page
@@ -47,8 +50,14 @@ def test_each_role_has_the_permissions_of_the_one_below() -> None:
 
 def test_a_platform_admin_has_the_permissions_of_both() -> None:
     """Being a platform admin adds to the role in the workspace; without it the role alone decides."""
-    assert role_permissions("viewer", is_platform_admin=False) == ROLE_PERMISSIONS[Role.VIEWER]
-    assert role_permissions("viewer", is_platform_admin=True) == frozenset(Permission)
+    assert role_permissions(Role.VIEWER, is_platform_admin=False) == ROLE_PERMISSIONS[Role.VIEWER]
+    assert role_permissions(Role.VIEWER, is_platform_admin=True) == frozenset(Permission)
+
+
+def test_the_database_accepts_the_roles_of_members() -> None:
+    """The constraint on memberships lists exactly the roles that a membership may have."""
+    constraints = [c for c in Membership.__table__.constraints if isinstance(c, CheckConstraint)]
+    assert [str(constraint.sqltext) for constraint in constraints] == [f"role IN {tuple(map(str, MEMBER_ROLES))}"]
 
 
 def test_a_key_cannot_manage_keys_or_accounts() -> None:

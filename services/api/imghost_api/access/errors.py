@@ -9,15 +9,15 @@ class PermissionDenied(Forbidden):
 
     code = "permission_denied"
 
-    def __init__(self, permission: Permission, *, role: str, by_api_key: bool) -> None:
+    def __init__(self, permission: Permission, *, role: Role, by_api_key: bool) -> None:
         super().__init__(
             _explain(permission, role, by_api_key=by_api_key),
             extra={"required_permission": permission.value},
         )
 
 
-def _explain(permission: Permission, role: str, *, by_api_key: bool) -> str:
-    if permission in ROLE_PERMISSIONS[Role(role)] and by_api_key:
+def _explain(permission: Permission, role: Role, *, by_api_key: bool) -> str:
+    if permission in ROLE_PERMISSIONS[role] and by_api_key:
         return (
             f"This request requires the permission {permission}, which the scopes of this API key do not include. "
             f"Use an access token, or an API key created with the scope {permission}."

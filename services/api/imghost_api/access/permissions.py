@@ -73,9 +73,9 @@ KEY_SCOPES = frozenset(Permission(scope) for scope in KeyScope)
 DEFAULT_SCOPES = KEY_SCOPES
 
 
-def role_permissions(role: str, *, is_platform_admin: bool) -> frozenset[Permission]:
+def role_permissions(role: Role, *, is_platform_admin: bool) -> frozenset[Permission]:
     """What a member may do: the permissions of their role, and of a platform admin in addition."""
-    granted = ROLE_PERMISSIONS[Role(role)]
+    granted = ROLE_PERMISSIONS[role]
     return granted | ROLE_PERMISSIONS[Role.PLATFORM_ADMIN] if is_platform_admin else granted
 
 

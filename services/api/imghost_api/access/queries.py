@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, select, update
 
-from imghost_api.access.permissions import to_scopes
+from imghost_api.access.permissions import Role, to_scopes
 from imghost_api.access.principal import ApiKeyCredential, Principal
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import ApiKey, Membership, Plan, User, Workspace
@@ -62,7 +62,7 @@ def _to_principal(row: Row[*tuple[Any, ...]], api_key: ApiKeyCredential | None) 
     return Principal(
         row.User.id,
         row.Workspace.id,
-        row.Membership.role,
+        Role(row.Membership.role),
         to_limits(row.Plan),
         is_platform_admin=row.User.is_admin,
         is_blocked=row.User.is_blocked,
