@@ -1,7 +1,7 @@
 """The operator's settings, from the environment: `IMGHOST_…`, nested by `__`, or JSON in one variable.
 
 IMGHOST_DATABASES__DEFAULT__ADMIN_URL_FILE=/etc/imghost/database/url
-IMGHOST_STORES='{"default": {"kind": "s3", "endpoint": "https://s3.example.com", "bucket": "pictures", …}}'
+IMGHOST_STORES='{"default": {"kind": "s3", "endpoint": "https://s3.example.com", "bucket": "images", …}}'
 """
 
 import os

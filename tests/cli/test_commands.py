@@ -98,7 +98,7 @@ def test_a_manifest_that_breaks_a_rule_is_refused_in_the_clusters_words(run: Run
     ],
 )
 def test_whatever_is_in_the_file_is_one_message(run: Run, text: str, words: str) -> None:
-    """Nonsense, another kind and hostile YAML are told in one message, and nothing of it is run."""
+    """Nonsense, another kind and hostile YAML are reported in one message, and nothing of it is run."""
     Path("bad.yaml").write_text(text)
     said = run("up", "bad.yaml")
     assert said.code == 2
@@ -108,7 +108,7 @@ def test_whatever_is_in_the_file_is_one_message(run: Run, text: str, words: str)
 
 
 def test_a_missing_file_is_named(run: Run) -> None:
-    """A path that is not there is told with what to do."""
+    """A path that is not there is reported with what to do."""
     said = run("up", "nowhere.yaml")
     assert said.code == 2
     assert "nowhere.yaml cannot be read: No such file" in said.err
@@ -149,7 +149,7 @@ def test_nothing_running_is_no_error_to_ask_about(run: Run) -> None:
 
 
 def test_reset_asks_first(imghost: Imghost) -> None:
-    """Without `--yes`, reset removes nothing before somebody has agreed."""
+    """Without `--yes`, reset removes nothing before a person has agreed."""
     state = State(imghost.project / ".imghost")
     state.create()
     for answer, code, left in (("n\n", 1, True), ("", 1, True), ("y\n", 0, False)):
@@ -169,7 +169,7 @@ def test_reset_removes_no_strangers_folder(run: Run) -> None:
 
 @pytest.mark.parametrize("command", ["api-server", "imaging-server", "migrate"])
 def test_a_server_without_settings_says_what_is_missing(imghost: Imghost, command: str) -> None:
-    """A pod's command started by hand ends at once with a missing setting, not with a traceback."""
+    """A pod's command started by hand ends immediately with a missing setting, not with a traceback."""
     done = imghost(command, code=1)
     assert "Traceback" not in done.stderr
     assert "required" in done.stderr.lower()

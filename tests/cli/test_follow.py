@@ -9,8 +9,8 @@ def texts(follower: Follower) -> list[str]:
     return [line.text for line in follower.new()]
 
 
-def test_new_whole_lines_are_told_once(tmp_path: Path) -> None:
-    """A line that is still being written waits until it is whole, and no line is told twice."""
+def test_new_whole_lines_are_printed_once(tmp_path: Path) -> None:
+    """A line that is still being written waits until it is whole, and no line is printed twice."""
     log = tmp_path / "imghost-demo" / "api-0.log"
     log.parent.mkdir()
     log.write_text("old\n")
@@ -27,7 +27,7 @@ def test_new_whole_lines_are_told_once(tmp_path: Path) -> None:
 
 
 def test_a_log_that_was_emptied_goes_on_at_its_beginning(tmp_path: Path) -> None:
-    """Logs are emptied when they grow too large; what comes after is still told."""
+    """Logs are emptied when they grow too large; what comes after is still printed."""
     log = tmp_path / "api.log"
     log.write_text("a long line that was there before\n")
     follower = Follower(tmp_path)
@@ -37,7 +37,7 @@ def test_a_log_that_was_emptied_goes_on_at_its_beginning(tmp_path: Path) -> None
 
 
 def test_only_the_wanted_sources_and_the_last_lines(tmp_path: Path) -> None:
-    """`imghost logs api --tail 2` tells two lines of each api and nothing of others."""
+    """`imghost logs api --tail 2` prints two lines of each api and nothing of others."""
     for name in ("api-0", "api-1", "imaging-0"):
         (tmp_path / f"{name}.log").write_text("".join(f"{name} line {number}\n" for number in range(5)))
     follower = Follower(tmp_path, "api")

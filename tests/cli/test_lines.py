@@ -6,7 +6,7 @@ from pathlib import PurePath
 from imghost_cli import lines
 
 
-def test_structured_line_is_told_as_a_sentence_with_its_fields() -> None:
+def test_structured_line_is_printed_as_a_sentence_with_its_fields() -> None:
     """A JSON line becomes time, event and fields; what everybody knows (logger, service) is left out."""
     raw = json.dumps(
         {

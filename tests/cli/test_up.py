@@ -59,14 +59,14 @@ def secret(command: Imghost, tenant: str, name: str) -> dict[str, str]:
 
 
 @pytest.mark.requirement("000-R12")
-def test_a_picture_is_there_to_be_looked_at(demo: Imghost, client: httpx.Client) -> None:
-    """Ready means: picture, sizes, information and documentation answer, and the shown key uploads."""
+def test_an_image_is_there_to_be_looked_at(demo: Imghost, client: httpx.Client) -> None:
+    """Ready means: image, sizes, information and documentation answer, and the shown key uploads."""
     tenant = demo.ready()
-    picture, urls = tenant["picture"], tenant["urls"]
-    for url in (picture["url"], picture["view_url"], picture["thumbnail"], f"{picture['view_url']}?size=medium"):
+    image, urls = tenant["image"], tenant["urls"]
+    for url in (image["url"], image["view_url"], image["thumbnail"], f"{image['view_url']}?size=medium"):
         answer = client.get(url)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg"), url
-    info = client.get(f"{urls['view']}/info/{picture['id']}").json()
+    info = client.get(f"{urls['view']}/info/{image['id']}").json()
     assert info["dimensions"] == {"width": 1000, "height": 872}
     assert client.get(urls["docs"]).status_code == 200
     mine = upload(client, tenant)
@@ -74,7 +74,7 @@ def test_a_picture_is_there_to_be_looked_at(demo: Imghost, client: httpx.Client)
     assert client.get(mine.json()["image"]["url"]).content == PHOTOGRAPH
 
 
-def test_status_is_told_to_people_and_programs(demo: Imghost) -> None:
+def test_status_is_printed_for_people_and_programs(demo: Imghost) -> None:
     """`status` has URLs, key, conditions and processes; what is not enforced here is said, and Ready all the same."""
     tenant = demo.ready()
     conditions = {it["type"]: it for it in tenant["conditions"]}
@@ -98,7 +98,7 @@ def test_the_services_run_with_the_manifests_values(demo: Imghost) -> None:
 
 
 async def test_an_edit_is_reconciled(demo: Imghost) -> None:
-    """Replicas 1 → 2 starts a second process beside the first, and back again ends one."""
+    """Replicas 1 → 2 starts a second process next to the first, and back again ends one."""
     before = pids(demo.ready(), "api")
     demo.manifest(api={"replicas": 2})
 
@@ -113,7 +113,7 @@ async def test_an_edit_is_reconciled(demo: Imghost) -> None:
 
 
 async def test_a_limit_that_is_edited_holds(demo: Imghost, client: httpx.Client) -> None:
-    """A smaller upload limit rolls the processes and is enforced; taken back, the same picture is taken again."""
+    """A smaller upload limit rolls the processes and is enforced; taken back, the same image is taken again."""
     demo.manifest(imaging={"limits": {"maxInputBytes": "100Ki"}})
     await eventually(lambda: upload(client, demo.tenant()).status_code == 413, 30, ignoring=(httpx.TransportError,))
     demo.manifest()
@@ -121,7 +121,7 @@ async def test_a_limit_that_is_edited_holds(demo: Imghost, client: httpx.Client)
 
 
 async def test_a_bad_edit_changes_nothing(demo: Imghost, client: httpx.Client) -> None:
-    """An edit that breaks a rule, or changes what may not change, is told as the cluster would, and nothing else."""
+    """An edit that breaks a rule, or changes what may not change, is reported as a cluster would, and nothing else."""
     before = demo.ready()
     for spec, words in (
         ({"api": {"replicas": -1}}, "spec.api.replicas: Invalid value: -1"),
@@ -131,7 +131,7 @@ async def test_a_bad_edit_changes_nothing(demo: Imghost, client: httpx.Client) -
         await eventually(lambda words=words: words in demo.status()["problem"], 10, words)  # type: ignore[misc]
         assert words in demo("logs", "operator").stdout
     assert demo.ready()["pods"] == before["pods"]
-    assert client.get(before["picture"]["url"]).status_code == 200
+    assert client.get(before["image"]["url"]).status_code == 200
     demo.manifest()
     await eventually(lambda: not demo.status()["problem"], 10)
 
@@ -184,11 +184,11 @@ async def test_a_killed_database_is_503_until_it_is_back(demo: Imghost, client: 
     assert int(answer.headers["retry-after"]) > 0
     await eventually(lambda: client.get(quota, headers=header).status_code == 200, 20, ignoring=(httpx.TransportError,))
     await eventually(demo.ready, 20)
-    assert client.get(tenant["picture"]["view_url"]).status_code == 200
+    assert client.get(tenant["image"]["view_url"]).status_code == 200
 
 
 async def test_a_second_start_is_quick_and_keeps_everything(demo: Imghost, client: httpx.Client) -> None:
-    """After `down` nothing runs; `up` again has the same addresses, the same key and the same pictures."""
+    """After `down` nothing runs; `up` again has the same addresses, the same key and the same images."""
     before = demo.ready()
     processes = [psutil.Process(pid) for pod in before["pods"] if (pid := pod["pid"])]
     processes.append(psutil.Process(demo.status()["postgres"]["pid"]))
@@ -199,8 +199,8 @@ async def test_a_second_start_is_quick_and_keeps_everything(demo: Imghost, clien
     demo("up", "tenants.yaml", "--detach")
     took = time.monotonic() - began
     after = demo.ready()
-    assert (after["urls"], after["key"], after["picture"]) == (before["urls"], before["key"], before["picture"])
-    assert client.get(after["picture"]["url"]).content == PHOTOGRAPH
+    assert (after["urls"], after["key"], after["image"]) == (before["urls"], before["key"], before["image"])
+    assert client.get(after["image"]["url"]).content == PHOTOGRAPH
     assert took < 20, "a generous bound for a busy machine; 5 s is what is measured on an idle one"
 
 
@@ -214,7 +214,7 @@ async def test_kill_of_up_itself_leaves_nothing_running(demo: Imghost, client: h
     await eventually(lambda: not [it for it in children if it.is_running() and it.status() != psutil.STATUS_ZOMBIE], 15)
     assert demo.status()["running"] is False
     demo("up", "tenants.yaml", "--detach")
-    assert client.get(demo.ready()["picture"]["url"]).content == PHOTOGRAPH
+    assert client.get(demo.ready()["image"]["url"]).content == PHOTOGRAPH
     assert demo.ready()["urls"] == before["urls"]
 
 
@@ -225,7 +225,7 @@ def test_one_up_a_folder(demo: Imghost) -> None:
 
 
 def test_tenants_are_strangers_to_each_other(demo: Imghost, imghost: Imghost, client: httpx.Client) -> None:
-    """Three tenants of two folders at once: no port, key, password or folder of one is good for another."""
+    """Three tenants of two folders together: no port, key, password or folder of one is good for another."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -1,4 +1,4 @@
-"""A node of their own for the tests of the node itself, beside whichever one `make cluster` runs."""
+"""A node of their own for the tests of the node itself, next to whichever one `make cluster` runs."""
 
 import secrets
 from collections.abc import Iterator

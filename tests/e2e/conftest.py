@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell what was measured."""
+    """Print what was measured."""
     terminalreporter.write_sep("-", "measured")
     for line in config.stash[FIGURES].lines():
         terminalreporter.write_line(line)
@@ -77,7 +77,7 @@ def objects(kubectl: Kubectl) -> Iterator[Objects]:
     """The cluster's objects, for an administrator. At the end no tenant of ours is left."""
     with connect(kubectl) as objects:
         yield objects
-        wait_until(lambda: not _ours(objects), within=GONE_WITHIN, why=lambda: f"{_ours(objects)} are not gone")
+        wait_until(lambda: not _ours(objects), within=GONE_WITHIN, why=lambda: f"{_ours(objects)} still exist")
 
 
 def _ours(objects: Objects) -> list[str]:
@@ -121,7 +121,7 @@ def backends_renewed(kubectl: Kubectl) -> Iterator[None]:
 
 
 def _renew(kubectl: Kubectl, namespace: str, *workloads: str) -> None:
-    """Replace the pods of these workloads, all at once."""
+    """Replace the pods of these workloads, all together."""
     kubectl("rollout", "restart", *workloads, f"--namespace={namespace}")
     for workload in workloads:
         kubectl("rollout", "status", workload, f"--namespace={namespace}", "--timeout=90s")

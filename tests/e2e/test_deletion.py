@@ -13,14 +13,14 @@ from support.e2e.figures import Figures
 from support.e2e.objects import PATHS, Objects
 from support.e2e.tenants import ClusterTenant, Tenants
 
-PICTURE = sample_images.photo(800, 600)
+IMAGE = sample_images.photo(800, 600)
 
 
 async def test_delete_leaves_nothing(tenants: Tenants, objects: Objects, backends: Backends, figures: Figures) -> None:
     """With deletionPolicy Delete nothing is left in the cluster, in the database server and in the store."""
     tenant = await tenants.ready(deletionPolicy="Delete")
     account = await tenant.client.register()
-    await tenant.client.uploaded(account, PICTURE)
+    await tenant.client.uploaded(account, IMAGE)
     bucket = tenant.get("ConfigMap", "api")["data"]["S3_BUCKET"]
     assert _stored(backends, tenant, bucket)
 
@@ -35,10 +35,10 @@ async def test_delete_leaves_nothing(tenants: Tenants, objects: Objects, backend
 
 
 async def test_retain_keeps_the_data_for_a_new_tenant(tenants: Tenants, backends: Backends, figures: Figures) -> None:
-    """With Retain the credentials die and the data stays; a new tenant of that name has accounts and pictures again."""
+    """With Retain the credentials die and the data stays; a new tenant of that name has accounts and images again."""
     tenant = await tenants.ready(deletionPolicy="Retain")
     account = await tenant.client.register()
-    image = await tenant.client.uploaded(account, PICTURE)
+    image = await tenant.client.uploaded(account, IMAGE)
     uid = tenant.now["metadata"]["uid"]
     old_url, old_key = tenant.secret("database-api")["DATABASE_URL"], tenant.secret("storage")
     bucket = tenant.get("ConfigMap", "api")["data"]["S3_BUCKET"]
@@ -56,7 +56,7 @@ async def test_retain_keeps_the_data_for_a_new_tenant(tenants: Tenants, backends
     again = await tenants.ready(name=tenant.name)
     assert again.now["metadata"]["uid"] != uid
     seen = await again.client.view(f"{again.urls['view']}/i/{image['id']}")
-    assert seen.content == PICTURE
+    assert seen.content == IMAGE
     assert (await again.client.login(account)).status_code == 200
     with pytest.raises(psycopg.OperationalError, match="authentication failed"):
         _connect(backends, old_url)

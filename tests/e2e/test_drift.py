@@ -1,4 +1,4 @@
-"""What somebody changes by hand is put right at once."""
+"""What a person changes by hand is repaired immediately."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -51,7 +51,7 @@ def _delete_deployment(tenant: ClusterTenant, objects: Objects) -> Callable[[], 
 
 def _edit_service(tenant: ClusterTenant, objects: Objects) -> Callable[[], bool]:
     before = tenant.get("Service", "api")["spec"]
-    objects.patch("Service", "api", {"spec": {"selector": {"app": "somebody-elses"}}}, tenant.namespace)
+    objects.patch("Service", "api", {"spec": {"selector": {"app": "other"}}}, tenant.namespace)
     return lambda: bool(tenant.get("Service", "api")["spec"] == before)
 
 

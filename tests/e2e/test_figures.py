@@ -27,10 +27,10 @@ async def test_uploads_and_views_through_the_services(tenants: Tenants, objects:
             figures.say(f"memory at rest: {name:44} {used:4} MiB")
     account = await tenant.client.register()
     for number in range(TIMES):
-        picture = sample_images.photo(*TWO_MEGABYTES, seed=1 + number % 3)
+        photo = sample_images.photo(*TWO_MEGABYTES, seed=1 + number % 3)
         began = monotonic()
-        image = await tenant.client.uploaded(account, picture)
-        figures.add(f"upload of {len(picture) / 1e6:.1f} MB", monotonic() - began)
+        image = await tenant.client.uploaded(account, photo)
+        figures.add(f"upload of {len(photo) / 1e6:.1f} MB", monotonic() - began)
         for name, url in (("thumbnail", image["thumbnail"]), ("original", image["view_url"])):
             began = monotonic()
             answer = await tenant.client.view(url)

@@ -10,7 +10,7 @@ from support.e2e.objects import Objects
 from support.e2e.tenants import ClusterTenant, Tenants
 from support.eventually import eventually
 
-PICTURE = sample_images.photo(800, 600)
+IMAGE = sample_images.photo(800, 600)
 
 
 async def test_an_upgrade_of_the_operator_restarts_no_pod_of_a_tenant(
@@ -47,14 +47,14 @@ async def test_an_uninstall_leaves_no_stuck_finalizer(
     """
     kept, ended = await tenants.ready(), await tenants.ready()
     account = await ended.client.register()
-    image = await ended.client.uploaded(account, PICTURE)
+    image = await ended.client.uploaded(account, IMAGE)
     try:
         with figures.timed("helm uninstall"):
             await asyncio.to_thread(installation.helm, "uninstall", RELEASE, "--wait")
         assert _operators(objects) == set()
         for tenant in (kept, ended):
             assert tenant.now["metadata"].get("finalizers", []) == []
-        assert (await ended.client.view(image["view_url"])).content == PICTURE
+        assert (await ended.client.view(image["view_url"])).content == IMAGE
         ended.delete()
         with figures.timed("tenant deleted without an operator"):
             await ended.gone()
@@ -64,7 +64,7 @@ async def test_an_uninstall_leaves_no_stuck_finalizer(
     await eventually(lambda: bool(kept.now["metadata"].get("finalizers")), within=60, why="the tenant is held again")
     await kept.settled()
     again = await tenants.ready(name=ended.name)
-    assert (await again.client.view(f"{again.urls['view']}/i/{image['id']}")).content == PICTURE
+    assert (await again.client.view(f"{again.urls['view']}/i/{image['id']}")).content == IMAGE
 
 
 def _pods(tenant: ClusterTenant) -> dict[str, int]:

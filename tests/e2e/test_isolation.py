@@ -9,7 +9,7 @@ from support import sample_images
 from support.e2e.backends import Backends
 from support.e2e.tenants import ClusterTenant, Tenants
 
-PICTURE = sample_images.photo(800, 600)
+IMAGE = sample_images.photo(800, 600)
 
 
 @pytest.mark.requirement("000-A8", "001-33")
@@ -19,14 +19,14 @@ async def test_a_tenants_credentials_open_nothing_of_another(tenants: Tenants, b
     """
     ours, theirs = await tenants.ready(), await tenants.ready()
     owner, stranger = await theirs.client.register(), await ours.client.register()
-    image = await theirs.client.uploaded(owner, PICTURE)
+    image = await theirs.client.uploaded(owner, IMAGE)
 
     await _api_is_closed(theirs, stranger.key, stranger.token)
     assert (await theirs.client.login(stranger)).status_code == httpx.codes.UNAUTHORIZED
     _database_is_closed(backends, ours, theirs)
     _store_is_closed(backends, ours, theirs)
 
-    assert (await theirs.client.view(image["view_url"])).content == PICTURE
+    assert (await theirs.client.view(image["view_url"])).content == IMAGE
     assert (await ours.client.view(f"{ours.urls['view']}/i/{image['id']}")).status_code == httpx.codes.NOT_FOUND
 
 
@@ -36,7 +36,7 @@ async def _api_is_closed(tenant: ClusterTenant, key: str, token: str) -> None:
             await tenant.client.http.get(f"{tenant.urls['upload']}/images", headers=headers),
             await tenant.client.http.get(f"{tenant.urls['auth']}/api/v1/account", headers=headers),
             await tenant.client.http.post(
-                f"{tenant.urls['upload']}/upload", headers=headers, files={"file": ("a.jpg", PICTURE)}
+                f"{tenant.urls['upload']}/upload", headers=headers, files={"file": ("a.jpg", IMAGE)}
             ),
         ]
         assert {answer.status_code for answer in answers} == {httpx.codes.UNAUTHORIZED}

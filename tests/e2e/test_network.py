@@ -47,7 +47,7 @@ async def test_only_the_ways_that_are_needed_are_open(
     else:
         figures.say(
             "network policies: this cluster's network does not enforce them (a probe got through), so "
-            f"{len(ways)} connections were judged by evaluating the cluster's own policies"
+            f"{len(ways)} connections were checked by evaluating the cluster's own policies"
         )
 
 

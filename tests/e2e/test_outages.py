@@ -16,11 +16,11 @@ from support.e2e.objects import Objects
 from support.e2e.tenants import Tenants
 from support.eventually import eventually
 
-PICTURE = sample_images.photo(800, 600)
+IMAGE = sample_images.photo(800, 600)
 
 
 @pytest.mark.parametrize(("server", "condition"), [("postgres", "DatabaseReady"), ("minio", "StorageReady")])
-async def test_an_outage_is_told_and_heals(
+async def test_an_outage_is_reported_and_heals(
     tenants: Tenants, objects: Objects, figures: Figures, tmp_path: Path, server: str, condition: str
 ) -> None:
     """While PostgreSQL or MinIO is away, uploads get 503 with Retry-After and the tenant says which one it misses; when
@@ -29,11 +29,11 @@ async def test_an_outage_is_told_and_heals(
     tenant = await tenants.ready()
     client, ledger = tenant.client, Ledger(tmp_path / "ledger")
     account = await client.register()
-    ledger.write(account.key, PICTURE, await client.uploaded(account, PICTURE))
+    ledger.write(account.key, IMAGE, await client.uploaded(account, IMAGE))
 
     async def status_of_upload() -> httpx.Response:
         return await client.http.post(
-            f"{tenant.urls['upload']}/upload", headers=account.headers, files={"file": ("a.jpg", PICTURE)}
+            f"{tenant.urls['upload']}/upload", headers=account.headers, files={"file": ("a.jpg", IMAGE)}
         )
 
     async with _stopped(objects, server):
@@ -50,7 +50,7 @@ async def test_an_outage_is_told_and_heals(
         if answer.status_code != httpx.codes.CREATED:
             assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
             return False
-        ledger.write(account.key, PICTURE, answer.json()["image"])
+        ledger.write(account.key, IMAGE, answer.json()["image"])
         return True
 
     with figures.timed(f"uploads again after {server} is back"):
@@ -62,7 +62,7 @@ async def test_an_outage_is_told_and_heals(
 
 @asynccontextmanager
 async def _stopped(objects: Objects, server: str) -> AsyncIterator[None]:
-    """The server's pod is gone inside, and back and ready after."""
+    """The server has no pod inside, and back and ready after."""
     await _scale(objects, server, 0)
     try:
         yield

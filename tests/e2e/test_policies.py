@@ -10,7 +10,7 @@ from support.eventually import eventually
 
 
 async def test_pod_security_refuses_a_privileged_pod(tenants: Tenants, objects: Objects) -> None:
-    """Nobody can run a privileged pod, one of the host's network or root in a tenant's namespace."""
+    """A privileged pod cannot be run, one of the host's network or root in a tenant's namespace."""
     tenant = await tenants.ready()
     image = tenant.pods("api")[0]["spec"]["containers"][0]["image"]
     attacks: dict[str, Object] = {
@@ -66,7 +66,7 @@ async def test_the_quota_refuses_the_pod_too_many(tenants: Tenants) -> None:
     ],
 )
 def test_an_invalid_manifest_is_refused(kubectl: Kubectl, spec: Object, message: str) -> None:
-    """`kubectl apply` of a manifest that breaks a rule fails at once, and says what is wrong with which field."""
+    """`kubectl apply` of a manifest that breaks a rule fails immediately, and says what is wrong with which field."""
     manifest = {
         "apiVersion": "imghost.dev/v1",
         "kind": "ImageHostTenant",

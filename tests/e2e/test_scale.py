@@ -46,7 +46,7 @@ async def _has_pods(tenant: ClusterTenant, component: str, count: int) -> None:
     await eventually(
         lambda: bool(tenant.now["status"][component]["ready"] == count),
         within=30,
-        why=f"the tenant's status tells of {count} pods of {component}",
+        why=f"the tenant's status shows {count} pods of {component}",
     )
     assert tenant.now["status"][component]["desired"] == count
 

@@ -49,7 +49,7 @@ def test_the_rest_of_the_status_says_where_everything_is() -> None:
         "api": {"desired": 2, "current": 2, "ready": 2, "updated": 2},
         "worker": {"desired": 1, "current": 1, "ready": 1, "updated": 1},
         "imaging": {"desired": 2, "current": 2, "ready": 2, "updated": 2},
-        "storage": {"backend": "default", "bucket": "pictures", "prefix": "demo/", "keyId": "demo-key"},
+        "storage": {"backend": "default", "bucket": "images", "prefix": "demo/", "keyId": "demo-key"},
         "database": {"instance": "default", "name": "imghost_demo", "role": "imghost_demo_owner"},
         "objects": {"desired": len(objects()), "applied": len(objects())},
     }

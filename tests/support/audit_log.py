@@ -58,7 +58,7 @@ class AuditedKube(Kube):
         lines = self._audit.read_text().splitlines() if self._audit.exists() else []
         for event in map(json.loads, lines):
             if not (at := event.get("objectRef")) or "resource" not in at or event["user"]["username"] != user:
-                continue  # discovery, or somebody else
+                continue  # discovery, or another client
             resource = "/".join(part for part in (at["resource"], at.get("subresource")) if part)
             namespace = "" if resource == "namespaces" else at.get("namespace", "")
             right = Right(namespace, at.get("apiGroup", ""), resource, event["verb"])

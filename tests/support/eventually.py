@@ -35,7 +35,7 @@ async def eventually(
 
     A check holds when it returns something truthy, or, when it is annotated `-> None`, when its assertions pass. None
     from any other check means "not yet", since most of our doors return it for "absent". `ignoring` names exceptions
-    that mean "not yet" too, for example connections refused while a server starts; others end the wait at once.
+    that mean "not yet" too, for example connections refused while a server starts; others end the wait immediately.
 
     Raises AssertionError after `within` seconds, saying `why` we waited and what was last seen.
     """

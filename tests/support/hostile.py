@@ -1,4 +1,4 @@
-"""Files that a careful server refuses or defuses: cut, inflated, of two natures at once, or of formats we do not host.
+"""Files that a careful server refuses or defuses: cut, inflated, of two formats together, or of formats we do not host.
 
 Each function returns the bytes of a file, the same on every run.
 """
@@ -20,7 +20,7 @@ def broken_exif() -> bytes:
 
 
 def broken_icc(format: str = "jpeg") -> bytes:  # noqa: A002
-    """A picture whose colour profile is noise."""
+    """An image whose colour profile is noise."""
     noise = np.random.default_rng(7).bytes(600)
     if format == "jpeg":
         return image_formats.insert(sample_images.photo(), 0xE2, b"ICC_PROFILE\0\x01\x01" + noise)
@@ -95,7 +95,7 @@ def polyglot_zip(body: bytes | None = None, comment: bytes = b"") -> bytes:
 
 
 def polyglot_gif_js() -> bytes:
-    """A GIF that runs as a script: its width spells the start of a comment, the comment ends behind the picture."""
+    """A GIF that runs as a script: its width spells the start of a comment, the comment ends behind the image."""
     return b"GIF89a" + b"/*" + gif_frames(1)[8:] + b"*/=1;alert(document.domain)//"
 
 
@@ -125,6 +125,6 @@ def strangers() -> dict[str, bytes]:
         "heic": image_formats.box(b"ftyp", b"heic\0\0\0\0mif1heic") + b"\0" * 64,
         "psd": b"8BPS\0\x01" + b"\0" * 40,
         "ppm": b"P6 2 2 255\n" + b"\x80" * 12,
-        "text": b"I am not a picture, whatever my name says.\n",
+        "text": b"I am not an image, whatever my name says.\n",
         "zip": polyglot_zip(body=b"PK\x05\x06")[4:],
     }

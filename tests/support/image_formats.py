@@ -1,4 +1,4 @@
-"""The containers that pictures come in: segments, chunks and boxes, put where a test wants them."""
+"""The containers that images come in: segments, chunks and boxes, put where a test wants them."""
 
 import struct
 import zlib

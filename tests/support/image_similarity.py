@@ -1,4 +1,4 @@
-"""Comparing pictures the way an eye does, not byte by byte."""
+"""Comparing images the way an eye does, not byte by byte."""
 
 import numpy as np
 import pyvips
@@ -21,24 +21,24 @@ def of(image: pyvips.Image) -> Pixels:
     return colours
 
 
-def averaged(picture: Pixels, factor: int) -> Pixels:
-    """`picture` made smaller by a whole number, each pixel the mean of the ones below it: the plainest reference."""
-    height, width = picture.shape[0] // factor * factor, picture.shape[1] // factor * factor
-    blocks = picture[:height, :width].reshape(height // factor, factor, width // factor, factor, -1)
+def averaged(image: Pixels, factor: int) -> Pixels:
+    """`image` made smaller by a whole number, each pixel the mean of the ones below it: the plainest reference."""
+    height, width = image.shape[0] // factor * factor, image.shape[1] // factor * factor
+    blocks = image[:height, :width].reshape(height // factor, factor, width // factor, factor, -1)
     mean: Pixels = blocks.mean(axis=(1, 3))
     return mean
 
 
 def difference(one: Pixels, other: Pixels) -> float:
-    """Mean absolute difference of two pictures of equal size, 0 to 255."""
+    """Mean absolute difference of two images of equal size, 0 to 255."""
     assert one.shape == other.shape, f"{one.shape} is not {other.shape}"
     return float(np.abs(one - other).mean())
 
 
 def structure(one: Pixels, other: Pixels, window: int = 8) -> float:
-    """Structural similarity of the lightness, 1 for equal pictures (Wang et al. 2004, on tiles)."""
+    """Structural similarity of the lightness, 1 for equal images (Wang et al. 2004, on tiles)."""
     assert one.shape == other.shape, f"{one.shape} is not {other.shape}"
-    first, second = (_tiles(picture.mean(axis=2), window) for picture in (one, other))
+    first, second = (_tiles(image.mean(axis=2), window) for image in (one, other))
     mean_a, mean_b = first.mean(axis=1), second.mean(axis=1)
     covariance = ((first - mean_a[:, None]) * (second - mean_b[:, None])).mean(axis=1)
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2

@@ -65,7 +65,7 @@ class ImagingDatabase:
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture that went the whole way in: its ids, and what imaging found."""
+    """An image that went the whole way in: its ids, and what imaging found."""
 
     public_id: str
     image: uuid.UUID
@@ -100,7 +100,7 @@ class Imaging:
         return await self.ops.post(INGEST_PATH, json=request, headers=headers)
 
     async def upload(self, body: bytes, name: str = "holiday.jpg", *, public: bool = True) -> Stored:
-        """A picture all the way in, published as api would."""
+        """An image all the way in, published as api would."""
         request = await self.put(body)
         answer = await self.ingest(request)
         assert answer.status_code == 200, answer.text
@@ -125,7 +125,7 @@ class Imaging:
         return [info.key.removeprefix(prefix) async for info in self.store.list(prefix)]
 
     async def lose(self, stored: Stored, *files: str) -> None:
-        """Delete some objects of a picture, as a broken disk does."""
+        """Delete some objects of an image, as a broken disk does."""
         prefix = object_keys.image_prefix(self.tenant.workspace, stored.image)
         for name in files:
             await self.store.delete_prefix(prefix + name)

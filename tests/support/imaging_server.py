@@ -11,7 +11,7 @@ from support.processes import HOST, Process, accepts, free_port
 
 @contextmanager
 def serve_imaging(tenant: TenantDatabase, folder: Path, **environment: str) -> Iterator[str]:
-    """Serve pictures of `tenant` until left; yields the base address of the ops listener."""
+    """Serve images of `tenant` until left; yields the base address of the ops listener."""
     port, ops = free_port(), free_port()
     settings = {
         "TENANT": tenant.name,

@@ -123,7 +123,7 @@ class LocalPlatformHarness:
         return dict(found.get("status", {}))
 
     def is_ready(self, replicas: int) -> bool:
-        """Whether so many pods are there, all new and ready."""
+        """Whether this many pods are there, all new and ready."""
         counts = ("replicas", "updatedReplicas", "readyReplicas")
         return [self.status.get(name) for name in counts] == [replicas] * 3
 

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def manifest(**members: Any) -> dict[str, Any]:
-    """A tenant's manifest as somebody would write it."""
+    """A tenant's manifest as a user would write it."""
     return {"apiVersion": "imghost.dev/v1", "kind": "ImageHostTenant", "metadata": {"name": "t"}, **members}
 
 

@@ -39,7 +39,7 @@ def environment(kube: Kube, postgres: Postgres, minio: Minio) -> dict[str, str]:
 
 
 class OperatorProcess:
-    """One operator; `identity` tells it from others in the lease."""
+    """One operator; `identity` distinguishes it from others in the lease."""
 
     def __init__(self, settings: Mapping[str, str], folder: Path, identity: str) -> None:
         self.port, self.log = free_port(), folder / f"{identity}.log"
@@ -71,7 +71,7 @@ class OperatorProcess:
         return float(sum(it.value for it in self._samples(name)))
 
     def get(self, path: str) -> tuple[int, str]:
-        """Ask its ops listener; status 0 while nobody listens."""
+        """Ask its ops listener; status 0 while the port is closed."""
         try:
             with urllib.request.urlopen(f"http://{HOST}:{self.port}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()

@@ -89,7 +89,7 @@ class ReconcileHarness:
         assert answer.status == 200, answer.body
         return answer.body
 
-    def patch(self, key: ObjectRef, body: object, kind: str = MERGE, manager: str = "somebody") -> None:
+    def patch(self, key: ObjectRef, body: object, kind: str = MERGE, manager: str = "kubectl-edit") -> None:
         answer = self.api.request("PATCH", f"{path(key)}?fieldManager={manager}", body, kind)
         assert answer.status == 200, answer.body
 

@@ -1,6 +1,6 @@
-"""Every good picture the tests use, made in code: photographs, animations, and what phones and print shops send.
+"""Every good image the tests use, made in code: photographs, animations, and what phones and print shops send.
 
-Each function returns the bytes of a file. Pictures are the same on every run, and made once per process.
+Each function returns the bytes of a file. Images are the same on every run, and made once per process.
 """
 
 import struct
@@ -82,7 +82,7 @@ def png16(width: int = 200, height: int = 150) -> bytes:
 
 
 def grey(width: int = 200, height: int = 150, format: str = "jpeg") -> bytes:  # noqa: A002
-    """A picture of one channel."""
+    """An image of one channel."""
     return encode(scene(width, height).colourspace("b-w"), format)
 
 
@@ -99,7 +99,7 @@ def oriented(orientation: int, width: int = 120, height: int = 80) -> bytes:
     return with_exif(body, orientation=orientation)
 
 
-_UNTURN = {  # upright -> stored, the inverse of what EXIF 2.3 (table of tag 0x0112) tells a viewer to do
+_UNTURN = {  # upright -> stored, the inverse of what EXIF 2.3 (table of tag 0x0112) asks a viewer to do
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],

@@ -15,14 +15,14 @@ ENFORCED = frozenset(
 
 S3 = Store(
     backend="default",
-    bucket="pictures",
+    bucket="images",
     prefix="demo/",
     key_id="demo-key",
     config={
         "STORE_KIND": "s3",
         "S3_ENDPOINT": "http://minio.storage.svc:9000",
         "S3_REGION": "us-east-1",
-        "S3_BUCKET": "pictures",
+        "S3_BUCKET": "images",
         "S3_PREFIX": "demo/",
     },
     secret={"S3_ACCESS_KEY_ID": "demo-key", "S3_SECRET_ACCESS_KEY": "canary-store-secret"},
@@ -32,7 +32,7 @@ FILES = Store(
     bucket="",
     prefix="demo/",
     key_id="",
-    config={"STORE_KIND": "filesystem", "STORE_ROOT": "/var/lib/pictures/demo"},
+    config={"STORE_KIND": "filesystem", "STORE_ROOT": "/var/lib/images/demo"},
     secret={},
 )
 

@@ -11,7 +11,7 @@ Fate = Literal["succeed", "fail", "run"]
 
 
 class Workloads:
-    """The pods of one namespace. `jobs` is what becomes of Jobs; Deployments are rolled out at once unless `stuck`."""
+    """The pods of one namespace. `jobs` is what becomes of Jobs; Deployments are rolled out unless `stuck`."""
 
     def __init__(self, kube: Kube, namespace: str) -> None:
         self._api, self._namespace = KubeApi(kube), namespace

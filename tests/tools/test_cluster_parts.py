@@ -71,7 +71,7 @@ def test_kind_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (["10.213.0.0/17"], "10.213.128.0/30"),
     ],
 )
-def test_a_node_gets_a_subnet_that_nobody_has(taken: list[str], expected: str) -> None:
+def test_a_node_gets_a_free_subnet(taken: list[str], expected: str) -> None:
     """Several checkouts, and whatever else is on the machine, keep their own addresses."""
     assert free_subnet(map(IPv4Network, taken)) == IPv4Network(expected)
 
@@ -89,7 +89,7 @@ def test_a_node_is_not_started_where_addresses_are_taken() -> None:
 def test_buildah_is_started_again_when_it_could_not_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaint: str, starts: int
 ) -> None:
-    """What the kernel refuses in passing is tried again; what buildah itself refuses is told at once."""
+    """What the kernel refuses in passing is tried again; what buildah itself refuses is reported immediately."""
     program, count = tmp_path / "buildah", tmp_path / "count"
     program.write_text(f"""#!/bin/sh
 echo started >>{count}
@@ -104,7 +104,7 @@ echo started >>{count}
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Callable[[], Recipe]:
-    """An image of two files, made anew each time."""
+    """An image of two files, made again each time."""
     (tmp_path / "Dockerfile").write_text("FROM scratch")
     for name in "ab":
         (tmp_path / name).write_text(name)

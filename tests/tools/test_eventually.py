@@ -13,13 +13,13 @@ async def test_it_returns_what_the_check_found() -> None:
     assert await eventually(lambda: next(answers), every=0) == "found"
 
 
-async def test_it_tells_what_was_last_seen() -> None:
+async def test_it_reports_what_was_last_seen() -> None:
     """A wait in vain says why we waited, how long, and the last result."""
-    with pytest.raises(AssertionError, match=r"no picture: waited 0\.05 s, last seen \[\]"):
-        await eventually(list, within=0.05, why="no picture", every=0.01)
+    with pytest.raises(AssertionError, match=r"no image: waited 0\.05 s, last seen \[\]"):
+        await eventually(list, within=0.05, why="no image", every=0.01)
 
 
-async def test_it_tells_which_assertion_failed_last() -> None:
+async def test_it_reports_which_assertion_failed_last() -> None:
     """The text of an assertion inside the check is what was last seen."""
 
     async def check() -> None:
@@ -53,13 +53,13 @@ async def test_a_hanging_check_ends_with_the_deadline() -> None:
         await eventually(asyncio.Event().wait, within=0.05)
 
 
-async def test_other_errors_end_the_wait_at_once() -> None:
-    """An error nobody announced is a failure, not a reason to wait; an announced one is waited out."""
+async def test_other_errors_end_the_wait_immediately() -> None:
+    """An error that was not announced is a failure, not a reason to wait; an announced one is waited out."""
 
     def check() -> bool:
-        raise ConnectionRefusedError("nobody there")
+        raise ConnectionRefusedError("refused")
 
     with pytest.raises(ConnectionRefusedError):
         await eventually(check)
-    with pytest.raises(AssertionError, match="last seen ConnectionRefusedError: nobody there"):
+    with pytest.raises(AssertionError, match="last seen ConnectionRefusedError: refused"):
         await eventually(check, within=0.05, every=0.01, ignoring=(ConnectionError,))

@@ -8,7 +8,7 @@ import pytest
 
 from support.network import Guard, OutsideNetwork
 
-OUTSIDE = "192.0.2.1"  # TEST-NET-1 of RFC 5737: nobody's address
+OUTSIDE = "192.0.2.1"  # TEST-NET-1 of RFC 5737: no host has it
 
 
 def _connect() -> None:

@@ -87,7 +87,7 @@ def _policies(*texts: str) -> list[Any]:
     ],
 )
 def test_the_pages_example_lets_in_what_it_says(source: End, port: int, allowed: bool) -> None:
-    """The three kinds of peers reach port 6379 of the database's pods, and nobody else anything."""
+    """The three kinds of peers reach port 6379 of the database's pods, and no other peer reaches anything."""
     assert allows(_policies(PAGE), source, DB, port) is allowed
 
 

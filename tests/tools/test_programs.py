@@ -62,7 +62,7 @@ def test_incomplete_assets_are_an_error(cache: Path, tmp_path: Path, monkeypatch
 
 
 def test_programs_that_are_too_old_are_not_used(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An old Kubernetes on PATH is passed over, and the reader is told."""
+    """An old Kubernetes on PATH is passed over, and the reader is informed."""
     _install(tmp_path / "bin", "Kubernetes v1.28.0", *KUBERNETES)
     monkeypatch.setattr(programs, "_build_kubernetes", lambda folder, say: _install(folder, "v1.35.4", *KUBERNETES))
     said: list[str] = []
@@ -70,7 +70,7 @@ def test_programs_that_are_too_old_are_not_used(cache: Path, tmp_path: Path, mon
     assert "1.28.0 from PATH is older" in said[0]
 
 
-def test_two_at_once_build_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_concurrent_builds_are_one(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second waits for the first and uses its build; a later run finds it ready."""
     built: list[Path] = []
 

@@ -103,7 +103,7 @@ async def test_programs_do_not_outlive_a_killed_test_run(tmp_path: Path) -> None
 
 
 def _is_running(pid: int) -> bool:
-    """Neither gone nor a zombie that its new parent has not collected yet."""
+    """Neither ended nor a zombie that its new parent has not collected yet."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:

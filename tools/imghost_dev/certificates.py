@@ -35,7 +35,7 @@ class Authority:
         self.certificate.write_bytes(_pem(signed.sign(self._key, hashes.SHA256())))
 
     def server(self, names: Sequence[str], addresses: Sequence[str], file: str = "server") -> Pair:
-        """A certificate for a server that is reached by these names and IP addresses; `file` tells servers apart."""
+        """A certificate for a server that is reached by these names and IP addresses; `file` distinguishes servers."""
         reached = [x509.DNSName(name) for name in names]
         numbers = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         return self._sign(file, _name(file), ExtendedKeyUsageOID.SERVER_AUTH, [*reached, *numbers])

@@ -30,7 +30,7 @@ _HEADER = f"""\
 # Before: make the Secrets that it reads, in the namespace {NAMESPACE}; see the header of charts/imghost/values.yaml.
 # Apply:  kubectl apply --server-side -f install.yaml
 # Remove: kubectl delete imagehosttenants --all, and when that has ended kubectl delete -f install.yaml. The other way
-#         round nobody would be there to finish the deletion of the tenants.
+#         round no operator would be there to finish the deletion of the tenants.
 apiVersion: v1
 kind: Namespace
 metadata:

@@ -155,7 +155,7 @@ class Images:
         return self.builder.size(image.tag) - self.builder.size(self.base())
 
     def smoke(self, image: Image) -> str:
-        """Try an image of DEPLOYABLES from inside; returns what it tells, raises BuildFailed with all that is wrong."""
+        """Try an image of DEPLOYABLES from inside; returns its output, raises BuildFailed with all that is wrong."""
         return self.builder.run(image.tag, ["python3", "-", image.name], SMOKE.read_text()).strip()
 
     def _debian_base(self) -> str:

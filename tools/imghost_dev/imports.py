@@ -78,7 +78,7 @@ def count_upward(edges: Edges) -> int:
 
 
 def can_layer(edges: Edges, *, removing: int) -> bool:
-    """Whether no cycle is left after removing at most so many imports; of every cycle one edge has to be removed."""
+    """Whether no cycle is left after removing at most N imports; of every cycle one edge has to be removed."""
     cycle = find_cycle(edges)
     return not cycle or any(
         edges[edge] <= removing and can_layer(_without(edges, edge), removing=removing - edges[edge]) for edge in cycle

@@ -240,7 +240,7 @@ def _go(
 
 
 def _watch(child: "subprocess.Popen[bytes]", log: Path, what: str, say: Say) -> int:
-    """Wait for a build, telling every few seconds how far it is; end it when we are ended."""
+    """Wait for a build, printing every few seconds how far it is; end it when we are ended."""
     began = time.monotonic()
     try:
         while True:

@@ -83,24 +83,24 @@ class Client:
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return str(answer.json()["api_key"]["key"])
 
-    async def upload(self, account: Account, picture: bytes, name: str = "picture.jpg") -> httpx.Response:
-        """Upload a picture; a repetition cannot make a second one."""
+    async def upload(self, account: Account, content: bytes, name: str = "image.jpg") -> httpx.Response:
+        """Upload an image; a repetition cannot make a second one."""
         return await self.send(
             "POST",
             f"{self.urls['upload']}/upload",
-            files={"file": (name, picture, "application/octet-stream")},
+            files={"file": (name, content, "application/octet-stream")},
             headers={**account.headers, "Idempotency-Key": secrets.token_hex(16)},
         )
 
-    async def uploaded(self, account: Account, picture: bytes) -> JSON:
+    async def uploaded(self, account: Account, content: bytes) -> JSON:
         """The image of an upload that must succeed."""
-        answer = await self.upload(account, picture)
+        answer = await self.upload(account, content)
         assert answer.status_code == httpx.codes.CREATED, answer.text
         image: JSON = answer.json()["image"]
         return image
 
     async def view(self, url: str) -> httpx.Response:
-        """A picture or page, as a browser that nobody signed in with."""
+        """An image or page, as a browser without a session."""
         return await self.send("GET", url)
 
     async def quota(self, account: Account) -> JSON:

@@ -57,7 +57,7 @@ class Crash:
             yield self
 
     def kill(self, pods: Iterable[Object]) -> int:
-        """End all processes in these pods at once; returns how many there were, when there is none any more."""
+        """End all processes in these pods together; returns how many there were, when there is none any more."""
         assert self._hand is not None
         assert self._hand.stdin is not None
         self._hand.stdin.write(" ".join(pod["metadata"]["uid"] for pod in pods) + "\n")

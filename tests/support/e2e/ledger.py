@@ -1,6 +1,6 @@
 """Which uploads were acknowledged: the truth that nothing may contradict afterwards.
 
-A line is on the disk before its upload counts as acknowledged, so the ledger never knows less than the client was told.
+A line is on the disk before its upload counts as acknowledged, so the ledger never knows less than its client.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ class Ledger:
         self._path = path
         path.touch()
 
-    def write(self, key: str, picture: bytes, image: dict[str, Any]) -> None:
-        """Remember that the upload of `picture` was answered with `image`."""
-        sha256 = hashlib.sha256(picture).hexdigest()
-        entry = Entry(image["id"], key, image["view_url"], image["thumbnail"], sha256, len(picture))
+    def write(self, key: str, content: bytes, image: dict[str, Any]) -> None:
+        """Remember that the upload of `content` was answered with `image`."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        entry = Entry(image["id"], key, image["view_url"], image["thumbnail"], sha256, len(content))
         with self._path.open("a") as file:
             file.write(json.dumps(asdict(entry)) + "\n")
             file.flush()

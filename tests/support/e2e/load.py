@@ -61,11 +61,11 @@ class Load:
             await self._upload_one(urls, account, sample_images.photo(640, 480, seed=1 + (number + count) % DIFFERENT))
             await asyncio.sleep(pause)
 
-    async def _upload_one(self, urls: list[str], account: Account, picture: bytes) -> None:
+    async def _upload_one(self, urls: list[str], account: Account, content: bytes) -> None:
         self._left -= 1
         began = monotonic()
         try:
-            answer = await self._client.upload(account, picture)
+            answer = await self._client.upload(account, content)
         except httpx.TransportError as error:
             self.seen.failures.append(f"upload: {type(error).__name__} {error}")
             return
@@ -73,7 +73,7 @@ class Load:
             self.seen.failures.append(f"upload: {answer.status_code} {answer.text}")
             return
         image = answer.json()["image"]
-        self._ledger.write(account.key, picture, image)
+        self._ledger.write(account.key, content, image)
         self.seen.uploads.append(monotonic() - began)
         urls += [image["view_url"], image["thumbnail"]]
 

@@ -19,7 +19,7 @@ def reaches(kubectl: Kubectl, pod: Object, address: str, port: int) -> bool:
 async def enforces_policies(kubectl: Kubectl, objects: Objects, image: str) -> bool:
     """Whether this cluster's network does what NetworkPolicies say: a server is closed by one, and tried.
 
-    Raises AssertionError when the server cannot be reached before that, for then nothing could be told.
+    Raises AssertionError when the server cannot be reached before that, for then nothing could be concluded.
     """
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     try:

@@ -37,7 +37,7 @@ class ClusterTenant:
         return self.client_with(PAUSE)
 
     def client_with(self, pause: float) -> Client:
-        """A client that sends again after so many seconds."""
+        """A client that sends again after this many seconds."""
         return Client(self._http, self.urls, pause)
 
     @property
@@ -114,7 +114,7 @@ class ClusterTenant:
             assert namespace is None, namespace["status"]
             return not self.exists()
 
-        await eventually(nothing, within=within, why=f"{self.name} is gone")
+        await eventually(nothing, within=within, why=f"{self.name} is deleted")
 
 
 class Tenants:
@@ -134,7 +134,7 @@ class Tenants:
         return tenant
 
     def created(self, *, sample: str = "demo", name: str = "", **spec: Any) -> ClusterTenant:
-        """The same tenant as soon as it was asked for. Nobody else has its name, unless it is given."""
+        """The same tenant as soon as it was asked for. No other tenant has its name, unless it is given."""
         manifest = yaml.safe_load((SAMPLES / f"{sample}.yaml").read_text())
         name = name or f"{PREFIX}{secrets.token_hex(3)}"
         first_port = self._free_port()

@@ -30,8 +30,8 @@ async def connect(
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection to the target; raises OSError.
 
-    After a kill of all pods, while kube-proxy writes its rules anew, an attempt may hang for longer than 30 s where a
-    new one gets through at once. Probably its first packet passed between two rules, and its repetitions follow it.
+    After a kill of all pods, while kube-proxy writes its rules again, an attempt may hang for longer than 30 s where a
+    new one gets through immediately. Probably its first packet passed between two rules, and its repetitions follow it.
     """
     try:
         return await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS)

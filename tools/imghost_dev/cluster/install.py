@@ -86,10 +86,10 @@ class Installation:
         with self._times.phase("gateway ready"):
             self._rolled_out(f"deployment/{name}", GATEWAY)
 
-    def first_picture(self) -> dict[str, Any]:
+    def first_image(self) -> dict[str, Any]:
         """A user with a key and a photograph in the demo tenant, as `imghost up` makes them; see its `demo.ensure`."""
         documents = Documents(self._provider.state / "demo")
-        with self._times.phase("first picture uploaded"):
+        with self._times.phase("first image uploaded"):
             return asyncio.run(demo.ensure(documents, "demo", self.urls()))
 
     def urls(self, first_port: int = DEMO_PORTS) -> dict[str, str]:
@@ -165,7 +165,7 @@ class Installation:
         return {name: image.tag for name, image in self._built.items()}
 
     def _secrets(self) -> list[Object]:
-        """One password for both servers, made once: whoever may read the namespace's Secret administers them."""
+        """One password for both servers, made once: reading the namespace's Secret makes an administrator."""
         password = self._password() or secrets.token_urlsafe(24)
         url = f"postgresql://postgres:{password}@{POSTGRES_HOST}:5432/postgres"
         store = {"access-key": STORE_USER, "secret-key": password}

@@ -33,12 +33,12 @@ def demo(provider: Provider, _: list[str]) -> None:
     provider.up(times)
     installation = Installation(provider, times)
     installation.everything()
-    known = installation.first_picture()
+    known = installation.first_image()
     write_line(f"{times.total():6.1f} s  in all\n")
     urls, key = installation.urls(), known["key"]
     kubectl = "kubectl" if shutil.which("kubectl") else installation.kubectl.command[0]
     write_line(f"""The demo tenant serves:
-  picture            {known["image"]["view_url"]}
+  image              {known["image"]["view_url"]}
   thumbnail          {known["image"]["thumbnail"]}
   API documentation  {urls["auth"]}/docs
   upload one         curl -H 'X-API-Key: {key}' -F 'file=@photo.jpg' {urls["upload"]}/upload
@@ -56,7 +56,7 @@ def down(provider: Provider, _: list[str]) -> None:
 
 
 def status(provider: Provider, _: list[str]) -> None:
-    """Tell whether the cluster runs and what is in it; fails when it does not."""
+    """Print whether the cluster runs and what is in it; fails when it does not."""
     if not provider.is_up():
         sys.exit("no cluster runs")
     write_line(f"the cluster runs; its node ports are at {provider.address}, its kubeconfig is {provider.kubeconfig}")

@@ -35,7 +35,7 @@ class Provider(Protocol):
         """Start the cluster and wait until it is ready; does nothing when it is. Raises ClusterError."""
 
     def down(self) -> None:
-        """Remove the cluster with every trace, also when it is half gone or was never there."""
+        """Remove the cluster with every trace, also when it is half removed or was never there."""
 
     def is_up(self) -> bool:
         """Whether the cluster runs and answers."""
@@ -49,14 +49,14 @@ class Provider(Protocol):
 
 @dataclass
 class Times:
-    """How long each phase took, told as it happens."""
+    """How long each phase took, printed as it happens."""
 
     say: Say = print
     phases: list[tuple[str, float]] = field(default_factory=list)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Measure what is done inside; a phase that fails is told too."""
+        """Measure what is done inside; a phase that fails is printed too."""
         began = time.monotonic()
         try:
             yield

@@ -77,7 +77,7 @@ def _aggregation(pki: Pki) -> list[str]:
 
 
 def _audit_policy(folder: Path) -> Path:
-    """Who did what, for service accounts only: it tells which of its rights the operator uses."""
+    """Who did what, for service accounts only: it shows which of its rights the operator uses."""
     policy = {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",

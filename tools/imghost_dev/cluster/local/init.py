@@ -26,8 +26,8 @@ KERNEL_SETTINGS = {
 
 
 def main() -> None:
-    """Wait until the cable is laid and we are described, then run the programs until somebody ends us."""
-    if not sys.stdin.readline():  # who started us is gone before it was done
+    """Wait until the cable is laid and we are described, then run the programs until we are ended."""
+    if not sys.stdin.readline():  # the process that started us ended before it was done
         sys.exit("no word that the network is ready")
     os.chdir("/")
     node = json.loads(Path(sys.argv[1]).read_text())

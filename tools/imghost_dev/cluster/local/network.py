@@ -1,4 +1,4 @@
-"""The cable between this machine and the node: a pair of interfaces with a small subnet that nobody else uses."""
+"""The cable between this machine and the node: a pair of interfaces with a small subnet that no other node uses."""
 
 import json
 import subprocess
@@ -47,7 +47,7 @@ def exists(interface: str) -> bool:
 def remove(interface: str) -> None:
     """Pull the cable if it is still there."""
     if exists(interface):
-        subprocess.run(["ip", "link", "delete", interface], capture_output=True, check=False)  # or gone by itself now
+        subprocess.run(["ip", "link", "delete", interface], capture_output=True, check=False)  # or already deleted
 
 
 def _networks_in_use() -> Iterator[IPv4Network]:

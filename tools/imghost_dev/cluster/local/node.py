@@ -76,7 +76,7 @@ def remove(layout: Layout) -> None:
     """End the node and remove what is left of it, however it ended and however far its start came."""
     running = find(layout)
     if running:
-        os.kill(running.pid, signal.SIGKILL)  # its child is told by the kernel, and takes all others with it
+        os.kill(running.pid, signal.SIGKILL)  # its child is signalled by the kernel, and takes all others with it
         wait_until(lambda: not running.is_alive(), within=10, why=lambda: f"process {running.pid} does not end")
         with contextlib.suppress(ChildProcessError):  # it is ours to collect only if we started it
             os.waitpid(running.pid, 0)
@@ -128,12 +128,14 @@ def _record(layout: Layout) -> Path:
 def _has_own_network(pid: int, layout: Layout) -> bool:
     if not _start_time(pid):
         said = (layout.log / "init.log").read_text().strip()
-        raise ClusterError(f"the node's first process ended at once; it needs a root that may make namespaces: {said}")
+        raise ClusterError(
+            f"the node's first process ended immediately; it needs a root that may make namespaces: {said}"
+        )
     return Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
 
 
 def _start_time(pid: int) -> str:
-    """When a process started, in the kernel's own count; empty when it is gone or only waits to be collected."""
+    """When a process started, in the kernel's own count; empty when it has ended or only waits to be collected."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

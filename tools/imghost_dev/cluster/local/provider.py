@@ -117,7 +117,7 @@ class Local:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody else starts or removes a node of this checkout meanwhile."""
+        """No other process starts or removes a node of this checkout meanwhile."""
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
