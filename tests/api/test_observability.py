@@ -13,6 +13,7 @@ import pytest
 
 from support import sample_images
 from support.api import PASSWORD, PEPPER, PRIVATE_KEY, TOKEN, TenantDatabase, api_environment, names, register
+from support.api_processes import worker_process
 from support.collector import Collector, Span, collecting
 from support.eventually import eventually
 from support.imaging_server import serve_imaging
@@ -45,20 +46,23 @@ async def server(tenant: TenantDatabase, store_root: Path, tmp_path: Path, colle
         environment |= settings
         argv = [sys.executable, "-m", "imghost_api", "server"]
         process = Process(argv, tmp_path / "api.log", env=environment)
+        worker = worker_process(tenant, store_root, tmp_path, **settings)
         try:
             await eventually(lambda: accepts(port), within=40, why="the api accepts connections")
+            await worker.start()
             async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as client:
                 client.ops_url = f"http://{HOST}:{ops}"  # type: ignore[attr-defined]
                 yield client
         finally:
             process.stop()
+            worker.stop()
 
 
 async def test_logs_hold_no_secret_and_one_request_id(
     server: httpx.AsyncClient, tmp_path: Path, tenant: TenantDatabase
 ) -> None:
-    """After every kind of call, good and bad, the logs of both processes hold none of the secrets; every line is one
-    JSON object; and an upload can be followed by its id through both.
+    """After every kind of call, good and bad, the logs of all processes hold none of the secrets; every line is one
+    JSON object; an upload can be followed by its id through api and imaging, and a deletion through api and worker.
     """
     person = await register(server)
     request_id = f"follow-{secrets.token_hex(6)}"
@@ -72,15 +76,28 @@ async def test_logs_hold_no_secret_and_one_request_id(
     await server.get("/images", headers={"X-API-Key": person.key["X-API-Key"][:-1] + "x"})
     await server.get("/images%0D%0Aforged", headers=person.token)
     await server.get("/api/v1/account", headers={"Authorization": person.token["Authorization"] + "x"})
-    await server.delete(f"/images/{uploaded.json()['image']['id']}", headers=person.key)
+    deletion = {"X-Request-Id": f"follow-{secrets.token_hex(6)}"}
+    await server.delete(f"/images/{uploaded.json()['image']['id']}", headers={**person.key, **deletion})
+    worker_log = await eventually(
+        lambda: followed(tmp_path / "worker.log", deletion["X-Request-Id"]),
+        within=30,
+        why="the worker names the deletion",
+    )
     api_log, imaging_log = ((tmp_path / f"{name}.log").read_text() for name in ("api", "imaging"))
-    for line in (api_log + imaging_log).splitlines():
+    for line in (api_log + imaging_log + worker_log).splitlines():
         assert isinstance(json.loads(line), dict), line
     hidden = [PASSWORD, PEPPER, TOKEN, PRIVATE_KEY[30:80], person.answer["token"], person.key["X-API-Key"][3:-4]]
     for secret in [*hidden, *tenant.passwords.values(), "$argon2id$", "canary"]:
-        assert secret not in api_log + imaging_log, secret[:12]
+        assert secret not in api_log + imaging_log + worker_log, secret[:12]
     for log in (api_log, imaging_log):
         assert any(json.loads(line).get("request_id") == request_id for line in log.splitlines())
+
+
+def followed(log: Path, request_id: str) -> str:
+    """The log, once a job that this request caused is done."""
+    text = log.read_text()
+    done = [line for line in text.splitlines() if '"job done"' in line and request_id in line]
+    return text if done else ""
 
 
 async def test_one_upload_is_one_trace(server: httpx.AsyncClient, collector: Collector) -> None:

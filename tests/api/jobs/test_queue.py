@@ -13,7 +13,7 @@ from imghost_api.jobs.enqueue import enqueue
 from imghost_api.jobs.job import Job, JobHandler, PeriodicJob, Queue, on
 from imghost_api.jobs.runner import ATTEMPTS, JobRunner
 from imghost_api.metrics import JobMetrics
-from imghost_core import metrics
+from imghost_core import logs, metrics
 from imghost_core.errors import Unavailable
 from imghost_core.settings import DatabaseSettings
 from support.api import TenantDatabase, new_tenant
@@ -111,6 +111,22 @@ async def test_a_job_runs_with_its_arguments_and_is_removed(
         await eventually(lambda: done == [7], why="it runs")
         await eventually(lambda: jobs_tenant.query("SELECT 1 FROM procrastinate_jobs") == [], why="it is removed")
         assert runner._metrics.jobs.labels("write", "done")._value.get() == 1
+
+
+async def test_a_job_carries_the_id_of_the_request_that_caused_it(database: Database, run: Run) -> None:
+    """The logs of a job name the request in which it was enqueued."""
+    seen: list[str] = []
+
+    async def look(_: Write) -> None:
+        seen.append(logs.request_id.get())
+
+    token = logs.request_id.set("request-1")
+    await put(database, Write(number=1))
+    logs.request_id.reset(token)
+    await put(database, Write(number=2))
+    async with run(on(Write, look)):
+        await eventually(lambda: len(seen) == 2, why="both run")
+    assert sorted(seen) == ["", "request-1"]
 
 
 async def test_a_backlog_of_bulk_work_delays_no_other_queue(database: Database, run: Run) -> None:

@@ -5,7 +5,8 @@ from procrastinate.jobs import Job as Row
 from procrastinate.manager import JobManager
 
 from imghost_api.db.engine import Session
-from imghost_api.jobs.job import Job
+from imghost_api.jobs.job import REQUEST_ID, Job
+from imghost_core import logs
 
 
 async def enqueue(session: Session, job: Job, *, lock: str | None = None) -> None:
@@ -13,12 +14,13 @@ async def enqueue(session: Session, job: Job, *, lock: str | None = None) -> Non
 
     Jobs with the same `lock` run one after the other, in the order they were enqueued.
     """
+    caused_by = {REQUEST_ID: request} if (request := logs.request_id.get()) else {}
     raw = await (await session.connection()).get_raw_connection()
     row = Row(
         id=None,
         queue=job.queue,
         task_name=job.name,
-        task_kwargs=job.model_dump(mode="json"),
+        task_kwargs=job.model_dump(mode="json") | caused_by,
         lock=lock,
         queueing_lock=None,
     )

@@ -3,9 +3,12 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+REQUEST_ID: Final = "_request_id"
+"""Among a job's stored arguments: the request that caused it, for the logs."""
 
 
 class Queue(StrEnum):

@@ -11,7 +11,7 @@ from procrastinate import App, PsycopgConnector, RetryStrategy
 
 from imghost_api.db.engine import ALL_WORKSPACES, Database
 from imghost_api.jobs import queries
-from imghost_api.jobs.job import JobHandler, PeriodicJob, Queue
+from imghost_api.jobs.job import REQUEST_ID, JobHandler, PeriodicJob, Queue
 from imghost_api.metrics import JobMetrics
 from imghost_core import logs
 from imghost_core.errors import ImghostError
@@ -115,7 +115,12 @@ class JobRunner:
 
     def _register(self, handler: JobHandler) -> None:
         async def run(**arguments: Any) -> None:
-            await self._measured(handler.job.name, lambda: handler.run(handler.job.model_validate(arguments)))
+            token = logs.request_id.set(arguments.pop(REQUEST_ID, ""))
+            try:
+                await self._measured(handler.job.name, lambda: handler.run(handler.job.model_validate(arguments)))
+                _log.info("job done", job=handler.job.name)
+            finally:
+                logs.request_id.reset(token)
 
         retry = RetryStrategy(max_attempts=ATTEMPTS, exponential_wait=2)
         self._app.task(name=handler.job.name, queue=handler.job.queue, retry=retry)(run)
