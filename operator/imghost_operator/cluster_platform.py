@@ -60,7 +60,7 @@ class ClusterPlatform:
             _log.info("applied", kind=live["kind"], object=live["metadata"]["name"], tenant=_owner(desired)["name"])
         if pointers := diff.foreign(desired, live):
             live = await self._remove_items(live, pointers)
-        self._cache.put(live)
+        self._cache.put_local(live)
         return live
 
     async def delete(self, live: Object) -> None:

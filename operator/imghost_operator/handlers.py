@@ -1,26 +1,29 @@
-"""Kopf's part: every decorator, in one function, so that importing binds nothing.
+"""Kopf's part: the process's lifecycle. Every decorator is in one function, so that importing binds nothing.
 
-Kopf watches the tenants and hands each event on; nothing is decided here. No create, update or delete handlers, no
-timers, daemons or indexes: those act on edges, and write to the resource.
+Kopf takes over the signals, checks that the API server accepts our login, and ends the operator in order. It watches
+nothing: tenants and their objects are followed by the same reflectors (ADR 0012).
 """
 
-from collections.abc import Mapping
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
 
 from imghost_core import logs
-from imghost_operator import crd
 from imghost_operator.kubeconfig import Connection
-from imghost_operator.tenant_store import TenantStore
 
 _TOKEN_LIFE = timedelta(minutes=10)  # mounted tokens live an hour and are renewed long before
 
 _log = logs.get("imghost.operator")
 
 
-def registry(connection: Connection, tenants: TenantStore) -> kopf.OperatorRegistry:
+async def run(connection: Connection) -> None:
+    """Run Kopf until SIGTERM."""
+    await kopf.operator(registry=registry(connection), standalone=True, clusterwide=True)
+
+
+def registry(connection: Connection) -> kopf.OperatorRegistry:
     """A registry with all handlers of the operator."""
     handlers = kopf.OperatorRegistry()
 
@@ -30,38 +33,28 @@ def registry(connection: Connection, tenants: TenantStore) -> kopf.OperatorRegis
 
     @kopf.on.login(registry=handlers, id="login")
     async def login(**_: Any) -> kopf.ConnectionInfo:
+        credential = await asyncio.to_thread(connection.plugin.credential) if connection.plugin else None
         return kopf.ConnectionInfo(
             server=connection.server,
             ca_data=connection.ca,
-            certificate_data=connection.certificate,
-            private_key_data=connection.private_key,
-            token=connection.bearer(),
-            expiration=datetime.now(UTC) + _TOKEN_LIFE if connection.token_file else None,
+            certificate_data=credential.certificate if credential else connection.certificate,
+            private_key_data=credential.private_key if credential else connection.private_key,
+            token=credential.token if credential else connection.bearer(),
+            expiration=datetime.now(UTC) + _TOKEN_LIFE if connection.token_file or credential else None,
         )
-
-    @kopf.on.event(crd.GROUP, crd.VERSION, crd.PLURAL, registry=handlers, id="tenant")
-    async def tenant(type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002 - Kopf's name
-        if type == "DELETED":
-            tenants.remove(body["metadata"]["name"], body["metadata"]["uid"])
-        else:
-            tenants.put(dict(body))
 
     @kopf.on.cleanup(registry=handlers, id="cleanup")
     async def cleanup(**_: Any) -> None:
-        _log.info("no longer watching tenants")
+        _log.info("stopping")
 
     return handlers
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
-    """Kopf as a plain watcher: no writes, no scanning, no events of its own, dead connections noticed."""
+    """Kopf as a shell: no writes, no scanning, no events of its own."""
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.posting.loggers = False
     settings.peering.standalone = True
-    settings.watching.chunk_size = 250
-    settings.watching.inactivity_timeout = 70
-    settings.watching.server_timeout = 1800
-    settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 15
     settings.networking.connect_timeout = 10

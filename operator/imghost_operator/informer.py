@@ -1,192 +1,136 @@
-"""What is in the cluster, kept current by one list and one watch a kind.
+"""The objects of all tenants as they are in the cluster, kept current by a reflector for each kind.
 
-Callbacks only say which tenant to look at. A relist computes the difference of the sets, so that what was deleted
-while nobody watched is noticed too; what this process wrote itself is known by its version and wakes nobody.
+Callbacks only say which tenant to look at. What this process wrote itself is known by its version and wakes no tenant.
 """
 
 import asyncio
-import random
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
 
-from imghost_core import logs
-from imghost_operator.errors import (
-    ListExpired,
-    NamespaceMissing,
-    NamespaceNotListed,
-    PlatformDown,
-    PlatformRefused,
-)
+from imghost_operator.errors import NamespaceMissing, NamespaceNotListed
 from imghost_operator.kubernetes_client import KubernetesClient
 from imghost_operator.metrics import Metrics
 from imghost_operator.platform import Object, ObjectRef
-from imghost_operator.tenant_objects import KINDS, MANAGED, TENANT_LABEL, namespace_of
+from imghost_operator.reflector import Reflector, WatchScope, version_of
+from imghost_operator.tenant_objects import KINDS, TENANT_LABEL, namespace_of
 from imghost_operator.tenant_objects.meta import tenant_of
-
-_OURS = {"labelSelector": ",".join(f"{name}={value}" for name, value in MANAGED.items())}
-_LONGEST_DELAY = 30.0
-
-_log = logs.get("imghost.operator.cache")
-
-
-class WatchScope(NamedTuple):
-    """What one list and watch cover: a kind in the whole cluster, or in one namespace, or that namespace itself."""
-
-    kind: str
-    namespace: str = ""
-
-    @property
-    def place(self) -> dict[str, Any]:
-        """Arguments of a list or watch; a namespace that others make is known by its name, not by our label."""
-        if self.namespace and self.kind == "Namespace":
-            return {"selectors": {"fieldSelector": f"metadata.name={self.namespace}"}}
-        return {"namespace": self.namespace, "selectors": _OURS}
-
-    def covers(self, key: ObjectRef) -> bool:
-        """Whether an object is in it."""
-        return key.kind == self.kind and self.namespace in {"", key.namespace or key.name}
 
 
 class Informer:
     """The objects of all tenants. `changed` is called with a tenant's name when one of its objects is not as known.
 
-    With `namespaces`, only these are looked into; one that cannot be read does not keep the others waiting.
+    With `namespaces`, only these are watched; one that cannot be read does not keep the others waiting.
     """
 
     def __init__(
         self,
-        cluster: KubernetesClient,
+        client: KubernetesClient,
         changed: Callable[[str], None],
         metrics: Metrics,
         *,
         kinds: Iterable[str] = KINDS,
         namespaces: Iterable[str] = (),
     ) -> None:
-        self._cluster, self._changed, self._metrics = cluster, changed, metrics
+        self._changed = changed
         self._namespaces = frozenset(namespaces)
         self._by_tenant: dict[str, dict[ObjectRef, Object]] = defaultdict(dict)
         self._tenant_of: dict[ObjectRef, str] = {}
-        scopes = (WatchScope(kind, place) for kind in sorted(kinds) for place in sorted(self._namespaces) or [""])
-        self._touchd: dict[WatchScope, float] = dict.fromkeys(scopes, float("-inf"))
-        self._denied: dict[WatchScope, PlatformRefused | None] = dict.fromkeys(self._touchd)
+        scopes = [WatchScope(kind, name) for kind in sorted(kinds) for name in sorted(self._namespaces) or [""]]
+        self._reflectors = [Reflector(client, scope, self, metrics, self._note_access) for scope in scopes]
+        self._unreadable: frozenset[str] = frozenset()
         self.synced = asyncio.Event()
         """Set once every kind has been listed wherever that is allowed."""
 
     @property
     def is_limited(self) -> bool:
-        """Whether only listed namespaces are looked into."""
+        """Whether only listed namespaces are watched."""
         return bool(self._namespaces)
 
     async def run(self) -> None:
-        """Keep the cache current for ever."""
+        """Keep the cache current until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for scope in self._touchd:
-                group.create_task(self._follow(scope), name=f"watch {' '.join(scope)}")
+            for reflector in self._reflectors:
+                group.create_task(reflector.run(), name=f"watch {reflector.scope.kind} {reflector.scope.namespace}")
 
     def check_namespace(self, tenant: str) -> None:
-        """Raise `NamespaceNotListed`, `PlatformRefused` or `NamespaceMissing` if a tenant cannot be looked into."""
+        """Raise `NamespaceNotListed`, `PlatformRefused` or `NamespaceMissing` if a tenant's objects cannot be read."""
         if not self.is_limited:
             return
         name = namespace_of(tenant)
         if name not in self._namespaces:
             raise NamespaceNotListed(
-                f"The operator may work in listed namespaces only, and {name} is not among them. Have it made, "
+                f"The operator may work in listed namespaces only, and {name} is not among them. Create it, "
                 "then add it to `namespaces` of the chart's values."
             )
-        if refusal := next((it for scope, it in self._denied.items() if it and scope.namespace == name), None):
-            raise refusal
+        for reflector in self._reflectors:
+            if reflector.scope.namespace == name and reflector.refusal:
+                raise reflector.refusal
         if ObjectRef("Namespace", "", name) not in self._tenant_of:
-            raise NamespaceMissing(f"The namespace {name} does not exist, and this operator makes none. Have it made.")
+            raise NamespaceMissing(
+                f"The namespace {name} does not exist, and this operator does not create namespaces; create it first."
+            )
 
     def children(self, tenant: str) -> dict[ObjectRef, Object]:
         """The objects of a tenant; the dict is a copy, the objects are not."""
         return dict(self._by_tenant.get(tenant, ()))
 
-    def put(self, obj: Object) -> None:
-        """Take note of an object that this process has just written."""
+    def put_local(self, obj: Object) -> None:
+        """Store an object that this process has just written."""
         self._store(obj, wake=False)
 
-    def age(self, kind: str) -> float:
-        """Seconds since the list or watch of a kind last said anything, wherever it is allowed."""
-        heard = [
-            at
-            for scope, at in self._touchd.items()
-            if scope.kind == kind and not (scope.namespace and self._denied.get(scope))
-        ]
-        return time.monotonic() - min(heard) if heard else 0.0
-
     def ages(self) -> dict[str, float]:
-        """The same of every kind."""
-        return {kind: self.age(kind) for kind in sorted({scope.kind for scope in self._touchd})}
+        """Seconds since the watches of a kind last returned anything, the longest of them; where reading is allowed."""
+        found: dict[str, float] = {}
+        for reflector in self._reflectors:
+            is_readable = not (reflector.scope.namespace and reflector.refusal)
+            age = reflector.age if is_readable else 0.0
+            found[reflector.scope.kind] = max(found.get(reflector.scope.kind, 0.0), age)
+        return found
 
-    async def _follow(self, scope: WatchScope) -> None:
-        version, delay = "", 0.5
-        while True:
-            try:
-                if not version:
-                    version = await self._list(scope)
-                async for event, obj in self._cluster.watch(scope.kind, version, **scope.place):
-                    delay = 0.5
-                    self._touch(scope)
-                    version = obj["metadata"]["resourceVersion"]
-                    self._take(event, obj)
-            except ListExpired:
-                version = ""
-            except (PlatformDown, PlatformRefused) as error:
-                if isinstance(error, PlatformRefused):
-                    version = ""
-                    self._read(scope, error)
-                where = {"kind": scope.kind, "namespace": scope.namespace or "*"}
-                _log.warning("watch interrupted", **where, detail=error.detail, retry_in=delay)
-                await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load
-                delay = min(delay * 2, _LONGEST_DELAY)
+    # What the reflectors call.
 
-    async def _list(self, scope: WatchScope) -> str:
-        objects, version = await self._cluster.list(scope.kind, **scope.place)
-        self._metrics.relists.labels(scope.kind).inc()
+    def replace(self, scope: WatchScope, objects: list[Object], version: int) -> None:
+        """Take a list as the state of its scope."""
         present = {ObjectRef.of(obj) for obj in objects}
-        for key in [key for key in self._tenant_of if scope.covers(key) and key not in present]:
-            if _version(self._known(key)) <= int(version):  # what we wrote after the list is not in it
-                self._drop(key)
+        for ref in [ref for ref in self._tenant_of if scope.covers(ref) and ref not in present]:
+            if version_of(self._known(ref)) <= version:  # what we wrote after the list is not in it
+                self._forget(ref)
         for obj in objects:
             self._store(obj, wake=True)
-        self._touch(scope)
-        self._read(scope, None)
-        return version
 
-    def _read(self, scope: WatchScope, refusal: PlatformRefused | None) -> None:
-        """Take note of whether a scope can be read."""
-        before = self._denied.get(scope)
-        if refusal:
-            self._denied[scope] = refusal
-        else:
-            self._denied.pop(scope, None)
-        if scope.namespace and bool(before) != bool(refusal):
-            self._changed(tenant_of(scope.namespace))
-        if all(it and scope.namespace for scope, it in self._denied.items()):
+    def put(self, obj: Object) -> None:
+        """Store an object that the watch returned."""
+        self._store(obj, wake=True)
+
+    def drop(self, obj: Object) -> None:
+        """Forget an object that the watch reports as deleted."""
+        ref = ObjectRef.of(obj)
+        if ref in self._tenant_of and version_of(obj) >= version_of(self._known(ref)):
+            self._forget(ref)
+
+    def _note_access(self) -> None:
+        """Wake the tenants of namespaces that became readable or unreadable; say when all is synced."""
+        refused = {reflector.scope.namespace for reflector in self._reflectors if reflector.refusal}
+        before, self._unreadable = self._unreadable, frozenset(refused - {""})
+        for namespace in before ^ self._unreadable:
+            self._changed(tenant_of(namespace))
+        pending = [
+            each for each in self._reflectors if not (each.is_listed or each.scope.namespace in self._unreadable)
+        ]
+        if not pending:
             self.synced.set()
 
-    def _take(self, event: str, obj: Object) -> None:
-        if event in {"ADDED", "MODIFIED"}:
-            self._store(obj, wake=True)
-        elif event == "DELETED":
-            key = ObjectRef.of(obj)
-            if key in self._tenant_of and _version(obj) >= _version(self._known(key)):
-                self._drop(key)
-
     def _store(self, obj: Object, *, wake: bool) -> None:
-        key = ObjectRef.of(obj)
+        ref = ObjectRef.of(obj)
         tenant = self._owner_of(obj)
-        before = self._tenant_of.get(key)
-        if before is not None and _version(obj) <= _version(self._known(key)):
+        before = self._tenant_of.get(ref)
+        if before is not None and version_of(obj) <= version_of(self._known(ref)):
             return
         if before not in {None, tenant}:
-            self._drop(key)
+            self._forget(ref)
         obj = _lean(obj)
-        is_news = _meaning(obj) != _meaning(self._by_tenant[tenant].get(key))
-        self._by_tenant[tenant][key], self._tenant_of[key] = obj, tenant
+        is_news = _content(obj) != _content(self._by_tenant[tenant].get(ref))
+        self._by_tenant[tenant][ref], self._tenant_of[ref] = obj, tenant
         if wake and is_news:
             self._changed(tenant)
 
@@ -195,34 +139,27 @@ class Informer:
             return tenant_of(obj["metadata"]["name"])
         return str((obj["metadata"].get("labels") or {}).get(TENANT_LABEL, ""))
 
-    def _drop(self, key: ObjectRef) -> None:
-        tenant = self._tenant_of.pop(key)
-        del self._by_tenant[tenant][key]
+    def _forget(self, ref: ObjectRef) -> None:
+        tenant = self._tenant_of.pop(ref)
+        del self._by_tenant[tenant][ref]
         if not self._by_tenant[tenant]:
             del self._by_tenant[tenant]
         self._changed(tenant)
 
-    def _known(self, key: ObjectRef) -> Object:
-        return self._by_tenant[self._tenant_of[key]][key]
-
-    def _touch(self, scope: WatchScope) -> None:
-        self._touchd[scope] = time.monotonic()
+    def _known(self, ref: ObjectRef) -> Object:
+        return self._by_tenant[self._tenant_of[ref]][ref]
 
 
 def _lean(obj: Object) -> Object:
-    """The object without what nobody here reads; an autoscaler's measurements would be news four times a minute."""
+    """The object without what is never read; an autoscaler's measurements would be news four times a minute."""
     obj["metadata"].pop("managedFields", None)
     if obj["kind"] == "HorizontalPodAutoscaler":
         obj.get("status", {}).pop("currentMetrics", None)
     return obj
 
 
-def _meaning(obj: Object | None) -> Object:
+def _content(obj: Object | None) -> Object:
+    """An object without its version: what makes a difference."""
     if obj is None:
         return {}
     return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}}
-
-
-def _version(obj: Object) -> int:
-    """Resource versions of one kind are whole numbers that grow (Kubernetes 1.35 says so, etcd always did)."""
-    return int(obj["metadata"]["resourceVersion"])

@@ -1,6 +1,8 @@
 """Where the Kubernetes API is and who we are: a kubeconfig file, or the service account of the pod we run in."""
 
+import asyncio
 import base64
+import binascii
 import os
 import ssl
 import tempfile
@@ -11,20 +13,26 @@ from typing import Any
 
 import yaml
 
-from imghost_core.errors import ImghostError
+from imghost_operator.exec_plugin import BadKubeconfig, ExecPlugin
+
+__all__ = ["SERVICE_ACCOUNT", "BadKubeconfig", "Connection", "load"]
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
-
-class BadKubeconfig(ImghostError):
-    """The kubeconfig, or the pod's service account, does not say where the API is or who we are."""
-
-    code = "bad_kubeconfig"
+_UNSUPPORTED = {
+    "auth-provider": "Kubernetes removed it; use an `exec` plugin for OIDC, such as kubelogin (kubectl oidc-login)",
+    "username": "Kubernetes removed it; use a token or a client certificate",
+    "as": "impersonation is not supported; log in as that user",
+    "as-groups": "impersonation is not supported; log in with these groups",
+    "as-uid": "impersonation is not supported; log in as that user",
+    "proxy-url": "a proxy is not supported; give an address that is reached directly",
+    "tls-server-name": "another name is not supported; give an address that the server's certificate names",
+}
+"""Keys of a user or cluster that would be ignored, which could mean to log in as someone else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A way to the API server. Certificates and keys are PEM; `token_file` is read anew for every request's use."""
+    """A way to the API server. Certificates and keys are PEM; a token file and a plugin are asked again and again."""
 
     server: str
     ca: str | None = None
@@ -32,20 +40,37 @@ class Connection:
     private_key: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     token_file: Path | None = None
+    plugin: ExecPlugin | None = None
 
     def bearer(self) -> str | None:
-        """The token of now: a mounted one is replaced by the kubelet about once an hour."""
+        """The token of now: a mounted one is replaced by the kubelet about once an hour. Blocks while a plugin runs."""
+        if self.plugin:
+            return self.plugin.credential().token
         return self.token_file.read_text().strip() if self.token_file else self.token
 
     def tls(self) -> ssl.SSLContext:
         """A context that verifies the server and shows our certificate, where there is one."""
         context = ssl.create_default_context(cadata=self.ca)
-        if self.certificate and self.private_key:
+        self._present(context, self.certificate, self.private_key)
+        if self.plugin:
+            credential = self.plugin.credential()
+            self._present(context, credential.certificate, credential.private_key)
+        return context
+
+    async def renew(self, context: ssl.SSLContext) -> str | None:
+        """The token of now. Connections that are opened with `context` from here on show the certificate of now."""
+        if self.plugin and self.plugin.is_due:
+            credential = await asyncio.to_thread(self.plugin.credential)
+            self._present(context, credential.certificate, credential.private_key)
+        return self.bearer()
+
+    @staticmethod
+    def _present(context: ssl.SSLContext, certificate: str | None, private_key: str | None) -> None:
+        if certificate and private_key:
             with tempfile.NamedTemporaryFile("w", suffix=".pem") as pair:  # mode 0600; `ssl` only reads files
-                pair.write(f"{self.certificate}\n{self.private_key}\n")
+                pair.write(f"{certificate}\n{private_key}\n")
                 pair.flush()
                 context.load_cert_chain(pair.name)
-        return context
 
 
 def load(path: Path | None = None) -> Connection:
@@ -80,18 +105,42 @@ def _from_file(path: Path) -> Connection:
         cluster = _named(config["clusters"], context["cluster"], "cluster")
         user = _named(config["users"], context["user"], "user")
         server = str(cluster["server"])
-    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise BadKubeconfig(f"{path} is not a usable kubeconfig: {type(error).__name__} {error}.") from error
+        connection = Connection(
+            server,
+            ca=_pem(path, cluster, "certificate-authority"),
+            certificate=_pem(path, user, "client-certificate"),
+            private_key=_pem(path, user, "client-key"),
+            token=user.get("token"),
+            token_file=path.parent / user["tokenFile"] if user.get("tokenFile") else None,
+            plugin=ExecPlugin(user["exec"], cluster, path.parent) if user.get("exec") else None,
+        )
+    except BadKubeconfig as error:
+        raise BadKubeconfig(f"{path}: {error.detail}") from None
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError, binascii.Error) as error:
+        raise BadKubeconfig(f"{path} is not a usable kubeconfig: {type(error).__name__} {error}.") from None
     if cluster.get("insecure-skip-tls-verify"):
         raise BadKubeconfig(f"{path} switches TLS verification off; give the cluster's CA instead.")
-    return Connection(
-        server,
-        ca=_pem(path, cluster, "certificate-authority"),
-        certificate=_pem(path, user, "client-certificate"),
-        private_key=_pem(path, user, "client-key"),
-        token=user.get("token"),
-        token_file=path.parent / user["tokenFile"] if user.get("tokenFile") else None,
-    )
+    for key in (*user, *cluster):
+        if advice := _UNSUPPORTED.get(key):
+            raise BadKubeconfig(f"{path} has `{key}`: {advice}.")
+    _check_login(path, connection)
+    return connection
+
+
+def _check_login(path: Path, connection: Connection) -> None:
+    """Refuse to be anonymous: rights of `system:anonymous` are never what an operator is meant to have."""
+    if not (connection.certificate and connection.private_key) and not (
+        connection.token or connection.token_file or connection.plugin
+    ):
+        raise BadKubeconfig(
+            f"{path} has no login for its user: add a client certificate with its key, a token, a tokenFile, or exec."
+        )
+    try:
+        connection.bearer()
+    except OSError as error:
+        raise BadKubeconfig(f"{path}: the tokenFile cannot be read ({error.strerror}).") from None
+    except BadKubeconfig as error:
+        raise BadKubeconfig(f"{path}: {error.detail}") from None
 
 
 def _named(items: Iterable[dict[str, Any]], name: str, what: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from imghost_operator.errors import (
     PlatformRefused,
     StaleObject,
 )
-from imghost_operator.kubeconfig import Connection
+from imghost_operator.kubeconfig import BadKubeconfig, Connection
 from imghost_operator.metrics import Metrics
 from imghost_operator.platform import Object
 
@@ -53,12 +53,13 @@ class KubernetesClient:
     def __init__(self, connection: Connection, metrics: Metrics, *, fence: Callable[[], None] = _no_fence) -> None:
         self._connection, self._metrics, self.fence = connection, metrics, fence
         self._session: aiohttp.ClientSession | None = None
+        self._tls = connection.tls()
         self._writes = asyncio.Semaphore(WRITES_AT_ONCE)
         self._token: tuple[float, str | None] = (float("-inf"), None)
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._connection.tls(), limit=0, keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(ssl=self._tls, limit=0, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
             headers={"User-Agent": MANAGER, "Accept": JSON},
         )
@@ -73,7 +74,11 @@ class KubernetesClient:
         return await self._read("get", kind, RESOURCES[kind].path(namespace, name))
 
     async def list(
-        self, kind: str, *, namespace: str = "", selectors: Mapping[str, str] = _ALL, metadata_only: bool = False
+        self,
+        kind: str,
+        *,
+        namespace: str = "",
+        selectors: Mapping[str, str] = _ALL,
     ) -> tuple[list[Object], str]:
         """All objects of a kind, in chunks, and the version of the list; raises `ListExpired` when that takes long.
 
@@ -81,9 +86,8 @@ class KubernetesClient:
         """
         found: list[Object] = []
         params = {"limit": str(CHUNK), **selectors}
-        accept = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" if metadata_only else JSON
         while True:
-            page = await self._read("list", kind, RESOURCES[kind].path(namespace), params, accept)
+            page = await self._read("list", kind, RESOURCES[kind].path(namespace), params)
             api_version = RESOURCES[kind].api_version
             found += [{**item, "apiVersion": api_version, "kind": kind} for item in page.get("items") or ()]
             if not (token := page["metadata"].get("continue")):
@@ -106,8 +110,10 @@ class KubernetesClient:
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=WATCH_SILENCE_SECONDS)
         try:
+            await self._authorize()
             async with self._request("GET", RESOURCES[kind].path(namespace), params=params, timeout=timeout) as answer:
                 self._count("watch", kind, answer.status)
+                self._check_login(answer.status)
                 if answer.status != 200:  # noqa: PLR2004
                     _refuse("watch", kind, answer, await _body(answer))
                 try:
@@ -174,8 +180,10 @@ class KubernetesClient:
     async def _call(self, verb: str, kind: str, method: str, path: str, **request: Any) -> Object:
         for attempt in range(_PATIENCE + 1):
             try:
+                await self._authorize()
                 async with self._request(method, path, **request) as answer:
                     self._count(verb, kind, answer.status)
+                    self._check_login(answer.status)
                     body = await _body(answer)
                     if answer.ok:
                         return body
@@ -190,10 +198,20 @@ class KubernetesClient:
             await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
+    async def _authorize(self) -> None:
+        """Have a token that is valid now: from the file once a minute, from a plugin when its last one expired."""
+        if self._connection.plugin or time.monotonic() - self._token[0] > _TOKEN_SECONDS:
+            try:
+                self._token = (time.monotonic(), await self._connection.renew(self._tls))
+            except BadKubeconfig as error:
+                raise PlatformDown(f"The operator cannot log in: {error.detail}") from error
+
+    def _check_login(self, status: int) -> None:
+        if status == 401 and self._connection.plugin:  # noqa: PLR2004
+            self._connection.plugin.forget()
+
     def _request(self, method: str, path: str, **request: Any) -> Any:
         assert self._session is not None, "use `async with Cluster(...)`"  # noqa: S101
-        if time.monotonic() - self._token[0] > _TOKEN_SECONDS:
-            self._token = (time.monotonic(), self._connection.bearer())
         headers = dict(request.pop("headers", {}))
         if self._token[1]:
             headers["Authorization"] = f"Bearer {self._token[1]}"

@@ -37,8 +37,8 @@ class LeaderElector:
             raise NotLeader("This operator does not hold the lease, or could not renew it in time.")
 
     async def acquire(self) -> None:
-        """Wait until the lease is ours."""
-        while not await self._attempt(self._acquire):  # noqa: ASYNC110 - what changes is on a server
+        """Wait until this process holds the lease."""
+        while not await self.try_acquire():  # noqa: ASYNC110 - what changes is on a server
             await asyncio.sleep(RETRY_SECONDS)
         _log.info("leading", identity=self._identity)
 
@@ -46,11 +46,19 @@ class LeaderElector:
         """Renew until cancelled; raises `NotLeader` when the lease is lost."""
         while True:
             await asyncio.sleep(RETRY_SECONDS)
-            await self._attempt(self._renew)
+            await self.try_renew()
             self.check()
 
+    async def try_acquire(self) -> bool:
+        """Take the lease if it is free; whether this process holds it now."""
+        return await self._attempt(self._acquire)
+
+    async def try_renew(self) -> bool:
+        """Renew the lease; whether that succeeded."""
+        return await self._attempt(self._renew)
+
     async def release(self) -> None:
-        """Let the next one begin at once."""
+        """Give up the lease, so that the next operator need not wait."""
         if self._lease is not None and _spec(self._lease).get("holderIdentity") == self._identity:
             self._renewed = float("-inf")
             await self._attempt(lambda: self._write({**_spec(self._lease or {}), "holderIdentity": "", **_times(1)}))

@@ -1,4 +1,4 @@
-"""The operator as a process: settings, the election, then caches, workers, probes of backends, and Kopf."""
+"""The operator as a process: settings, the election, then watches, workers, probes of backends, and Kopf."""
 
 import asyncio
 import logging
@@ -11,27 +11,25 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import kopf
-
 from imghost_core import logs
 from imghost_core.errors import ImghostError
 from imghost_core.settings import load
 from imghost_operator import crd, handlers, health, kubeconfig
 from imghost_operator.cluster_platform import ClusterPlatform
-from imghost_operator.errors import ListExpired, PlatformDown, PlatformRefused, TenantGone
+from imghost_operator.errors import TenantGone
 from imghost_operator.informer import Informer
 from imghost_operator.kubernetes_client import WATCH_SILENCE_SECONDS, KubernetesClient
 from imghost_operator.leader_election import LeaderElector
 from imghost_operator.metrics import Metrics
 from imghost_operator.provision.circuit_breaker import CircuitBreaker
 from imghost_operator.reconcile import Reconciler
+from imghost_operator.reflector import Reflector, WatchScope
 from imghost_operator.settings import OperatorSettings
 from imghost_operator.tenant_store import TenantStore
 from imghost_operator.workqueue import Priority, WorkQueue
 
-AUDIT_SECONDS = 60.0
 RESYNC_SECONDS = 36_000.0
-_DEAF_SECONDS = 2 * WATCH_SILENCE_SECONDS
+_SILENCE_SECONDS = 2 * WATCH_SILENCE_SECONDS
 
 _log = logs.get("imghost.operator")
 
@@ -44,7 +42,7 @@ def run() -> None:
     except ImghostError as error:
         sys.exit(f"imghost operator: {error.detail}")
     logs.configure("operator", level=settings.log_level, console=settings.log_format == "console")
-    logging.getLogger("kopf").setLevel(logging.WARNING)  # it tells of each event that it hands on
+    logging.getLogger("kopf").setLevel(logging.WARNING)
     try:
         asyncio.run(Operator(settings, connection).run())
     except ImghostError as error:
@@ -61,6 +59,8 @@ class Operator:
         self._cluster.fence = self._election.check
         self._queue = WorkQueue(self._work)
         self._tenants = TenantStore(self._queue.add, self._gone)
+        scope = WatchScope(crd.KIND, is_managed=False)
+        self._tenant_watch = Reflector(self._cluster, scope, self._tenants, self.metrics, lambda: None)
         self._cache = Informer(
             self._cluster,
             lambda name: self._queue.add(name, Priority.DRIFT),
@@ -74,7 +74,6 @@ class Operator:
             settings.release(),
         )
         self._leads = False
-        self._missed: list[str] = []
         self._expose()
 
     async def run(self) -> None:
@@ -86,7 +85,7 @@ class Operator:
             self._settings.host,
             self._settings.ops_port,
             self.metrics,
-            {"watches": self._deaf_watches, "tenants": self._deaf_tenants},
+            {"watches": self._silent_watches},
             {"caches": lambda: "not synced yet" if self._leads and not self._cache.synced.is_set() else None},
         )
         try:
@@ -103,33 +102,19 @@ class Operator:
             self._election.renew_loop(),
             self._cache.run(),
             self._queue.run(self._settings.workers),
-            self._audit_for_ever(),
             *(breaker.watch(partial(self._backend_changed, breaker)) for breaker in self._reconciler.breakers),
         ]
-        jobs = [asyncio.create_task(it) for it in work]
+        jobs = [asyncio.create_task(each) for each in work]
         try:
             await _until(jobs, self._cache.synced.wait())
             _log.info("caches synced")
-            await _until(jobs, self._watch_tenants())
+            jobs.append(asyncio.create_task(self._tenant_watch.run()))  # a tenant is compared with what exists
+            await _until(jobs, handlers.run(self._connection))
         finally:
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
             await self._election.release()
-
-    async def _watch_tenants(self) -> None:
-        """Kopf, until it is told to stop; it takes over the signals."""
-        await kopf.operator(
-            registry=handlers.registry(self._connection, self._tenants), standalone=True, clusterwide=True
-        )
-
-    async def _audit_for_ever(self) -> None:
-        """Hold what Kopf told us against the server's own list: it finds missed deletions, and a watch gone deaf."""
-        while True:
-            await asyncio.sleep(AUDIT_SECONDS)
-            with suppress(PlatformDown, PlatformRefused, ListExpired):
-                listed, version = await self._cluster.list(crd.KIND, metadata_only=True)
-                self._missed = self._tenants.audit(listed, version)
 
     async def _work(self, name: str) -> float | None:
         tenant = self._tenants.get(name)
@@ -156,23 +141,28 @@ class Operator:
         for name in self._tenants.names(lambda body: body.get("spec", {}).get(part, {}).get(reference) == breaker.name):
             self._queue.add(name, Priority.DRIFT)
 
-    def _deaf_watches(self) -> str | None:
+    def _silent_watches(self) -> str | None:
         if not self._cache.synced.is_set():
             return None
-        deaf = [kind for kind, age in self._cache.ages().items() if age > _DEAF_SECONDS]
-        return f"no news of {', '.join(deaf)} for {_DEAF_SECONDS:.0f} s" if deaf else None
+        silent = [kind for kind, age in self._ages().items() if age > _SILENCE_SECONDS]
+        return f"no response to the watch of {', '.join(silent)} for {_SILENCE_SECONDS:.0f} s" if silent else None
 
-    def _deaf_tenants(self) -> str | None:
-        return f"changes of {len(self._missed)} tenants did not arrive" if self._missed else None
+    def _ages(self) -> dict[str, float]:
+        """Seconds since the watch of each kind last returned anything."""
+        tenants = {crd.KIND: self._tenant_watch.age} if self._tenant_watch.is_listed else {}
+        return self._cache.ages() | tenants
+
+    def _age(self, kind: str) -> float:
+        return self._ages().get(kind, 0.0)
 
     def _expose(self) -> None:
-        """Gauges that are read when they are asked for."""
+        """Gauges whose value is computed at each scrape."""
         self.metrics.queue_depth.set_function(lambda: self._queue.depth)
         self.metrics.queue_oldest.set_function(lambda: self._queue.oldest)
         self.metrics.tenants.set_function(lambda: len(self._tenants))
         self.metrics.leader.set_function(lambda: float(self._leads))
-        for kind in self._cache.ages():
-            self.metrics.watch_age.labels(kind).set_function(partial(self._cache.age, kind))
+        for kind in (*self._cache.ages(), crd.KIND):
+            self.metrics.watch_age.labels(kind).set_function(partial(self._age, kind))
         for breaker in self._reconciler.breakers:
             down = self.metrics.backend_down.labels(breaker.kind, breaker.name)
             down.set_function(partial(_is_down, breaker))

@@ -79,7 +79,7 @@ async def test_own_writes_wake_nobody(watched: Watched) -> None:
     """An object that this process wrote is known at once, and the watch's echo of it is no news."""
     async with watched.following():
         stored = await watched.cluster.apply(watched.config("mine", word="x"), force=True)
-        watched.cache.put(stored)
+        watched.cache.put_local(stored)
         assert watched.names() == {"mine"}
         before = watched.woken.count(watched.tenant)
         other = await watched.cluster.create(watched.config("theirs"))  # its event comes after the echo of ours
@@ -111,7 +111,7 @@ async def test_it_outlives_a_restart_of_the_api_server(watched: Watched) -> None
         await watched.cluster.delete(doomed)
         await watched.cluster.create(watched.config("new"))
         await eventually(lambda: watched.names() == {"new"}, within=40, why="the cache is current again")
-        assert watched.cache.age("ConfigMap") < 40
+        assert watched.cache.ages()["ConfigMap"] < 40
 
 
 async def test_a_changed_tenant_label_moves_an_object(watched: Watched) -> None:

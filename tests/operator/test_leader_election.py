@@ -41,14 +41,14 @@ async def test_one_leads_at_a_time(cluster: KubernetesClient) -> None:
     )
     await first.acquire()
     first.check()
-    assert not await second._attempt(second._acquire)
+    assert not await second.try_acquire()
     theirs.now += 10
-    assert await first._attempt(first._renew)
-    assert not await second._attempt(second._acquire)  # it was renewed: the waiting begins anew
+    assert await first.try_renew()
+    assert not await second.try_acquire()  # it was renewed: the waiting begins anew
     theirs.now += 14
-    assert not await second._attempt(second._acquire)
+    assert not await second.try_acquire()
     theirs.now += 2
-    assert await second._attempt(second._acquire)
+    assert await second.try_acquire()
     second.check()
 
 
@@ -61,13 +61,13 @@ async def test_who_was_frozen_may_not_write(cluster: KubernetesClient) -> None:
     )
     cluster.fence = first.check
     await first.acquire()
-    assert not await second._attempt(second._acquire)
+    assert not await second.try_acquire()
     mine.now += 30
     theirs.now += 30
     with pytest.raises(NotLeader):
         await cluster.create(CONFIG)
-    assert await second._attempt(second._acquire)
-    assert not await first._attempt(first._renew)
+    assert await second.try_acquire()
+    assert not await first.try_renew()
     with pytest.raises(NotLeader):
         first.check()
 
@@ -79,7 +79,7 @@ async def test_a_release_lets_the_next_begin_at_once(cluster: KubernetesClient) 
     await first.release()
     with pytest.raises(NotLeader):
         first.check()
-    assert await second._attempt(second._acquire)
+    assert await second.try_acquire()
     lease = await cluster.get("Lease", "default", LEASE)
     assert (lease["spec"]["holderIdentity"], lease["spec"]["leaseTransitions"]) == ("two", 1)
 

@@ -109,7 +109,7 @@ async def test_from_manifest_to_ready_and_then_silence(bench: ReconcileHarness, 
     second = await fleet.ready()
     await eventually(lambda: second.passes() >= 1, why="the tenant was looked at")
     calls = second.calls()
-    assert set(calls) == {f"list {kind}" for kind in tenant_objects.KINDS}, calls
+    assert set(calls) == {f"list {kind}" for kind in (*tenant_objects.KINDS, "ImageHostTenant")}, calls
     await one_more_pass(bench, second)
     assert second.calls() == calls
     values = {value for name in SECRETS for value in bench.secret(name).values() if len(value) >= 30}

@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from imghost_operator import crd
 from imghost_operator.platform import Object
+from imghost_operator.reflector import WatchScope
 from imghost_operator.tenant_store import TenantStore
 from imghost_operator.workqueue import Priority
+
+SCOPE = WatchScope(crd.KIND, is_managed=False)
 
 
 class Heard:
@@ -65,31 +69,36 @@ def test_a_change_just_before_our_own_write_is_news(change: dict[str, Any]) -> N
 
 
 def test_a_missed_deletion_is_found_in_the_list() -> None:
-    """A tenant that the server no longer lists, or lists with another uid, is forgotten; a newer one is not."""
+    """A tenant that a list does not have, or has with another uid, is forgotten; a newer one is not."""
     heard = Heard()
     heard.tenants.put(body(1))
-    heard.tenants.audit([], "0")  # a list from before the tenant was made
+    heard.tenants.replace(SCOPE, [], 0)  # a list from before the tenant was created
     assert not heard.gone
-    heard.tenants.audit([body(9, uid="u2")], "9")
+    heard.tenants.replace(SCOPE, [body(9, uid="u2")], 9)
     assert heard.gone == ["demo"]
+    found = heard.tenants.get("demo")
+    assert found is not None
+    assert found["metadata"]["uid"] == "u2"
+    heard.tenants.replace(SCOPE, [], 10)
+    assert heard.gone == ["demo", "demo"]
     assert len(heard.tenants) == 0
+
+
+def test_a_list_wakes_only_what_changed() -> None:
+    """After a list that was taken again, tenants that are as they were are not reconciled."""
+    heard = Heard()
+    heard.tenants.replace(SCOPE, [body(1)], 5)
+    heard.tenants.replace(SCOPE, [body(1)], 6)
+    assert heard.changed == [("demo", Priority.USER)]
+    heard.tenants.replace(SCOPE, [body(7, generation=2)], 8)
+    assert heard.changed == [("demo", Priority.USER)] * 2
 
 
 def test_a_late_event_of_a_former_tenant_does_not_remove_the_present_one() -> None:
     """DELETED of another uid concerns another tenant that had the name before."""
     heard = Heard()
     heard.tenants.put(body(4, uid="u2"))
-    heard.tenants.remove("demo", "u1")
+    heard.tenants.drop(body(3, uid="u1"))
     assert not heard.gone
-    heard.tenants.remove("demo", "u2")
+    heard.tenants.drop(body(5, uid="u2"))
     assert heard.gone == ["demo"]
-
-
-def test_a_deaf_watch_is_told_by_the_second_list() -> None:
-    """News that the list shows twice and the watch never brought means that the watch is deaf."""
-    heard = Heard()
-    heard.tenants.put(body(1))
-    assert heard.tenants.audit([body(7)], "7") == []  # it may be on its way
-    assert heard.tenants.audit([body(7)], "8") == ["demo"]
-    heard.tenants.put(body(7))
-    assert heard.tenants.audit([body(7)], "9") == []
