@@ -45,7 +45,6 @@ StateOption = Annotated[
 ]
 Manifest = Annotated[Path, typer.Argument(help="YAML with one or more ImageHostTenants.", show_default=False)]
 STATE = Path(".imghost")
-PORT_NAMES = ("auth", "upload", "view")
 
 
 @app.command()
@@ -239,15 +238,18 @@ def _state(folder: Path) -> "State":
 
 def _ports(text: str) -> dict[str, int]:
     """`5001,5002,5003` → port by name. Raises `InvalidInput`."""
+    from imghost_operator.tenant_contract import PUBLIC_PORTS
+
     if not text:
         return {}
     parts = text.split(",")
     numbers = [int(part) for part in parts if part.strip().isdecimal() and 0 < int(part) < 65536]  # noqa: PLR2004
-    if len(parts) != len(numbers) or len(set(numbers)) != len(PORT_NAMES) or len(parts) != len(PORT_NAMES):
+    if len(parts) != len(numbers) or len(set(numbers)) != len(PUBLIC_PORTS) or len(parts) != len(PUBLIC_PORTS):
+        example = ",".join(str(port.number) for port in PUBLIC_PORTS.values())
         raise InvalidInput(
-            f"--ports is '{text}'; it needs three different ports, for {', '.join(PORT_NAMES)}: 5001,5002,5003."
+            f"--ports is '{text}'; it needs three different ports, for {', '.join(PUBLIC_PORTS)}: {example}."
         )
-    return dict(zip(PORT_NAMES, numbers, strict=True))
+    return dict(zip(PUBLIC_PORTS, numbers, strict=True))
 
 
 def _end(holder: Callable[[], int | None], pid: int) -> None:

@@ -11,8 +11,8 @@ from imghost_local.addresses import listening
 from imghost_local.documents import Documents
 from imghost_local.errors import UserError
 from imghost_local.postgres import free_port
+from imghost_operator.tenant_contract import PUBLIC_PORTS
 
-PUBLIC = ("auth", "upload", "view")
 _CHUNK = 256 * 1024
 _PORTS = "ports.json"
 
@@ -63,7 +63,7 @@ class Services:
                     f"Port {asked}, asked for as '{port.name}', is taken by another program. Choose another."
                 )
         else:
-            preferred = (self._remembered.get(name), number if port.name in PUBLIC else None)
+            preferred = (self._remembered.get(name), number if port.name in PUBLIC_PORTS else None)
             opened = (listening(candidate) for candidate in (*preferred, free_port(), 0) if candidate is not None)
             listener = next(found for found in opened if found is not None)
         self._remembered[name] = listener.getsockname()[1]

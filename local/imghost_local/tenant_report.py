@@ -5,7 +5,7 @@ from typing import Any
 from imghost_local.platform import LocalPlatform
 from imghost_operator import tenant_objects
 from imghost_operator.platform import Object
-from imghost_operator.tenant_objects.services import PORTS
+from imghost_operator.tenant_contract import PUBLIC_PORTS
 
 
 def describe(platform: LocalPlatform, tenant: Object, demo: dict[str, Any]) -> dict[str, Any]:
@@ -39,11 +39,8 @@ def describe(platform: LocalPlatform, tenant: Object, demo: dict[str, Any]) -> d
 def urls(platform: LocalPlatform, tenant: str) -> dict[str, str]:
     """Base URLs of the tenant's public ports, and of the API's documentation."""
     namespace = tenant_objects.namespace_of(tenant)
-    found = {
-        port: platform.endpoint(namespace, service, port, number)
-        for service, ports in PORTS.items()
-        for port, (number, target) in ports.items()
-        if target == "http"
+    found: dict[str, str] = {
+        name: platform.endpoint(namespace, port.service, name, port.number) for name, port in PUBLIC_PORTS.items()
     }
     return {**found, "docs": f"{found['auth']}/docs"}
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -35,7 +35,7 @@ from imghost_operator.provision.provisioner import Provisioner
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
 from imghost_operator.reconcile_state import ReconcileState
-from imghost_operator.tenant_objects.services import PORTS
+from imghost_operator.tenant_contract import PORTS
 
 MAX_PRUNED = 10  # a pass; more at once would rather be a mistake than a plan
 RETRY_MIGRATION = timedelta(minutes=5)
@@ -122,12 +122,9 @@ class Reconciler:
 
     def _endpoints(self, tenant: str) -> Mapping[Port, str]:
         namespace = tenant_objects.namespace_of(tenant)
-        address = {
-            port: self._platform.endpoint(namespace, service, port, number)
-            for service, ports in PORTS.items()
-            for port, (number, _) in ports.items()
+        return {
+            name: self._platform.endpoint(namespace, port.service, name, port.number) for name, port in PORTS.items()
         }
-        return cast("Mapping[Port, str]", address)
 
     async def _retry_migration(self, ctx: ReconcileContext) -> None:
         """Delete a Job that failed some time ago, so that it is created again: its cause may have been fixed."""

@@ -9,6 +9,7 @@ from imghost_operator import tenant_objects
 from imghost_operator.build_inputs import BuildInputs, Database, Release, Role, Signing, Store
 from imghost_operator.crd import Spec
 from imghost_operator.platform import Object
+from imghost_operator.tenant_contract import PORTS, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, in_cluster_url
 from imghost_operator.tenant_objects.meta import namespace_of
 
 PLACEHOLDER = "<set by the operator>"
@@ -50,14 +51,9 @@ def placeholder_facts(name: str, spec: Spec, release: Release) -> BuildInputs:
                 "S3_BUCKET": PLACEHOLDER,
                 "S3_PREFIX": f"{name}/",
             },
-            secret={"S3_ACCESS_KEY_ID": PLACEHOLDER, "S3_SECRET_ACCESS_KEY": PLACEHOLDER},
+            secret={S3_ACCESS_KEY_ID: PLACEHOLDER, S3_SECRET_ACCESS_KEY: PLACEHOLDER},
         ),
-        endpoints={
-            "auth": f"http://api.{namespace}.svc:5001",
-            "upload": f"http://api.{namespace}.svc:5002",
-            "view": f"http://imaging.{namespace}.svc:5003",
-            "internal": f"http://imaging.{namespace}.svc:9090",
-        },
+        endpoints={port: in_cluster_url(namespace, port) for port in PORTS},
     )
 
 

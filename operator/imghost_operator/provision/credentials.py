@@ -12,13 +12,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from imghost_operator.build_inputs import Role, Signing
 from imghost_operator.platform import Object, ObjectRef
-
-_DATABASE_SECRETS: Mapping[Role, str] = {
-    "owner": "database-owner",
-    "api": "database-api",
-    "imaging": "database-imaging",
-}
-
+from imghost_operator.tenant_contract import (
+    API_KEY_PEPPER,
+    DATABASE_SECRETS,
+    DATABASE_URL,
+    INTERNAL_SECRET,
+    INTERNAL_TOKEN,
+    JWT_PRIVATE_KEY,
+    S3_ACCESS_KEY_ID,
+    S3_SECRET_ACCESS_KEY,
+    SIGNING_SECRET,
+    STORAGE_SECRET,
+)
 
 _SHORTEST = 32  # characters; a value shorter than what is made here was not made here
 
@@ -35,12 +40,12 @@ class Credentials:
     @property
     def database_is_fresh(self) -> bool:
         """Some database password is not known to the server yet."""
-        return not self.fresh.isdisjoint(_DATABASE_SECRETS.values())
+        return not self.fresh.isdisjoint(DATABASE_SECRETS.values())
 
     @property
     def store_is_fresh(self) -> bool:
         """The store's key is not known to the store yet."""
-        return "storage" in self.fresh
+        return STORAGE_SECRET in self.fresh
 
 
 def read(children: Mapping[ObjectRef, Object], *, store_key_id: str) -> Credentials:
@@ -50,8 +55,8 @@ def read(children: Mapping[ObjectRef, Object], *, store_key_id: str) -> Credenti
     without access keys, whose Secret has nothing to read.
     """
     found = {key.name: _data(secret) for key, secret in children.items() if key.kind == "Secret"}
-    for secret in _DATABASE_SECRETS.values():
-        if url := found.get(secret, {}).get("DATABASE_URL"):
+    for secret in DATABASE_SECRETS.values():
+        if url := found.get(secret, {}).get(DATABASE_URL):
             found[secret]["PASSWORD"] = unquote(urlsplit(url).password or "")
     fresh: set[str] = set()
 
@@ -62,19 +67,19 @@ def read(children: Mapping[ObjectRef, Object], *, store_key_id: str) -> Credenti
         fresh.add(secret)
         return make()
 
-    passwords = {role: value(secret, "PASSWORD", token) for role, secret in _DATABASE_SECRETS.items()}
+    passwords = {role: value(secret, "PASSWORD", token) for role, secret in DATABASE_SECRETS.items()}
     signing = Signing(
-        jwt_private_key=value("api-signing", "JWT_PRIVATE_KEY", signing_key),
-        api_key_pepper=value("api-signing", "API_KEY_PEPPER", token),
-        internal_token=value("internal", "INTERNAL_TOKEN", token),
+        jwt_private_key=value(SIGNING_SECRET, JWT_PRIVATE_KEY, signing_key),
+        api_key_pepper=value(SIGNING_SECRET, API_KEY_PEPPER, token),
+        internal_token=value(INTERNAL_SECRET, INTERNAL_TOKEN, token),
     )
     if store_key_id:
-        store_secret = value("storage", "S3_SECRET_ACCESS_KEY", token)
-        if found.get("storage", {}).get("S3_ACCESS_KEY_ID") != store_key_id:  # the store does not know this id yet
-            fresh.add("storage")
+        store_secret = value(STORAGE_SECRET, S3_SECRET_ACCESS_KEY, token)
+        if found.get(STORAGE_SECRET, {}).get(S3_ACCESS_KEY_ID) != store_key_id:  # the store does not know this id yet
+            fresh.add(STORAGE_SECRET)
     else:
         store_secret = ""
-        fresh.update({"storage"} - found.keys())
+        fresh.update({STORAGE_SECRET} - found.keys())
     return Credentials(passwords, store_secret, signing, frozenset(fresh))
 
 

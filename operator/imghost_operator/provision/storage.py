@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from imghost_operator.build_inputs import Store
 from imghost_operator.errors import BackendDown, BackendRefused
+from imghost_operator.tenant_contract import S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY
 
 _T = TypeVar("_T")
 _TIMEOUT = 20.0  # seconds for one step; emptying a prefix gets more, as it is as long as the prefix is full
@@ -79,7 +80,7 @@ class MinioBackend:
                 "S3_BUCKET": self._bucket,
                 "S3_PREFIX": prefix,
             },
-            secret={"S3_ACCESS_KEY_ID": key_id, "S3_SECRET_ACCESS_KEY": secret},
+            secret={S3_ACCESS_KEY_ID: key_id, S3_SECRET_ACCESS_KEY: secret},
             networks=self._networks,
         )
 

@@ -4,9 +4,9 @@ from imghost_operator import quantity
 from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
+from imghost_operator.tenant_contract import HTTP_PORT, OPS_PORT
 from imghost_operator.tenant_objects.meta import Component, Owner
 
-HTTP_PORT, OPS_PORT = 8080, 9090
 DRAIN_SECONDS = 25
 PARALLEL_UPLOADS = 20
 """Uploads that one api pod takes at once; its /tmp has room for as many."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
-from imghost_operator.tenant_objects.config import HTTP_PORT, OPS_PORT
+from imghost_operator.tenant_contract import HTTP_PORT, OPS_PORT
 from imghost_operator.tenant_objects.meta import COMPONENT_LABEL, Owner
 
 METRICS_LABEL = "imghost.dev/metrics"

@@ -6,10 +6,9 @@ from typing import Any
 from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.crd.spec import Amounts, Spec, Workload
 from imghost_operator.platform import Object
+from imghost_operator.tenant_contract import HTTP_PORT, OPS_PORT, SERVICES
 from imghost_operator.tenant_objects import secrets
-from imghost_operator.tenant_objects.config import HTTP_PORT, OPS_PORT
 from imghost_operator.tenant_objects.meta import CHECKSUM_ANNOTATION, Component, Owner, digest
-from imghost_operator.tenant_objects.services import PORTS
 
 PRE_STOP_SECONDS = 5
 _USER = 65532  # "nonroot" of common base images
@@ -60,7 +59,7 @@ def server_container(
     """A container that keeps running: ConfigMap, own address, ports, probes; one with a Service stops after a pause."""
     main = container(component, command, workload.image or image, inputs)
     main["envFrom"] = [{"configMapRef": {"name": component}}, *main["envFrom"]]
-    serves = component in PORTS
+    serves = component in SERVICES
     ports = {"http": HTTP_PORT, "ops": OPS_PORT} if serves else {"ops": OPS_PORT}
     return main | {
         "env": environment(workload),

@@ -6,6 +6,16 @@ from collections.abc import Mapping
 from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.platform import Object
+from imghost_operator.tenant_contract import (
+    API_KEY_PEPPER,
+    DATABASE_SECRETS,
+    DATABASE_URL,
+    INTERNAL_SECRET,
+    INTERNAL_TOKEN,
+    JWT_PRIVATE_KEY,
+    SIGNING_SECRET,
+    STORAGE_SECRET,
+)
 from imghost_operator.tenant_objects.meta import Component, Owner
 
 REGISTRIES = "registries"
@@ -13,16 +23,16 @@ REGISTRIES = "registries"
 _DOCKER = ".dockerconfigjson"
 
 OF: Mapping[Component, tuple[str, ...]] = {
-    "api": ("database-api", "storage", "api-signing", "internal"),
-    "imaging": ("database-imaging", "storage", "internal"),
-    "migrate": ("database-owner",),
-    "worker": ("database-api", "storage"),
+    "api": (DATABASE_SECRETS["api"], STORAGE_SECRET, SIGNING_SECRET, INTERNAL_SECRET),
+    "imaging": (DATABASE_SECRETS["imaging"], STORAGE_SECRET, INTERNAL_SECRET),
+    "migrate": (DATABASE_SECRETS["owner"],),
+    "worker": (DATABASE_SECRETS["api"], STORAGE_SECRET),
 }
 """Which Secrets the pods of a component take their environment from."""
 
 _CREDENTIALS = {
-    **dict.fromkeys(("database-owner", "database-api", "database-imaging"), frozenset({Requirement.DATABASE})),
-    "storage": frozenset({Requirement.STORAGE}),
+    **dict.fromkeys(DATABASE_SECRETS.values(), frozenset({Requirement.DATABASE})),
+    STORAGE_SECRET: frozenset({Requirement.STORAGE}),
 }
 
 
@@ -41,16 +51,16 @@ def values_of(inputs: BuildInputs) -> dict[str, dict[str, str]]:
     """Name of a Secret → environment it holds."""
     database, signing = inputs.database, inputs.signing
     return {
-        "database-owner": {
-            "DATABASE_URL": database.urls["owner"],
+        DATABASE_SECRETS["owner"]: {
+            DATABASE_URL: database.urls["owner"],
             "API_ROLE": database.roles["api"],
             "IMAGING_ROLE": database.roles["imaging"],
         },
-        "database-api": {"DATABASE_URL": database.urls["api"]},
-        "database-imaging": {"DATABASE_URL": database.urls["imaging"]},
-        "storage": dict(inputs.store.secret),
-        "api-signing": {"JWT_PRIVATE_KEY": signing.jwt_private_key, "API_KEY_PEPPER": signing.api_key_pepper},
-        "internal": {"INTERNAL_TOKEN": signing.internal_token},
+        DATABASE_SECRETS["api"]: {DATABASE_URL: database.urls["api"]},
+        DATABASE_SECRETS["imaging"]: {DATABASE_URL: database.urls["imaging"]},
+        STORAGE_SECRET: dict(inputs.store.secret),
+        SIGNING_SECRET: {JWT_PRIVATE_KEY: signing.jwt_private_key, API_KEY_PEPPER: signing.api_key_pepper},
+        INTERNAL_SECRET: {INTERNAL_TOKEN: signing.internal_token},
     }
 
 

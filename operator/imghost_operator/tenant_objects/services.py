@@ -1,27 +1,23 @@
 """The Services: the ports that others know, in front of the ports that pods listen on."""
 
 from imghost_operator.platform import Object
+from imghost_operator.tenant_contract import PORTS, SERVICES
 from imghost_operator.tenant_objects.meta import Owner
-
-# Service → port name → (port, name of the container's port).
-PORTS = {
-    "api": {"auth": (5001, "http"), "upload": (5002, "http")},
-    "imaging": {"view": (5003, "http"), "internal": (9090, "ops")},
-}
 
 
 def services(owner: Owner) -> list[Object]:
-    """Both Services."""
-    return [_service(owner, name, ports) for name, ports in PORTS.items()]
+    """One for each server, with its ports of `tenant_contract.PORTS`."""
+    return [_service(owner, name) for name in sorted(SERVICES)]
 
 
-def _service(owner: Owner, name: str, ports: dict[str, tuple[int, str]]) -> Object:
+def _service(owner: Owner, name: str) -> Object:
     body = {
         "type": "ClusterIP",
         "selector": owner.selector(name),
         "ports": [
-            {"name": port, "port": number, "targetPort": target, "protocol": "TCP"}
-            for port, (number, target) in ports.items()
+            {"name": port_name, "port": port.number, "targetPort": port.target, "protocol": "TCP"}
+            for port_name, port in PORTS.items()
+            if port.service == name
         ],
     }
     return owner.build_object("v1", "Service", name, {"spec": body}, component=name)

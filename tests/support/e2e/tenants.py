@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import yaml
 
-from imghost_dev.cluster.install import GATEWAY, SERVICES, Installation, opened
+from imghost_dev.cluster.install import GATEWAY, Installation, opened
 from imghost_dev.cluster.kubectl import Object
 from imghost_dev.images import CHECKOUT
+from imghost_operator.tenant_contract import PUBLIC_PORTS
 from support.e2e import backends
 from support.e2e.client import PAUSE, Client
 from support.e2e.figures import Figures
@@ -21,7 +22,7 @@ SAMPLES = CHECKOUT / "manifests" / "samples"
 PREFIX = "e2e-"
 READY_WITHIN = 120
 GONE_WITHIN = 120
-_PORTS = range(30100, 32700, len(SERVICES))
+_PORTS = range(30100, 32700, len(PUBLIC_PORTS))
 
 
 class ClusterTenant:
@@ -166,4 +167,4 @@ class Tenants:
         """The first of as many ports of the node as a gateway needs."""
         services = self._objects.list("Service")
         taken = {port.get("nodePort") for service in services for port in service["spec"].get("ports", ())}
-        return next(first for first in _PORTS if not taken & set(range(first, first + len(SERVICES))))
+        return next(first for first in _PORTS if not taken & set(range(first, first + len(PUBLIC_PORTS))))

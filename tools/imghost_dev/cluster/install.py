@@ -18,6 +18,8 @@ from imghost_dev.cluster.provider import ClusterError, Provider, Times
 from imghost_dev.images import CHECKOUT, DEPLOYABLES, Image
 from imghost_local import demo
 from imghost_local.documents import Documents
+from imghost_operator.tenant_contract import PUBLIC_PORTS, in_cluster_url
+from imghost_operator.tenant_objects import namespace_of
 
 HERE = Path(__file__).parent
 CHART = CHECKOUT / "charts" / "imghost"
@@ -29,9 +31,7 @@ POSTGRES_HOST = f"postgres.{BACKENDS}.svc"
 MINIO_ENDPOINT = f"http://minio.{BACKENDS}.svc:9000"
 STORE_USER = "administrator"
 GATEWAY = "imghost-gateway"
-DEMO_PORTS = 30001  # of the node: the first of three, one for each of SERVICES
-# What a tenant serves → its Service and the port there.
-SERVICES = {"auth": ("api", 5001), "upload": ("api", 5002), "view": ("imaging", 5003)}
+DEMO_PORTS = 30001  # of the node: the first of three, one for each of PUBLIC_PORTS
 TENANT_READY_SECONDS = 90
 
 
@@ -94,15 +94,18 @@ class Installation:
 
     def urls(self, first_port: int = DEMO_PORTS) -> dict[str, str]:
         """Where a tenant's services are reached from this machine through its gateway: auth, upload, view."""
-        return {name: f"http://{self._provider.address}:{first_port + i}" for i, name in enumerate(SERVICES)}
+        return {name: f"http://{self._provider.address}:{first_port + i}" for i, name in enumerate(PUBLIC_PORTS)}
 
     def gateway(self, tenant: str, first_port: int) -> None:
         """A way from the node's ports, `first_port` and the next two, to the tenant's services."""
-        hosts = {name: f"{service}.imghost-{tenant}.svc:{port}" for name, (service, port) in SERVICES.items()}
-        routes = [f"{port}={hosts[name]}" for name, (_, port) in SERVICES.items()]
+        namespace = namespace_of(tenant)
+        routes = [
+            f"{port.number}={in_cluster_url(namespace, name).removeprefix('http://')}"
+            for name, port in PUBLIC_PORTS.items()
+        ]
         ports = [
-            {"name": name, "port": port, "nodePort": first_port + i}
-            for i, (name, (_, port)) in enumerate(SERVICES.items())
+            {"name": name, "port": port.number, "nodePort": first_port + i}
+            for i, (name, port) in enumerate(PUBLIC_PORTS.items())
         ]
         config, service, deployment = objects = manifest(HERE / "gateway.yaml", self._tags())
         for item in objects:

@@ -1,0 +1,48 @@
+"""Names and numbers that several parts of the operator, the local platform and the tools must agree on, said once."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from imghost_operator.build_inputs import Port, Role
+
+HTTP_PORT, OPS_PORT = 8080, 9090
+"""What the containers of a tenant listen on."""
+
+
+class ServicePort(NamedTuple):
+    """A port of a Service: its number, and the name of the container's port behind it."""
+
+    service: str
+    number: int
+    target: str
+
+
+PORTS: Mapping[Port, ServicePort] = {
+    "auth": ServicePort("api", 5001, "http"),
+    "upload": ServicePort("api", 5002, "http"),
+    "view": ServicePort("imaging", 5003, "http"),
+    "internal": ServicePort("imaging", OPS_PORT, "ops"),
+}
+"""Every port of a tenant's Services, by its name."""
+SERVICES = frozenset(port.service for port in PORTS.values())
+"""The components that have a Service."""
+PUBLIC_PORTS: Mapping[Port, ServicePort] = {name: port for name, port in PORTS.items() if port.target == "http"}
+"""Those that clients use."""
+
+
+def in_cluster_url(namespace: str, name: Port) -> str:
+    """The base URL of a port as pods of the cluster use it."""
+    port = PORTS[name]
+    return f"http://{port.service}.{namespace}.svc:{port.number}"
+
+
+# Secrets and the variables that they hold for the containers.
+DATABASE_SECRETS: Mapping[Role, str] = {
+    "owner": "database-owner",
+    "api": "database-api",
+    "imaging": "database-imaging",
+}
+STORAGE_SECRET, SIGNING_SECRET, INTERNAL_SECRET = "storage", "api-signing", "internal"
+DATABASE_URL = "DATABASE_URL"
+S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY = "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"
+JWT_PRIVATE_KEY, API_KEY_PEPPER, INTERNAL_TOKEN = "JWT_PRIVATE_KEY", "API_KEY_PEPPER", "INTERNAL_TOKEN"
