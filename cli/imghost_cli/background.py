@@ -11,10 +11,10 @@ from imghost_local.errors import InvalidInput, UserError
 from imghost_local.state import AlreadyRunning, State
 
 
-def detached(state: State, manifest: Path, ports: str, within: float) -> None:
-    """Run in the background; return when ready, with the same words as in the foreground.
+def run_detached(state: State, manifest: Path, ports: str, within: float) -> None:
+    """Run in the background; return when ready, with the same summary as in the foreground.
 
-    Raises what the background process ended with, or `UserError` when it is not ready in time; it then goes on trying.
+    Raises what the background process ended with, or `UserError` when it is not ready in time; it keeps trying then.
     """
     if (holder := state.holder()) is not None:
         raise AlreadyRunning(f"imghost already runs in {state.root} (process {holder}). See `imghost status`.")

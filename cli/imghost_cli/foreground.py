@@ -1,4 +1,4 @@
-"""`imghost up` in the foreground: progress, where everything is, then the logs, until Ctrl-C."""
+"""`imghost up` in the foreground: progress, URLs and key, then the logs, until Ctrl-C."""
 
 import asyncio
 import os
@@ -14,10 +14,10 @@ from imghost_local import installation, report
 from imghost_local.errors import UserError
 from imghost_local.state import State
 
-_LOOK = 0.2
+_POLL_SECONDS = 0.2
 
 
-def attached(state: State, manifest: Path, ports: dict[str, int], within: float) -> None:
+def run_attached(state: State, manifest: Path, ports: dict[str, int], within: float) -> None:
     """Run here and show it, until Ctrl-C or SIGTERM."""
     installation.check(state, manifest)
     console, ended = screen.new_console(), threading.Event()
@@ -28,11 +28,11 @@ def attached(state: State, manifest: Path, ports: dict[str, int], within: float)
     finally:
         ended.set()
         shown.join()
-    console.print("Stopped. Your data stays; `imghost up` goes on with it, `imghost reset` removes it.")
+    console.print("Stopped. Your data stays; `imghost up` resumes, `imghost reset` deletes it.")
 
 
 def serve(state: State, manifest: Path, ports: dict[str, int]) -> None:
-    """Run here, silently, until SIGINT or SIGTERM; a second one ends everything at once."""
+    """Run here, silently, until SIGINT or SIGTERM; a second one ends everything immediately."""
 
     async def until_stopped() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -60,6 +60,6 @@ def _present(state: State, console: Console, ended: threading.Event, within: flo
     except UserError as error:
         if not ended.is_set():
             console.print(str(error), markup=False)
-    while not ended.wait(_LOOK):
+    while not ended.wait(_POLL_SECONDS):
         for line in follower.new():
             screen.show(console, line)

@@ -1,4 +1,4 @@
-"""Log lines made readable: who says it, when, what, and the fields of structured ones. Pure."""
+"""Log lines made readable: source, time, message, and the fields of structured ones. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Line:
 
 
 def source_of(path: PurePath) -> str:
-    """Whose log this is, from its path below the log folder: imghost-demo/api-0.log → demo/api-0."""
+    """The source of a log, from its path below the log folder: imghost-demo/api-0.log → demo/api-0."""
     return str(path.with_suffix("")).removeprefix("imghost-")
 
 
@@ -52,8 +52,8 @@ def parse(source: str, raw: str) -> Line:
 
 
 def printable(text: str) -> str:
-    """`text` with control characters escaped: what a stranger sent must not steer the reader's terminal."""
-    return "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in text)
+    """`text` with control characters escaped: what clients sent must not control the reader's terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _shown(value: Any) -> str:

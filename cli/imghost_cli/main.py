@@ -25,7 +25,7 @@ An ImageHostTenant manifest says what you want; `imghost up` runs it here exactl
 
   imghost up manifests/samples/demo.yaml     run it, with logs; Ctrl-C ends it, data stays
   imghost up manifests/samples/demo.yaml -d  the same in the background
-  imghost status                             where it is and how it does
+  imghost status                             URLs, key and health
   imghost render manifests/samples/demo.yaml what the operator would create in a cluster
 
 Next: change the manifest while it runs (replicas, a limit) and watch it being reconciled.
@@ -69,16 +69,16 @@ def up(
         )
     folder, asked = _state(state), _ports(ports)
     if detach and not serve:
-        from imghost_cli.background import detached
+        from imghost_cli.background import run_detached
 
-        detached(folder, manifest, ports, timeout)
+        run_detached(folder, manifest, ports, timeout)
         return
     from imghost_cli import foreground
 
     if serve:
         foreground.serve(folder, manifest, asked)
     else:
-        foreground.attached(folder, manifest, asked, timeout)
+        foreground.run_attached(folder, manifest, asked, timeout)
 
 
 @app.command()
@@ -90,14 +90,14 @@ def down(*, state: StateOption = STATE) -> None:
         typer.echo(f"Nothing runs in {folder.root}.")
         return
     _end(folder.holder, pid)
-    typer.echo("Stopped. Your data stays; `imghost up` goes on with it.")
+    typer.echo("Stopped. Your data stays; run `imghost up` to resume.")
 
 
 @app.command()
 def status(
     *, state: StateOption = STATE, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
 ) -> None:
-    """Tell where it is and how it does. Exit code 0: ready, 3: not ready, 4: not running."""
+    """Show URLs and health. Exit code 0: ready, 3: not ready, 4: not running."""
     from imghost_cli import screen
     from imghost_local import report
 
@@ -122,7 +122,7 @@ def logs(
     source: Annotated[str, typer.Argument(help="Only logs whose name contains this, e.g. api or demo/api-0.")] = "",
     *,
     state: StateOption = STATE,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they grow, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until Ctrl-C.")] = False,
     tail: Annotated[int, typer.Option(help="Lines of each log to begin with.", min=0)] = 50,
 ) -> None:
     """Show the logs of all processes, or of some."""
@@ -147,7 +147,7 @@ def logs(
 def reset(
     *, state: StateOption = STATE, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
 ) -> None:
-    """Remove all data of this installation: database, pictures, keys, logs. Ends it first."""
+    """Remove all data of this installation: database, images, keys, logs. Ends it first."""
     folder = _state(state)
     if not folder.root.exists():
         typer.echo(f"There is nothing in {folder.root}.")
@@ -155,7 +155,7 @@ def reset(
     if not folder.is_ours():
         raise InvalidInput(f"{folder.root} is not a state folder of imghost; nothing was removed.")
     if not yes:
-        typer.confirm(f"Remove everything in {folder.root}, pictures and database included?", abort=True)
+        typer.confirm(f"Remove everything in {folder.root}, images and database included?", abort=True)
     if (pid := folder.holder()) is not None:
         _end(folder.holder, pid)
     folder.remove()
@@ -171,7 +171,7 @@ def render(manifest: Manifest) -> None:
     from imghost_operator.render import render as objects_of
 
     tenants = manifests.read(manifest)
-    typer.echo(yaml.safe_dump_all([it for tenant in tenants for it in objects_of(tenant)], sort_keys=False), nl=False)
+    typer.echo(yaml.safe_dump_all([obj for tenant in tenants for obj in objects_of(tenant)], sort_keys=False), nl=False)
 
 
 @app.command()
@@ -208,7 +208,7 @@ def worker() -> None:
 
 @app.command("imaging-server")
 def imaging_server() -> None:
-    """Serve the pictures of one tenant; settings come from the environment."""
+    """Serve the images of one tenant; settings come from the environment."""
     from imghost_imaging.main import run
 
     run()
@@ -253,7 +253,7 @@ def _ports(text: str) -> dict[str, int]:
 
 
 def _end(holder: Callable[[], int | None], pid: int) -> None:
-    """Ask the `up` with this process id to end, and wait until it has let go of its folder."""
+    """Ask the `up` with this process id to end, and wait until it has released its folder."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_WITHIN
@@ -265,7 +265,7 @@ def _end(holder: Callable[[], int | None], pid: int) -> None:
 
 
 def main() -> None:
-    """Run the command line; what a user did wrong is one line on standard error, never a traceback."""
+    """Run the command line; an error of the user is one line on standard error, never a traceback."""
     try:
         app()
     except UserError as error:

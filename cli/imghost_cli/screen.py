@@ -1,4 +1,4 @@
-"""What people see: progress while it starts, then where everything is, then the logs."""
+"""What the terminal shows: progress while it starts, then URLs and key, then the logs."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from imghost_cli.lines import Line, colour_of
 from imghost_local.errors import UserError
 from imghost_local.report import Report
 
-_LOOK = 0.1
+_POLL_SECONDS = 0.1
 
 
 def new_console() -> Console:
@@ -51,7 +51,7 @@ class Progress:
 def step(report: Report) -> str:
     """What is being waited for, in one line."""
     for tenant in report.get("tenants", []):
-        ready = {it["type"]: it for it in tenant["conditions"]}.get("Ready", {})
+        ready = {condition["type"]: condition for condition in tenant["conditions"]}.get("Ready", {})
         if not tenant["ready"] and ready.get("status") != "True" and ready:
             return f"{tenant['name']}: {ready['message']}"
     return report.get("phase") or "Starting"
@@ -67,18 +67,18 @@ def wait_until_ready(console: Console, read: Callable[[], Report], alive: Callab
             if time.monotonic() > deadline:
                 raise UserError(f"Not ready within {within:.0f} s, still trying: {step(report)} See `imghost logs`.")
             progress.show(step(report))
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
     return report
 
 
 def summary(console: Console, report: Report) -> None:
-    """Where everything is, and what to type next."""
+    """URLs, key and account, and what to type next."""
     for tenant in report["tenants"]:
-        urls, picture = tenant["urls"], tenant["picture"] or {}
+        urls, image = tenant["urls"], tenant["image"] or {}
         console.print(f"\n[bold green]{escape(tenant['name'])} is ready[/]\n")
         rows = {
-            "Picture": picture.get("view_url") or f"none: {tenant['refusal']}",
-            "Thumbnail": picture.get("thumbnail"),
+            "Image": image.get("view_url") or f"none: {tenant['refusal']}",
+            "Thumbnail": image.get("thumbnail"),
             "API docs": urls["docs"],
             "API key": tenant["key"],
             "Sign in": f"{tenant['account'].get('email')}  {tenant['account'].get('password')}",
@@ -86,7 +86,7 @@ def summary(console: Console, report: Report) -> None:
         for name, value in rows.items():
             if value:
                 console.print(f"  {name:<10} {escape(str(value))}")
-        console.print("\n  Upload a picture of your own:")
+        console.print("\n  Upload an image of your own:")
         console.print(f"  {escape(_curl(tenant))}\n")
 
 
@@ -113,8 +113,10 @@ def table(console: Console, report: Report) -> None:
             console.print(f"  {name:<8} {url}")
         console.print(f"  {'key':<8} {tenant['key'] or 'none yet'}")
         conditions = Table("Condition", "Status", "Reason", "Message", box=None, padding=(0, 2))
-        for it in tenant["conditions"]:
-            conditions.add_row(it["type"], it["status"], it["reason"], escape(it["message"]))
+        for condition in tenant["conditions"]:
+            conditions.add_row(
+                condition["type"], condition["status"], condition["reason"], escape(condition["message"])
+            )
         pods = Table("Pod", "Ready", "PID", "Restarts", "Address", box=None, padding=(0, 2))
         for pod in tenant["pods"]:
             ready = "yes" if pod["ready"] else "no"

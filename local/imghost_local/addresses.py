@@ -31,7 +31,7 @@ class Addresses:
         raise UserError("No free network in 127.0.0.0/8 is left for the addresses of pods.")
 
     def take(self) -> str:
-        """An address no other pod has."""
+        """An unused address."""
         for host in range(1, 255):
             address = f"{self._net}.{host}"
             if address not in self._taken:
@@ -40,11 +40,11 @@ class Addresses:
         raise UserError("All 254 addresses for pods are taken. Ask for fewer replicas.")
 
     def release(self, address: str) -> None:
-        """Give it back."""
+        """Release an address."""
         self._taken.discard(address)
 
     def close(self) -> None:
-        """Let others have the network."""
+        """Release the network."""
         self._claim.close()
 
 
@@ -60,7 +60,7 @@ def bindable(address: str, port: int) -> bool:
     return True
 
 
-def listening(port: int) -> socket.socket | None:
+def open_listener(port: int) -> socket.socket | None:
     """A socket that listens on this port of 127.0.0.1 (0: any free one), or None when the port is taken."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

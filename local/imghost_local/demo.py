@@ -1,4 +1,4 @@
-"""What makes a new tenant worth looking at: a first user with a key, and a photograph, through the public API."""
+"""The first content of a new tenant: a user with a key, and a photograph, made through the public API."""
 
 import secrets
 from importlib.resources import files
@@ -14,7 +14,7 @@ _TIMEOUT = 30.0
 
 
 async def ensure(documents: Documents, tenant: str, urls: dict[str, str]) -> dict[str, Any]:
-    """The first user, its key and its picture: those remembered while the key still works, else new ones.
+    """The first user, its key and its image: those remembered while the key still works, else new ones.
 
     Returns `{email, username, password, key}` and `image`, the reply of the upload, or `refusal`, why this tenant does
     not take the photograph (its limits may be small). Raises `UserError` when trying again helps.
@@ -30,9 +30,9 @@ async def ensure(documents: Documents, tenant: str, urls: dict[str, str]) -> dic
                 known |= await _upload(client, urls, known["key"])
                 documents.write(name, known)
         except httpx.HTTPStatusError as error:
-            raise UserError(f"No first picture yet: {_problem(error.response)}") from error
+            raise UserError(f"No first image yet: {_problem(error.response)}") from error
         except (httpx.HTTPError, KeyError, ValueError) as error:
-            raise UserError(f"No first picture yet: {type(error).__name__} {error}".rstrip()) from error
+            raise UserError(f"No first image yet: {type(error).__name__} {error}".rstrip()) from error
     return known
 
 

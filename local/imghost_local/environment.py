@@ -29,13 +29,13 @@ def environment(container: Object, lookup: Lookup, fields: Mapping[str, str]) ->
             values |= {prefix + name: value for name, value in _data(kind, reference, lookup).items()}
     for variable in container.get("env", []):
         if (given := variable.get("valueFrom")) is None:
-            values[variable["name"]] = expanded(variable.get("value", ""), values)
+            values[variable["name"]] = expand(variable.get("value", ""), values)
         else:
             values[variable["name"]] = _value_from(given, lookup, fields)
     return values
 
 
-def expanded(text: str, values: Mapping[str, str]) -> str:
+def expand(text: str, values: Mapping[str, str]) -> str:
     """`$(NAME)` replaced by its value when there is one, `$$` by `$`."""
 
     def replace(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the command line tells a user who has to do something: one line, and an exit code scripts can rely on."""
+"""Errors that the user can correct: one line for the terminal, and an exit code for scripts."""
 
 
 class UserError(Exception):

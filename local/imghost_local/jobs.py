@@ -1,4 +1,4 @@
-"""Jobs: a process that runs to its end, tried again a few times, once and for all."""
+"""Jobs: a process that runs to completion, with a few retries, once."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class Job:
     def __init__(
         self, key: ObjectRef, objects: Objects, context: PodContext, on_change: Callable[[ObjectRef], None]
     ) -> None:
-        self.key, self.pod = key, None if finished(objects.get(key) or {}) else self._pod(key, objects, context)
+        self.key, self.pod = key, None if is_finished(objects.get(key) or {}) else self._pod(key, objects, context)
         self._objects, self._on_change = objects, on_change
         self._task = asyncio.create_task(self._run()) if self.pod else None
 
@@ -84,10 +84,12 @@ class Job:
         self._on_change(self.key)
 
 
-def finished(job: Object) -> bool:
-    """Whether a Job has reached its end, good or bad."""
+def is_finished(job: Object) -> bool:
+    """Whether a Job is complete or has failed."""
     conditions = job.get("status", {}).get("conditions", [])
-    return any(it["type"] in {"Complete", "Failed"} and it["status"] == "True" for it in conditions)
+    return any(
+        condition["type"] in {"Complete", "Failed"} and condition["status"] == "True" for condition in conditions
+    )
 
 
 def _failed(reason: str, message: str) -> dict[str, str]:

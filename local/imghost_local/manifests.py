@@ -1,4 +1,4 @@
-"""Manifests of tenants: read from a file, judged as the cluster would, with its words."""
+"""Manifests of tenants: read from a file, validated as the cluster would, with its messages."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ def read(path: Path, existing: Mapping[str, Object] | None = None) -> list[Objec
     problems = [line for tenant in tenants for line in _complaints(tenant, existing or {})]
     names = [tenant["metadata"]["name"] for tenant in tenants] if not problems else []
     problems += [
-        f'tenant "{name}" is there more than once' for name in sorted({it for it in names if names.count(it) > 1})
+        f'tenant "{name}" is there more than once' for name in sorted({name for name in names if names.count(name) > 1})
     ]
     if problems:
         raise InvalidInput(f"{path} is not valid:\n" + "\n".join(f"  {line}" for line in problems))

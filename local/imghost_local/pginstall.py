@@ -51,7 +51,7 @@ def programs(major: int | None = None) -> Path:
             f"{', '.join(map(str, sorted(found))) or 'none'}. Install the {_WHEEL} it was made with, or start "
             "afresh with `imghost reset`."
         )
-    return found[wanted] if account() is None or _open_to_all(found[wanted]) else _copied(found[wanted])
+    return found[wanted] if account() is None or _open_to_all(found[wanted]) else _copy(found[wanted])
 
 
 def home(wanted: Path) -> Path:
@@ -69,7 +69,7 @@ def _package() -> Path:
 
 
 def _major(bin_folder: Path) -> int:
-    """The major version that `postgres --version` tells, e.g. "postgres (PostgreSQL) 18.4"."""
+    """The major version that `postgres --version` prints, e.g. "postgres (PostgreSQL) 18.4"."""
     answer = subprocess.run([bin_folder / "postgres", "--version"], capture_output=True, text=True, check=True)
     return int(answer.stdout.split()[-1].split(".")[0])
 
@@ -78,7 +78,7 @@ def _open_to_all(folder: Path) -> bool:
     return all(path.stat().st_mode & 0o001 for path in (folder.resolve(), *folder.resolve().parents))
 
 
-def _copied(bin_folder: Path) -> Path:
+def _copy(bin_folder: Path) -> Path:
     """A copy that everyone may run; the programs find their libraries relative to themselves."""
     package, name = bin_folder.parent.parent, bin_folder.parent.name
     target = _SHARED / f"{_WHEEL}-{version(_WHEEL)}-{name}"

@@ -15,7 +15,7 @@ from typing import Any
 
 from imghost_local import processes
 from imghost_local.addresses import Addresses, bindable
-from imghost_local.environment import Lookup, MissingReference, environment, expanded
+from imghost_local.environment import Lookup, MissingReference, environment, expand
 from imghost_local.postgres import free_port
 from imghost_local.probes import Health
 from imghost_operator.platform import Object
@@ -52,7 +52,7 @@ class Pod:
 
     @property
     def ready(self) -> bool:
-        """Whether it should be sent requests."""
+        """Whether it receives requests."""
         return bool(self._health and self._health.ready and not self.ending)
 
     @property
@@ -91,7 +91,7 @@ class Pod:
     async def end(self) -> None:
         """Ask the process to end, within the template's grace, and clear up after it.
 
-        Its `preStop` pause is left out: it exists so that a cluster's proxies hear of the end, ours know already.
+        Its `preStop` pause is left out: it exists so that a cluster's proxies learn of the end; ours know already.
         """
         self.ending = True
         if self._process is not None:
@@ -104,22 +104,22 @@ class Pod:
         return float(self.template["spec"].get("terminationGracePeriodSeconds", 30))
 
     async def _until_it_ends(self) -> str:
-        """Why it is no longer there: its process ended, or was ended because of its probes."""
+        """Why it ended: by itself, or because of its probes."""
         assert self._process is not None  # noqa: S101 - called after `_start`
         self._health = Health(self._container, self.address, self.port, self._on_change)
-        gone = asyncio.create_task(processes.exited(self._process))
-        sick = asyncio.create_task(self._health.watch())
+        ended = asyncio.create_task(processes.exited(self._process))
+        failing = asyncio.create_task(self._health.watch())
         try:
-            await asyncio.wait((gone, sick), return_when=asyncio.FIRST_COMPLETED)
-            if gone.done():
-                return _cause(gone.result())
+            await asyncio.wait((ended, failing), return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                return _cause(ended.result())
             self._health = None
             self._on_change()
             await processes.stop(self._process, number=signal.SIGTERM, within=self._grace)
-            return sick.result()
+            return failing.result()
         finally:
-            gone.cancel()
-            sick.cancel()
+            ended.cancel()
+            failing.cancel()
 
     def _start(self) -> None:
         scratch = self._folder / "tmp"
@@ -128,7 +128,7 @@ class Pod:
         variables = environment(self._container, self._context.lookup(self.namespace), self._fields())
         self._ports = self._assign_ports()
         values = _base() | {"HOME": str(self._folder), "TMPDIR": str(scratch)} | _with_ports(variables, self._ports)
-        argv = [expanded(part, values) for part in (*self._container["command"], *self._container.get("args", []))]
+        argv = [expand(part, values) for part in (*self._container["command"], *self._container.get("args", []))]
         argv[0] = _program(argv[0], values["PATH"])
         log = self._context.logs / self.namespace / f"{self.name}.log"
         self._process = processes.start(argv, env=values, cwd=self._folder, log=log)

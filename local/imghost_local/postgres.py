@@ -36,7 +36,7 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL whose data lies in `folder`, made on first start; it must not be used by two at once.
+    """A PostgreSQL whose data is in `folder`, made on first start; only one server may use it.
 
     As root the server runs as an unprivileged user that owns `folder`, which must therefore be where that user can
     get to (see `pginstall.home`). `durable=False` is for tests: faster, and a power cut loses data.
@@ -147,11 +147,11 @@ class EmbeddedPostgres:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return (lines[-1] if lines else "it said nothing") + f" (all of it: {self.log})"
+        return (lines[-1] if lines else "it wrote no log") + f" (all of it: {self.log})"
 
 
 def _serves(data: Path) -> bool:
-    """Whether the process that a data folder names as its server is one, and no stranger with a re-used id."""
+    """Whether the process that a data folder names as its server is one, and not another program with a reused id."""
     try:
         pid = int((data / "postmaster.pid").read_text().split()[0])
         return str(data) in psutil.Process(pid).cmdline()
@@ -160,7 +160,7 @@ def _serves(data: Path) -> bool:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, below the range the kernel takes for outgoing connections."""
+    """A free port of 127.0.0.1, below the range the kernel takes for outgoing connections."""
     for _ in range(200):
         port = 20_000 + secrets.randbelow(12_000)
         with socket.socket() as probe, suppress(OSError):

@@ -27,7 +27,7 @@ def start(
     """Start `argv` with exactly `env`, in a session of its own, its output appended to `log`.
 
     Call it from the main thread: the kernel sends `death_signal` when the thread that started it ends, so the process
-    is gone even after `kill -9` of us. Raises `OSError` when the program cannot be started.
+    ends even after `kill -9` of us. Raises `OSError` when the program cannot be started.
     """
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:  # noqa: PTH123 - a descriptor

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from imghost_local.addresses import listening
+from imghost_local.addresses import open_listener
 from imghost_local.documents import Documents
 from imghost_local.errors import UserError
 from imghost_local.postgres import free_port
@@ -40,7 +40,7 @@ class Services:
         self._turn = itertools.count()
 
     def url(self, port: Port, number: int) -> str:
-        """The base URL of a port; opens its listener, so that nobody else can take it. `number` is the Service's."""
+        """The base URL of a port, whose listener is opened before another program can. `number` is the Service's."""
         if port not in self._sockets:
             self._sockets[port] = listener = self._open(port, number)
             self._start(self._accept(port, listener))
@@ -57,14 +57,14 @@ class Services:
     def _open(self, port: Port, number: int) -> socket.socket:
         name = "/".join(port)
         if asked := self._asked.get(port.name):
-            listener = listening(asked)
+            listener = open_listener(asked)
             if listener is None:
                 raise UserError(
                     f"Port {asked}, asked for as '{port.name}', is taken by another program. Choose another."
                 )
         else:
             preferred = (self._remembered.get(name), number if port.name in PUBLIC_PORTS else None)
-            opened = (listening(candidate) for candidate in (*preferred, free_port(), 0) if candidate is not None)
+            opened = (open_listener(candidate) for candidate in (*preferred, free_port(), 0) if candidate is not None)
             listener = next(found for found in opened if found is not None)
         self._remembered[name] = listener.getsockname()[1]
         self._documents.write(_PORTS, dict(self._remembered))

@@ -1,4 +1,4 @@
-"""A tenant as people see it: is it ready, where is it, what runs for it."""
+"""A tenant in the report: readiness, URLs, and what runs for it."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from imghost_operator.tenant_contract import PUBLIC_PORTS
 
 
 def describe(platform: LocalPlatform, tenant: Object, demo: dict[str, Any]) -> dict[str, Any]:
-    """One tenant of the report. `demo` has its first user, key and picture, if made."""
+    """One tenant of the report. `demo` has its first user, key and image, if made."""
     name = tenant["metadata"]["name"]
     namespace = tenant_objects.namespace_of(name)
     return {
@@ -18,7 +18,7 @@ def describe(platform: LocalPlatform, tenant: Object, demo: dict[str, Any]) -> d
         "urls": urls(platform, name),
         "key": demo.get("key"),
         "account": {part: demo[part] for part in ("email", "username", "password") if part in demo},
-        "picture": demo.get("image"),
+        "image": demo.get("image"),
         "refusal": demo.get("refusal"),
         "conditions": tenant.get("status", {}).get("conditions", []),
         "pods": [
@@ -51,5 +51,6 @@ def is_ready(tenant: Object) -> bool:
     conditions: list[dict[str, Any]] = status.get("conditions", [])
     generation = tenant.get("metadata", {}).get("generation")
     return any(
-        it["type"] == "Ready" and it["status"] == "True" and it["observedGeneration"] == generation for it in conditions
+        condition["type"] == "Ready" and condition["status"] == "True" and condition["observedGeneration"] == generation
+        for condition in conditions
     )

@@ -1,4 +1,4 @@
-"""Deployments as supervised processes: as many as asked for, rolled when the template changes, reported in status."""
+"""Deployments as supervised processes: as many as requested, replaced when the template changes, reported in status."""
 
 import asyncio
 import math
@@ -39,7 +39,7 @@ class Deployment:
         self._wake.set()
 
     async def close(self) -> None:
-        """End all pods, at once."""
+        """End all pods concurrently."""
         self._task.cancel()
         for pod in list(self._tasks):
             self._end(pod)
@@ -47,7 +47,7 @@ class Deployment:
 
     @property
     def _spec(self) -> Object:
-        """Its spec; a number of pods that is left to an autoscaler is the fewest that this one may choose."""
+        """Its spec; with an autoscaler, which needs a cluster's metrics, its minimum."""
         spec: Object = self._manifest["spec"]
         scaler = self._objects.get(ObjectRef("HorizontalPodAutoscaler", self.key.namespace, self.key.name))
         return {"replicas": scaler["spec"]["minReplicas"] if scaler else 1, **spec}
@@ -98,11 +98,11 @@ class Deployment:
     def _end(self, pod: Pod) -> None:
         if pod in self.pods:
             self.pods.remove(pod)
-            task = asyncio.create_task(self._ended(pod))
+            task = asyncio.create_task(self._finish(pod))
             self._endings.add(task)
             task.add_done_callback(self._endings.discard)
 
-    async def _ended(self, pod: Pod) -> None:
+    async def _finish(self, pod: Pod) -> None:
         pod.ending = True
         self._tasks[pod].cancel()
         await asyncio.wait([self._tasks[pod]])
@@ -113,7 +113,7 @@ class Deployment:
     def _report(self) -> None:
         manifest = self._manifest
         status = self._status(manifest)
-        if status != {**manifest.get("status", {}), "conditions": _untimed(manifest.get("status", {}))}:
+        if status != {**manifest.get("status", {}), "conditions": _without_times(manifest.get("status", {}))}:
             timed = [condition | {"lastTransitionTime": now()} for condition in status["conditions"]]
             self._objects.put({**manifest, "status": {**status, "conditions": timed}})
             self._on_change(self.key)
@@ -181,7 +181,7 @@ def _available(available: bool, pods: list[Pod]) -> dict[str, str]:
     }
 
 
-def _untimed(status: Object) -> list[dict[str, str]]:
+def _without_times(status: Object) -> list[dict[str, str]]:
     return [
         {name: value for name, value in condition.items() if name != "lastTransitionTime"}
         for condition in status.get("conditions", [])

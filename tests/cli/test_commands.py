@@ -43,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return call
 
 
-def test_help_teaches(run: Run) -> None:
+def test_help_shows_what_to_type_first(run: Run) -> None:
     """`--help` shows what to type first, every command, and how to get completion."""
     shown = run("--help").out
     for words in ("imghost up manifests/samples/demo.yaml", "--install-completion", "render", "migrate", "status"):
@@ -97,7 +97,7 @@ def test_a_manifest_that_breaks_a_rule_is_refused_in_the_clusters_words(run: Run
         ("!!python/object/apply:os.system ['touch owned']", "is not YAML"),
     ],
 )
-def test_whatever_is_in_the_file_is_one_message(run: Run, text: str, words: str) -> None:
+def test_any_invalid_file_gives_one_message(run: Run, text: str, words: str) -> None:
     """Nonsense, another kind and hostile YAML are reported in one message, and nothing of it is run."""
     Path("bad.yaml").write_text(text)
     said = run("up", "bad.yaml")
@@ -139,7 +139,7 @@ def test_the_same_tenant_twice_is_refused(run: Run) -> None:
     assert 'tenant "demo" is there more than once' in said.err
 
 
-def test_nothing_running_is_no_error_to_ask_about(run: Run) -> None:
+def test_status_without_a_running_installation_is_no_error(run: Run) -> None:
     """Without an installation, status says so with exit code 4, down and reset have nothing to do."""
     assert (run("status").code, run("down").code, run("reset", "--yes").code) == (4, 0, 0)
     said = run("status", "--json")
@@ -158,7 +158,7 @@ def test_reset_asks_first(imghost: Imghost) -> None:
         assert state.root.exists() == left
 
 
-def test_reset_removes_no_strangers_folder(run: Run) -> None:
+def test_reset_removes_only_a_state_folder(run: Run) -> None:
     """A folder that imghost did not make is left alone, whatever is asked."""
     Path("precious").mkdir()
     Path("precious/file").write_text("mine")

@@ -24,7 +24,7 @@ def test_structured_line_is_printed_as_a_sentence_with_its_fields() -> None:
     assert line.text == 'request  status=201 path="/up load"'
 
 
-def test_trouble_has_its_level_and_its_traceback() -> None:
+def test_errors_show_their_level_and_traceback() -> None:
     """An error is marked and coloured, its traceback follows line by line."""
     line = lines.parse("api", json.dumps({"event": "broke", "level": "error", "exception": "one\ntwo"}))
     assert line.text == "error: broke"
@@ -38,7 +38,7 @@ def test_other_lines_are_shown_as_they_are() -> None:
         assert lines.parse("imaging", raw + "\n").text == raw
 
 
-def test_a_strangers_text_cannot_steer_the_terminal() -> None:
+def test_control_characters_of_clients_are_escaped() -> None:
     """Escape sequences and line breaks sent by a client show as text, wherever they are in the line."""
     attack = "\x1b[2J\x1b]0;owned\x07\r\n\u202eevil"
     for raw in (attack, json.dumps({"event": attack}), json.dumps({"event": "x", "path": attack, "exception": attack})):

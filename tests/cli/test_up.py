@@ -59,7 +59,7 @@ def secret(command: Imghost, tenant: str, name: str) -> dict[str, str]:
 
 
 @pytest.mark.requirement("000-R12")
-def test_an_image_is_there_to_be_looked_at(demo: Imghost, client: httpx.Client) -> None:
+def test_the_first_image_is_served(demo: Imghost, client: httpx.Client) -> None:
     """Ready means: image, sizes, information and documentation answer, and the shown key uploads."""
     tenant = demo.ready()
     image, urls = tenant["image"], tenant["urls"]
@@ -136,7 +136,7 @@ async def test_a_bad_edit_changes_nothing(demo: Imghost, client: httpx.Client) -
     await eventually(lambda: not demo.status()["problem"], 10)
 
 
-async def test_killed_processes_come_back_and_lose_nothing(demo: Imghost, client: httpx.Client) -> None:
+async def test_killed_processes_are_restarted_and_lose_nothing(demo: Imghost, client: httpx.Client) -> None:
     """Kill -9 of every service in the middle of uploads: they come back, and every acknowledged upload is there."""
     tenant, acknowledged, done = demo.ready(), list[dict[str, Any]](), threading.Event()
 
@@ -218,13 +218,13 @@ async def test_kill_of_up_itself_leaves_nothing_running(demo: Imghost, client: h
     assert demo.ready()["urls"] == before["urls"]
 
 
-def test_one_up_a_folder(demo: Imghost) -> None:
+def test_a_folder_runs_one_up(demo: Imghost) -> None:
     """A second `up` in the same folder is refused with the way out."""
     for how in (["--detach"], []):
         assert "imghost already runs in" in demo("up", "tenants.yaml", *how, code=1).stderr
 
 
-def test_tenants_are_strangers_to_each_other(demo: Imghost, imghost: Imghost, client: httpx.Client) -> None:
+def test_a_key_of_one_tenant_is_refused_by_another(demo: Imghost, imghost: Imghost, client: httpx.Client) -> None:
     """Three tenants of two folders together: no port, key, password or folder of one is good for another."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -103,7 +103,7 @@ async def test_this_machine_reaches_node_ports(node: Local, web: str, network: G
     assert await eventually(answer, within=10, ignoring=(OSError,), why="the node port does not answer")
 
 
-async def test_autoscalers_get_figures(kubectl: Kubectl, web: str) -> None:
+async def test_autoscalers_get_metrics(kubectl: Kubectl, web: str) -> None:
     """metrics-server knows what pods use."""
 
     def figures() -> bool:

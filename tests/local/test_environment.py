@@ -39,19 +39,19 @@ def test_sources_then_variables_the_later_one_wins() -> None:
 
 def test_references_between_variables() -> None:
     """`$(NAME)` is replaced as the kubelet does it: known names only, `$$` is a dollar."""
-    variables = {"URL": "http://$(HOST):$(PORT)", "RAW": "$$(HOST)", "UNKNOWN": "$(NOBODY)"}
+    variables = {"URL": "http://$(HOST):$(PORT)", "RAW": "$$(HOST)", "UNKNOWN": "$(ABSENT)"}
     container = {
         "envFrom": [{"configMapRef": {"name": "api"}}],
         "env": [{"name": "HOST", "value": "here"}, *({"name": it, "value": text} for it, text in variables.items())],
     }
     found = environment(container, OBJECTS, {})
-    assert [found[name] for name in variables] == ["http://here:8080", "$(HOST)", "$(NOBODY)"]
+    assert [found[name] for name in variables] == ["http://here:8080", "$(HOST)", "$(ABSENT)"]
 
 
 @pytest.mark.parametrize(
     ("container", "words"),
     [
-        ({"envFrom": [{"secretRef": {"name": "gone"}}]}, "Secret gone does not exist"),
+        ({"envFrom": [{"secretRef": {"name": "absent"}}]}, "Secret absent does not exist"),
         (
             {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "api", "key": "NO"}}}]},
             "ConfigMap api has no key NO",

@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from imghost_local.addresses import listening
+from imghost_local.addresses import open_listener
 from imghost_operator.errors import NotOwned, StaleObject
 from imghost_operator.platform import ObjectRef
 from support.eventually import eventually
@@ -18,7 +18,7 @@ async def test_nothing_outlives_a_close(local: LocalPlatformHarness) -> None:
     port = int(local.url.rsplit(":", 1)[1])
     await local.platform.close()
     assert not any(psutil.pid_exists(pid) for pid in pids if pid)
-    free = listening(port)
+    free = open_listener(port)
     assert free is not None
     free.close()
 
@@ -39,7 +39,7 @@ async def test_deleting_waits_for_the_processes(local: LocalPlatformHarness) -> 
     assert not psutil.pid_exists(pid)
 
 
-async def test_strangers_objects_are_left_alone(local: LocalPlatformHarness) -> None:
+async def test_objects_of_other_owners_are_left_alone(local: LocalPlatformHarness) -> None:
     """An object with another owner is not taken over, another's uid not deleted, and finalizers are as known."""
     owned = {**CONFIG, "metadata": meta("web", ownerReferences=[{"uid": "one"}])}
     await local.apply(owned)

@@ -79,7 +79,7 @@ async def test_data_and_password_outlive_a_stop(folder: Path) -> None:
         assert await ask(second.url, "SELECT one FROM kept") == 1
 
 
-async def test_a_port_that_is_taken_is_told_with_the_servers_own_words(folder: Path) -> None:
+async def test_a_port_that_is_taken_is_reported_with_the_servers_message(folder: Path) -> None:
     """When the server cannot start, the error has its last words and where all of them are."""
     async with running(EmbeddedPostgres(folder / "one", durable=False)) as one:
         other = EmbeddedPostgres(folder / "two", port=one.port, durable=False)

@@ -7,7 +7,7 @@ import socket
 import httpx
 import pytest
 
-from imghost_local.addresses import listening
+from imghost_local.addresses import open_listener
 from imghost_local.state import State
 from support.eventually import eventually
 from support.local_platform import CONFIG, NAMESPACE, SERVICE, LocalPlatformHarness, deployment
@@ -54,7 +54,7 @@ async def test_ports_are_remembered(local: LocalPlatformHarness, state: State) -
     again = LocalPlatformHarness(state)
     assert again.url == url
     await again.platform.close()
-    taken = listening(int(url.rsplit(":", 1)[1]))
+    taken = open_listener(int(url.rsplit(":", 1)[1]))
     assert taken is not None
     third = LocalPlatformHarness(state)
     assert third.url != url
@@ -62,8 +62,8 @@ async def test_ports_are_remembered(local: LocalPlatformHarness, state: State) -
     taken.close()
 
 
-async def test_large_bodies_pass_both_ways_at_once(local: LocalPlatformHarness) -> None:
-    """A Service carries 20 uploads of 5 MB at once, without holding them in memory."""
+async def test_large_bodies_pass_both_ways_concurrently(local: LocalPlatformHarness) -> None:
+    """A Service carries 20 concurrent uploads of 5 MB without holding them in memory."""
     await local.serve()
     await eventually(lambda: local.is_ready(1), 10)
     async with httpx.AsyncClient(trust_env=False, timeout=30) as client:

@@ -28,7 +28,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_nobody_else_can_read_it(state: State) -> None:
+def test_other_users_cannot_read_it(state: State) -> None:
     """Others can read nothing in the folder: it holds keys and passwords; git does not see it either."""
     state.documents.write("credentials/demo.json", {"key": "ih_x"})
     assert mode(state.root) & 0o066 == 0
@@ -37,8 +37,8 @@ def test_nobody_else_can_read_it(state: State) -> None:
     assert (state.root / ".gitignore").read_text() == "*\n"
 
 
-def test_one_up_at_a_time_and_a_killed_one_lets_go(state: State) -> None:
-    """A second `up` is told who holds the folder; after `kill -9` of the holder it is free at once."""
+def test_only_one_up_runs_and_a_killed_one_releases_the_folder(state: State) -> None:
+    """A second `up` names the holder of the folder; after `kill -9` of the holder the folder is free."""
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(state.root)], stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None

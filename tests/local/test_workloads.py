@@ -26,7 +26,7 @@ async def test_a_deployment_runs_with_its_manifests_environment_only(
     assert local.changes
 
 
-async def test_a_killed_process_comes_back(local: LocalPlatformHarness) -> None:
+async def test_a_killed_process_is_restarted(local: LocalPlatformHarness) -> None:
     """A process that was killed is started again in its pod, and the Deployment says meanwhile that it is not ready."""
     await local.serve()
     await eventually(lambda: local.is_ready(1), 10)
@@ -49,7 +49,7 @@ async def test_a_frozen_process_is_restarted_by_its_liveness_probe(local: LocalP
     await eventually(lambda: local.pods[0].pid not in (None, before) and local.is_ready(1), 20)
 
 
-async def test_scaling_spreads_and_ends(local: LocalPlatformHarness) -> None:
+async def test_scaling_starts_and_ends_processes(local: LocalPlatformHarness) -> None:
     """More replicas share the connections; fewer end the others; none refuses connections."""
     await local.serve(replicas=2)
     await eventually(lambda: local.is_ready(2), 10)

@@ -153,7 +153,7 @@ def test_images_run_as_a_numbered_ordinary_user() -> None:
     assert users == ["65532:65532"]
 
 
-def test_the_cluster_command_teaches() -> None:
+def test_the_cluster_command_lists_its_commands() -> None:
     """`--help` names every command with what it does."""
     done = subprocess.run(
         [sys.executable, "-m", "imghost_dev", "cluster", "--help"],

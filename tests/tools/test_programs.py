@@ -44,7 +44,9 @@ def test_the_users_programs_come_first(cache: Path, tmp_path: Path, monkeypatch:
         found.path("kubelet")
 
 
-def test_what_envtest_never_has_is_ours(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_controllers_replace_those_that_envtest_lacks(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Controllers are no reason to refuse a user's envtest, which has none: then ours are used for these."""
     _install(tmp_path / "assets", "Kubernetes v1.36.0", *KUBERNETES)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))

@@ -29,7 +29,7 @@ def test_kube_keeps_its_data_over_a_restart(kube: Kube) -> None:
     assert kube.kubectl("get", "configmap", "restart", "-o", "jsonpath={.data.kept}") == "yes"
 
 
-def test_kube_refuses_who_has_no_rights(kube: Kube) -> None:
+def test_kube_refuses_a_user_without_rights(kube: Kube) -> None:
     """RBAC is on: a known user without a role may read nothing."""
     stranger = kube.login("stranger")
     with pytest.raises(AssertionError, match='User "stranger" cannot list resource "secrets"'):
@@ -84,7 +84,7 @@ input()
 """
 
 
-async def test_programs_do_not_outlive_a_killed_test_run(tmp_path: Path) -> None:
+async def test_programs_end_with_a_killed_test_run(tmp_path: Path) -> None:
     """Even when the test run is killed, which lets no fixture end, nothing is left running."""
     run = subprocess.Popen(
         [sys.executable, "-c", TWO_PROGRAMS],

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from imghost_dev.addresses import committed
 
 PENDING: tuple[str, ...] = (
-    "charts/", "cli/", "crds/", "local/", "manifests/install.yaml", "operator/", "services/core/", "services/imaging/",
-    "tests/chart/", "tests/core/", "tests/imaging/", "tests/local/", "tests/operator/", "README.md",
+    "charts/", "crds/", "manifests/install.yaml", "operator/", "services/core/", "services/imaging/",
+    "tests/chart/", "tests/core/", "tests/imaging/", "tests/operator/",
 )  # fmt: skip
 """Not cleaned yet. Only shrinks; an empty tuple is the goal."""
 
@@ -42,7 +42,7 @@ WORDS = {
     re.compile(rf"\b(?:{words})\b".replace(" ", r"\s+"), re.IGNORECASE): hint for words, hint in SUGGESTIONS.items()
 }
 IDENTIFIER = re.compile(r"picture|(?<![a-z])judge(?![a-z])", re.IGNORECASE)
-ALLOWED = re.compile(r"410 Gone|HTTPStatus\.GONE|/bits/images?/gone", re.IGNORECASE)
+ALLOWED = re.compile(r"410 Gone|postgres\W+(?:else |or )?\W*nobody|HTTPStatus\.GONE|/bits/images?/gone", re.IGNORECASE)
 """Terms of HTTP and of others that contain such a word."""
 
 SUFFIXES = {".md", ".yaml", ".yml", ".tpl", ".toml", ".txt", ".css", ".html", ".sql", ".sh", ".mako", ".ini"}
