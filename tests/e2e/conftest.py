@@ -96,7 +96,7 @@ def backends(provider: Provider, objects: Objects) -> Iterator[Backends]:
 
 @pytest.fixture(scope="session")
 def crash(kubectl: Kubectl, tools_image: str) -> Iterator[Crash]:
-    """The hand that kills processes."""
+    """Kills processes of pods."""
     crash = Crash(kubectl, tools_image)
     try:
         crash.start()

@@ -14,7 +14,7 @@ async def test_it_returns_what_the_check_found() -> None:
 
 
 async def test_it_reports_what_was_last_seen() -> None:
-    """A wait in vain says why we waited, how long, and the last result."""
+    """A wait that times out reports why it waited, how long, and the last result."""
     with pytest.raises(AssertionError, match=r"no image: waited 0\.05 s, last seen \[\]"):
         await eventually(list, within=0.05, why="no image", every=0.01)
 

@@ -75,5 +75,5 @@ def wait_until(ready: Callable[[], bool], within: float, why: Callable[[], str],
     deadline = time.monotonic() + within
     while not ready():
         if time.monotonic() > deadline:
-            raise ClusterError(f"waited {within:.0f} s in vain: {why()}")
+            raise ClusterError(f"timed out after {within:.0f} s: {why()}")
         time.sleep(every)
