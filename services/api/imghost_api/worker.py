@@ -26,7 +26,8 @@ from imghost_core.web.middleware import RequestEnvelope
 
 SERVICE: Final = "worker"
 PROGRAM: Final = "imghost worker"
-_CLOSE_SECONDS: Final = 5.0  # of the grace: for what comes after the jobs
+_CLOSE_SECONDS: Final = 5.0  # of the grace: 2 for events, 3 for what the jobs' library gives up last
+_EVENTS_SECONDS: Final = 2.0
 _SPARE_CONNECTIONS: Final = 2  # for routing, figures, dead workers' jobs and readiness, which are short
 
 
@@ -97,5 +98,5 @@ async def working(
             subscribers,
             concurrency=settings.events_concurrency,
         )
-        async with runner.running(grace=grace), dispatcher.running(grace=_CLOSE_SECONDS):
+        async with runner.running(grace=grace), dispatcher.running(grace=_EVENTS_SECONDS):
             yield context

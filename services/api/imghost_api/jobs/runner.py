@@ -21,7 +21,7 @@ ATTEMPTS: Final = 10
 _RESTART_SECONDS: Final = 5.0
 _RECOVER_SECONDS: Final = 15.0
 _FETCH_SECONDS: Final = 5.0
-_CANCEL_SECONDS: Final = 3.0
+_CANCEL_SECONDS: Final = 1.0
 _CANCELS: Final = 3
 _SILENCE: Final = timedelta(seconds=60)
 _UNKNOWN_PAUSE: Final = timedelta(seconds=30)
@@ -53,7 +53,10 @@ class JobRunner:
 
     @asynccontextmanager
     async def running(self, *, grace: float) -> AsyncIterator[None]:
-        """Run jobs in the background until left; then those under way get `grace` seconds to end."""
+        """Run jobs in the background until left; then those under way get `grace` seconds to end.
+
+        Leaving takes 3 s more at most: what the library still wants of the database then is given up.
+        """
         tasks = {asyncio.create_task(self._work(grace), name="jobs"), asyncio.create_task(self._recover_loop())}
         try:
             yield
