@@ -243,6 +243,24 @@ async def test_a_job_that_ends_its_workers_is_given_up(
     assert jobs_tenant.query("SELECT status::text FROM procrastinate_jobs") == [("failed",)]
 
 
+async def test_ended_runs_are_removed_after_a_while(database: Database, run: Run, jobs_tenant: TenantDatabase) -> None:
+    """Failed runs of periodic jobs are removed after two weeks; a failed job that was enqueued stays for inspection."""
+    jobs_tenant.query(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock) VALUES"
+        " ('maintenance', 'old', 'old'), ('maintenance', 'young', 'young'), ('default', 'write', NULL)"
+    )
+    jobs_tenant.query("UPDATE procrastinate_jobs SET status = 'doing'")
+    jobs_tenant.query("UPDATE procrastinate_jobs SET status = 'failed', attempts = %s", ATTEMPTS + 1)
+    jobs_tenant.query(
+        "UPDATE procrastinate_events e SET at = now() - interval '15 days'"
+        " FROM procrastinate_jobs j WHERE j.id = e.job_id AND j.task_name <> 'young'"
+    )
+    async with run(on(Write, record([]))) as runner:
+        await runner.recover()
+        left = "SELECT task_name FROM procrastinate_jobs ORDER BY 1"
+        assert await asyncio.to_thread(jobs_tenant.query, left) == [("write",), ("young",)]
+
+
 async def test_a_periodic_job_runs_once_among_workers(run: Run) -> None:
     """Two workers with the same schedule run each occurrence once, and a failed run does not stop the next."""
     runs = 0
