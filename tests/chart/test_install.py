@@ -94,7 +94,7 @@ def test_only_the_operator_gets_a_token_for_long(helm: Helm) -> None:
 
 
 def test_upgrade_brings_new_fields_of_the_crd(cluster: AuditedKube, install: Install, tmp_path: Path) -> None:
-    """Helm leaves a chart's crds/ folder alone for ever; ours is upgraded, or new fields would be dropped silently."""
+    """Helm never upgrades a chart's crds/ folder; ours is upgraded, or new fields would be dropped silently."""
     older = shutil.copytree(CHART, tmp_path / "imghost")
     file = older / "files" / "crds" / f"{CRD}.yaml"
     crd = yaml.safe_load(file.read_text())
@@ -113,7 +113,7 @@ def _fields(cluster: AuditedKube) -> set[str]:
 
 
 def test_second_installation_changes_nothing(cluster: AuditedKube, install: Install) -> None:
-    """An upgrade to the same restarts nobody: no object gets another generation."""
+    """An upgrade to the same restarts no pod: no object gets another generation."""
     install()
     before = _generations(cluster)
     install()
@@ -146,7 +146,7 @@ def test_service_monitor_is_made_where_its_kind_is(cluster: AuditedKube, install
         install()
         assert one(parse(remote.run("get", "manifest", "imghost")), "ServiceMonitor", "imghost-operator")
     finally:
-        install("--set=serviceMonitor.enabled=false")  # Helm cannot let go of an object whose kind is gone
+        install("--set=serviceMonitor.enabled=false")  # Helm cannot release an object whose kind was deleted
         cluster.kubectl("delete", "crd", "servicemonitors.monitoring.coreos.com")
 
 
@@ -177,7 +177,7 @@ async def _ends(command: list[str], port: int) -> int:
     return int(child.returncode or 0)
 
 
-def test_notes_tell_the_next_steps(remote: Helm, install: Install) -> None:
+def test_notes_list_the_next_steps(remote: Helm, install: Install) -> None:
     """After installing one knows which Secrets are missing, how to make a tenant and how to remove everything."""
     install()
     notes = remote.run("get", "notes", "imghost")

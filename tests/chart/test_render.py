@@ -138,7 +138,7 @@ def test_install_yaml_has_no_hooks() -> None:
 def test_images_go_by_digest_or_tag(helm: Helm) -> None:
     """A digest wins, a tag comes next, the chart's version last; the registry is put before each."""
     everything = next(path for path in VALUES if path.stem == "everything")
-    given = container(helm.objects(f"--values={everything}"), "pictures-operator")
+    given = container(helm.objects(f"--values={everything}"), "images-operator")
     env = {variable["name"]: variable.get("value") for variable in given["env"]}
     assert given["image"] == f"registry.example.com:5000/team/imghost-operator@sha256:{1:064}"
     assert env["IMGHOST_API_IMAGE"] == "registry.example.com:5000/team/imghost-api:1.2.3"
@@ -157,7 +157,7 @@ def test_operator_understands_its_environment(helm: Helm, tmp_path: Path, monkey
     assert [str(it) for it in read.databases["default"].networks] == ["10.20.0.0/16"]
     store = read.stores["default"]
     assert store.kind == "s3"
-    assert (store.endpoint, store.bucket, store.region) == ("https://s3.example.com", "pictures", "us-east-1")
+    assert (store.endpoint, store.bucket, store.region) == ("https://s3.example.com", "images", "us-east-1")
     assert store.secret_key_file == tmp_path / "stores/default/secret-key"
     assert json.loads(read.release().registries) == {"auths": {"registry.example.com": {}}}
     assert read.api_image.startswith("registry.example.com/imghost/imghost-api:")
@@ -174,7 +174,7 @@ def test_secrets_are_mounted_where_the_operator_reads_them(helm: Helm) -> None:
     """Each file that the settings name is projected from the Secret that the values name."""
     everything = next(path for path in VALUES if path.stem == "everything")
     objects = helm.objects(f"--values={everything}")
-    operator = container(objects, "pictures-operator")
+    operator = container(objects, "images-operator")
     env = {variable["name"]: variable.get("value", "") for variable in operator["env"]}
     named = {
         value.removeprefix(f"{MOUNT}/")
@@ -184,7 +184,7 @@ def test_secrets_are_mounted_where_the_operator_reads_them(helm: Helm) -> None:
         if key.endswith("_file")
     }
     named |= {path.removeprefix(f"{MOUNT}/") for path in json.loads(env["IMGHOST_PULL_SECRET_FILES"])}
-    pod = one(objects, "Deployment", "pictures-operator")["spec"]["template"]["spec"]
+    pod = one(objects, "Deployment", "images-operator")["spec"]["template"]["spec"]
     (volume,) = [it for it in pod["volumes"] if it["name"] == "backends"]
     mounted = {
         item["path"]: (source["secret"]["name"], item["key"])

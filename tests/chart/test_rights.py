@@ -56,7 +56,7 @@ def needed(requests: Counter[Request], rights: set[Right]) -> set[Right]:
 def test_no_way_to_more_rights(helm: Helm, values: str) -> None:
     """No wildcard, nothing about roles, tokens, pods or nodes, no verb that gives rights to oneself or to others."""
     objects = helm.objects(f"--values={VALUES / values}.yaml")
-    name = "pictures" if values == "everything" else "imghost"
+    name = "images" if values == "everything" else "imghost"
     operator, hook = granted(objects, f"{name}-operator"), granted(objects, f"{name}-uninstall")
     verbs = {"get", "list", "watch", "create", "update", "patch", "delete"}
     assert {right.verb for right in operator} == verbs
@@ -206,7 +206,7 @@ class Life:
             self._cluster.kubectl("apply", "-f", "-", input=json.dumps(manifest))
             await eventually(partial(self._check_ready, workloads), within=60, why="the tenant is not ready")
             strays = self._plant_strays()
-            await eventually(lambda: not self._present(strays), within=30, why="what nobody asked for stays")
+            await eventually(lambda: not self._present(strays), within=30, why="what is not used stays")
             self._cluster.kubectl("delete", "iht", self._name, "--wait=false")
             await eventually(lambda: self._tenant() is None, within=60, why="the tenant is not deleted")
         finally:

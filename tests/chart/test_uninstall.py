@@ -22,7 +22,7 @@ Uninstall = Callable[[], "subprocess.Popen[str]"]
 
 @pytest.fixture
 def tenant(cluster: AuditedKube, install: Install) -> Iterator[Tenant]:
-    """Makes a tenant as a running operator would hold it, by its finalizer and one of somebody else."""
+    """Makes a tenant as a running operator would hold it, by its finalizer and one of another controller."""
     made = []
 
     def make(name: str) -> None:
@@ -82,7 +82,7 @@ class Hook:
         return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def end(self, pod: "subprocess.Popen[str]") -> str:
-        """Wait for the command, tell the Job how it ended, and return what it printed."""
+        """Wait for the command, set the Job's status to how it ended, and return what it printed."""
         output, _ = pod.communicate(timeout=60)
         self._workloads.jobs = "fail" if pod.returncode else "succeed"
         self._workloads.play()

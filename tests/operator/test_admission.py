@@ -1,4 +1,4 @@
-"""A manifest is judged here as the cluster judges it: the same words, the same defaults."""
+"""A manifest is validated here as the cluster validates it: the same words, the same defaults."""
 
 import copy
 import re
@@ -26,7 +26,7 @@ def create(cluster: KubeApi, body: dict[str, Any]) -> Answer:
 def words(answer: Answer) -> set[str]:
     """What the server complains about, without what is said twice.
 
-    The scale subresource repeats complaints about replicas with a leading dot; a note tells that rules were left
+    The scale subresource repeats complaints about replicas with a leading dot; a note says that rules were left
     unchecked; and what is no quantity is also called no integer, and fails the rules on quantities.
     """
     if found := _STRICT.fullmatch(answer.body["message"]):
@@ -60,7 +60,7 @@ def test_defaults_are_those_of_the_cluster(cluster: KubeApi, name: str) -> None:
     ],
 )
 def test_what_cannot_move_is_immutable(cluster: KubeApi, field: str, spec: dict[str, Any]) -> None:
-    """Store and database are chosen once: both judges refuse a change with the same words."""
+    """Store and database are chosen once: both validators refuse a change with the same words."""
     name = f"fixed-{field.split('.')[1]}"
     old, new = manifest(metadata={"name": name}), manifest(metadata={"name": name}, spec=spec)
     assert cluster.create(old).status == 201
@@ -73,7 +73,7 @@ def test_what_cannot_move_is_immutable(cluster: KubeApi, field: str, spec: dict[
     assert admission.check(new) == []
 
 
-def test_a_judgement_changes_nothing() -> None:
+def test_a_validation_changes_nothing() -> None:
     """Checking and defaulting leave the manifest as it was."""
     for given_manifest in [*BAD.values(), *GOOD.values()]:
         before = copy.deepcopy(given_manifest)

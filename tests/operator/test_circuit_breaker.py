@@ -10,7 +10,7 @@ from support.eventually import eventually
 
 
 class Flaky:
-    """A backend that answers, refuses or is dead, as told, and counts how often it is asked."""
+    """A backend that answers, refuses or is dead, as set, and counts how often it is asked."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -29,7 +29,7 @@ DOWN = BackendDown("It does not answer.")
 
 
 async def test_a_dead_backend_is_not_asked_by_every_tenant() -> None:
-    """After one failure all fail at once, without asking, until the pause is over; pauses grow up to 30 s."""
+    """After one failure all fail immediately, without asking, until the pause is over; pauses grow up to 30 s."""
     now = [0.0]
     backend = Flaky()
     breaker = CircuitBreaker("database", "default", backend, clock=lambda: now[0])
@@ -62,8 +62,8 @@ async def test_a_refusal_does_not_open_the_breaker() -> None:
     assert breaker.problem is None
 
 
-async def test_watching_tells_of_an_outage_and_of_the_return() -> None:
-    """The probe loop notices by itself when a backend goes and when it comes back, and tells each once."""
+async def test_watching_reports_an_outage_and_the_return() -> None:
+    """The probe loop notices by itself when a backend goes and when it comes back, and reports each once."""
     backend, told = Flaky(), []
     breaker = CircuitBreaker("store", "default", backend)
     watching = asyncio.create_task(breaker.watch(lambda: told.append(breaker.problem is None), every=0.02))

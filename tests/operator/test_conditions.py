@@ -1,4 +1,4 @@
-"""How a pass judges what it saw: each condition with a reason, and what to do."""
+"""How a pass evaluates what it saw: each condition with a reason, and what to do."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ def test_an_error_shows_where_it_belongs(key: ObjectRef | str, condition: str) -
     }
 
 
-def test_an_autoscaler_that_nobody_works_for_is_told() -> None:
+def test_an_autoscaler_without_a_controller_is_reported() -> None:
     """Where autoscalers are only recorded both conditions say so, and the tenant is as ready as with fixed numbers."""
     found = observed(spec={"api": {"autoscaling": {"maxReplicas": 9}}})
     said = conditions(status.report(tenant(), replace(found, enforces=ENFORCED - {"HorizontalPodAutoscaler"}), NOW))
@@ -73,7 +73,7 @@ def test_an_error_without_a_place_still_counts() -> None:
         (COMPLETE, ("True", "Migrated")),
     ],
 )
-def test_the_migration_is_told(job: list[Object], expected: tuple[str, str]) -> None:
+def test_the_migration_is_reported(job: list[Object], expected: tuple[str, str]) -> None:
     """Whether the schema is there, on its way, or failed."""
     said = summary(observed(job=job))
     assert said["SchemaReady"] == expected
@@ -81,7 +81,7 @@ def test_the_migration_is_told(job: list[Object], expected: tuple[str, str]) -> 
 
 
 def test_a_failed_migration_says_what_to_do() -> None:
-    """The message names the Job whose logs tell more, and when it is tried again."""
+    """The message names the Job whose logs say more, and when it is tried again."""
     report = status.report(tenant(), observed(job=[{"type": "Failed", "status": "True"}]), NOW)
     message = conditions(report)["SchemaReady"]["message"]
     assert "see the logs of the Job migrate-pre-" in message
@@ -204,7 +204,7 @@ def test_paused_from_the_start_knows_nothing() -> None:
 
 
 def test_deleting_says_what_it_waits_for() -> None:
-    """A tenant on its way out is not ready, and tells what holds it up; being paused does not hide that."""
+    """A tenant on its way out is not ready, and says what holds it up; being paused does not hide that."""
     leaving = tenant(paused=True)
     assert status.is_paused(leaving)
     leaving["metadata"]["deletionTimestamp"] = "2026-05-04T11:00:00Z"

@@ -111,7 +111,7 @@ def test_kubectl_shows_defaults_columns_and_scale(cluster: KubeApi, kube: Kube) 
 
 
 def test_status_cannot_be_written_through_the_spec(cluster: KubeApi, kube: Kube) -> None:
-    """Whoever may write a tenant cannot claim that it is ready: status is a subresource of its own."""
+    """A client that may write a tenant cannot claim that it is ready: status is a subresource of its own."""
     body = {
         "apiVersion": crd.API_VERSION,
         "kind": crd.KIND,

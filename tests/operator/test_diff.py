@@ -68,7 +68,7 @@ def test_every_changed_value_is_seen(obj: Object, data: st.DataObject) -> None:
 
 @given(OBJECTS, st.data())
 def test_server_defaults_are_no_change(obj: Object, data: st.DataObject) -> None:
-    """Fields that the server adds beside ours, status and metadata are no difference."""
+    """Fields that the server adds to ours, status and metadata are no difference."""
     live = copy.deepcopy(obj)
     closed = {"data", "requests", "limits", "hard", "selector", "matchLabels", "podSelector", "namespaceSelector"}
     open_maps = [found for name, found in maps(live) if name not in {*closed, "labelSelector"}]

@@ -75,8 +75,8 @@ async def test_it_knows_what_others_change(watched: Watched) -> None:
         assert "managedFields" not in watched.cache.children(watched.tenant)[watched.key("old")]["metadata"]
 
 
-async def test_own_writes_wake_nobody(watched: Watched) -> None:
-    """An object that this process wrote is known at once, and the watch's echo of it is no news."""
+async def test_own_writes_wake_no_tenant(watched: Watched) -> None:
+    """An object that this process wrote is known immediately, and the watch's echo of it is no news."""
     async with watched.following():
         stored = await watched.cluster.apply(watched.config("mine", word="x"), force=True)
         watched.cache.put_local(stored)
@@ -88,7 +88,7 @@ async def test_own_writes_wake_nobody(watched: Watched) -> None:
         assert other["metadata"]["name"] == watched.key("theirs").name
 
 
-async def test_deletions_that_nobody_watched_are_noticed(watched: Watched) -> None:
+async def test_deletions_without_a_watch_are_noticed(watched: Watched) -> None:
     """What went while the watch was down is missing from the next list, and that is noticed."""
     kept = await watched.cluster.create(watched.config("kept"))
     lost = await watched.cluster.create(watched.config("lost"))
@@ -115,7 +115,7 @@ async def test_it_outlives_a_restart_of_the_api_server(watched: Watched) -> None
 
 
 async def test_a_changed_tenant_label_moves_an_object(watched: Watched) -> None:
-    """An object that somebody labels as another tenant's wakes both: one lacks it, the other has too many."""
+    """An object that is labelled as another tenant's wakes both: one lacks it, the other has too many."""
     other = f"{watched.tenant}x"
     await watched.cluster.create(watched.config("moved"))
     async with watched.following():

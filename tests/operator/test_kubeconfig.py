@@ -1,4 +1,4 @@
-"""How the operator logs in by a kubeconfig: with credential plugins on a real API server, and never as nobody."""
+"""How the operator logs in by a kubeconfig: with credential plugins on a real API server, and never anonymously."""
 
 import base64
 import json
@@ -45,7 +45,7 @@ class Plugin:
 
     @property
     def runs(self) -> list[dict[str, Any]]:
-        """What it was told, run by run."""
+        """What it received, run by run."""
         log = self.folder / "plugin.runs"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -150,7 +150,7 @@ async def test_a_plugin_gives_a_client_certificate(kube: Kube, plugin: Plugin) -
     assert len(plugin.runs) == 2
 
 
-def test_a_plugin_is_told_about_the_cluster_if_it_asks(plugin: Plugin) -> None:
+def test_a_plugin_learns_about_the_cluster_if_it_asks(plugin: Plugin) -> None:
     """`provideClusterInfo` passes address, authority and the plugin's own settings; variables and arguments arrive."""
     plugin.answers(token="t")
     (plugin.folder / "plugin").write_text(f'#!/bin/sh\necho "$1 $REALM" > {plugin.folder}/seen\n{SCRIPT[10:]}')
@@ -217,7 +217,7 @@ def test_what_would_be_ignored_is_refused(tmp_path: Path, key: str) -> None:
         kubeconfig.load(path)
 
 
-def test_a_token_file_lies_beside_the_kubeconfig(tmp_path: Path) -> None:
+def test_a_token_file_lies_next_to_the_kubeconfig(tmp_path: Path) -> None:
     """A relative tokenFile is looked for where the kubeconfig is, and read again when it changed."""
     (tmp_path / "token").write_text("first\n")
     connection = kubeconfig.load(written(tmp_path, {"tokenFile": "token"}, {"server": "https://example.invalid"}))

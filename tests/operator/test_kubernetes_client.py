@@ -1,4 +1,4 @@
-"""The door to the Kubernetes API, on a real one; and on a server that misbehaves as told."""
+"""The door to the Kubernetes API, on a real one; and on a server that misbehaves on request."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ def name() -> str:
     return f"c{secrets.token_hex(4)}-0"
 
 
-async def test_apply_makes_and_changes_and_tells_of_other_managers(
+async def test_apply_creates_changes_and_reports_other_managers(
     cluster: KubernetesClient, kube: Kube, name: str
 ) -> None:
     """Server-side apply owns what it says; without force a field of another manager is a conflict that names it."""
@@ -60,7 +60,7 @@ async def test_apply_makes_and_changes_and_tells_of_other_managers(
 
 
 async def test_writes_reach_only_the_object_that_was_looked_at(cluster: KubernetesClient, name: str) -> None:
-    """After an object was made anew, a delete or apply meant for the former one is refused."""
+    """After an object was created again, a delete or apply meant for the former one is refused."""
     first = await cluster.create(config(name))
     with pytest.raises(StaleObject):
         await cluster.create(config(name))
@@ -93,7 +93,7 @@ async def test_lists_come_in_chunks(cluster: KubernetesClient, name: str, monkey
     assert counted == 3
 
 
-async def test_a_watch_tells_what_happens_after_a_list(cluster: KubernetesClient, name: str) -> None:
+async def test_a_watch_reports_what_happens_after_a_list(cluster: KubernetesClient, name: str) -> None:
     """Events arrive in order, also of objects much larger than one read; only those of the selector."""
     label = name.rpartition("-")[0]
     _, version = await cluster.list("ConfigMap", selectors={"labelSelector": f"suite={label}"})
@@ -130,13 +130,13 @@ async def test_no_is_no(cluster: KubernetesClient, kube: Kube, name: str) -> Non
     with pytest.raises(PlatformRefused) as refused:
         await cluster.create(secret | {"stringData": {"canary": "canary-value"}})
     assert "canary" not in refused.value.detail
-    nobody = kubeconfig.load(kube.login(f"nobody-{name}"))
-    async with KubernetesClient(nobody, Metrics()) as powerless:
+    stranger = kubeconfig.load(kube.login(f"stranger-{name}"))
+    async with KubernetesClient(stranger, Metrics()) as powerless:
         with pytest.raises(PlatformRefused, match="403"):
             await powerless.create(config(name))
 
 
-async def test_a_server_that_nobody_vouches_for_is_not_talked_to(kube: Kube) -> None:
+async def test_a_server_without_a_trusted_certificate_is_not_talked_to(kube: Kube) -> None:
     """The server's certificate is verified; there is no way around it."""
     real = kubeconfig.load(kube.kubeconfig)
     async with KubernetesClient(

@@ -44,7 +44,7 @@ async def test_one_leads_at_a_time(cluster: KubernetesClient) -> None:
     assert not await second.try_acquire()
     theirs.now += 10
     assert await first.try_renew()
-    assert not await second.try_acquire()  # it was renewed: the waiting begins anew
+    assert not await second.try_acquire()  # it was renewed: the waiting begins again
     theirs.now += 14
     assert not await second.try_acquire()
     theirs.now += 2
@@ -72,7 +72,7 @@ async def test_who_was_frozen_may_not_write(cluster: KubernetesClient) -> None:
         first.check()
 
 
-async def test_a_release_lets_the_next_begin_at_once(cluster: KubernetesClient) -> None:
+async def test_a_release_lets_the_next_begin_immediately(cluster: KubernetesClient) -> None:
     """Who ends in order does not make the next one wait; and counts as a change of leader."""
     first, second = LeaderElector(cluster, "default", "one"), LeaderElector(cluster, "default", "two")
     await first.acquire()
@@ -84,7 +84,7 @@ async def test_a_release_lets_the_next_begin_at_once(cluster: KubernetesClient) 
     assert (lease["spec"]["holderIdentity"], lease["spec"]["leaseTransitions"]) == ("two", 1)
 
 
-async def test_nobody_leads_before_the_election(cluster: KubernetesClient) -> None:
+async def test_no_process_leads_before_the_election(cluster: KubernetesClient) -> None:
     """Without a lease every write is refused."""
     cluster.fence = LeaderElector(cluster, "default", "one").check
     with pytest.raises(NotLeader):

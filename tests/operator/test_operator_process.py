@@ -121,7 +121,7 @@ async def test_from_manifest_to_ready_and_then_silence(bench: ReconcileHarness, 
 
 
 async def test_drift_and_edits_are_noticed_by_themselves(bench: ReconcileHarness, fleet: Fleet) -> None:
-    """A deleted Service comes back and an edited spec is rolled out, because watches tell, not because time passes."""
+    """A deleted Service comes back and an edited spec is rolled out, because of a watch, not because time passes."""
     operator = await fleet.ready()
     others = operator.figure("imghost_operator_tenants")
     bench.create()
@@ -135,7 +135,7 @@ async def test_drift_and_edits_are_noticed_by_themselves(bench: ReconcileHarness
     await eventually(lambda: bench.get(imaging)["spec"]["replicas"] == 4, within=5, why="the edit is rolled out")
     bench.end()
     await eventually(
-        lambda: bench.api.request("GET", f"{TENANTS}/{bench.name}").status == 404, within=30, why="the tenant is gone"
+        lambda: bench.api.request("GET", f"{TENANTS}/{bench.name}").status == 404, within=30, why="it is deleted"
     )
     await eventually(lambda: operator.figure("imghost_operator_tenants") == others, why="the operator forgot it")
 
@@ -198,16 +198,16 @@ async def test_one_operator_leads_and_the_next_takes_over(bench: ReconcileHarnes
 
 
 async def test_an_operator_that_lost_its_lease_ends(bench: ReconcileHarness, fleet: Fleet) -> None:
-    """When somebody else holds the lease, the process ends with one line and a failure, so that it is started anew."""
+    """When another process holds the lease, this one ends with one line and a failure, so that it is restarted."""
     operator = await fleet.ready()
-    bench.patch(LEASE, {"spec": {"holderIdentity": "somebody-else"}})
+    bench.patch(LEASE, {"spec": {"holderIdentity": "another"}})
     await eventually(lambda: operator.process._child.poll() is not None, within=20, why="the process ended")
     assert operator.process._child.returncode == 1
     assert operator.log.read_text().splitlines()[-1].startswith("imghost operator: This operator does not hold")
 
 
 def test_a_database_outage_is_seen_and_heals(bench: ReconcileHarness, fleet: Fleet, postgres: Postgres) -> None:
-    """Within seconds of an outage a condition tells; when the server is back the tenant heals by itself."""
+    """Within seconds of an outage a condition shows it; when the server is back the tenant heals by itself."""
 
     async def make() -> None:
         await fleet.ready()
@@ -218,7 +218,7 @@ def test_a_database_outage_is_seen_and_heals(bench: ReconcileHarness, fleet: Fle
         await eventually(
             lambda: condition(bench.tenant(), "DatabaseReady").get("reason") == "BackendDown",
             within=20,
-            why="the outage is told",
+            why="the outage is reported",
         )
 
     asyncio.run(make())

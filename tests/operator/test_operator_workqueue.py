@@ -95,7 +95,7 @@ async def at_work(
 
 
 async def test_the_most_urgent_comes_first_and_each_once() -> None:
-    """A person's change goes before drift, drift before resync; asked for many times, a tenant is looked at once."""
+    """A person's change goes before drift, drift before resync; asked for twice, a tenant is looked at one time."""
     work = Worker()
     async with at_work(work) as queue:
         queue.add("busy", Priority.DRIFT)
@@ -114,7 +114,7 @@ async def test_the_most_urgent_comes_first_and_each_once() -> None:
 
 
 async def test_news_during_a_pass_leads_to_another_one() -> None:
-    """What happens while a tenant is worked on is not lost, and does not make two passes run at once."""
+    """What happens while a tenant is worked on is not lost, and does not make two passes run concurrently."""
     work = Worker()
     async with at_work(work, workers=3) as queue:
         queue.add("demo", Priority.USER)
@@ -125,7 +125,7 @@ async def test_news_during_a_pass_leads_to_another_one() -> None:
         await eventually(lambda: work.done == ["demo", "demo"])
 
 
-async def test_no_more_at_once_than_workers() -> None:
+async def test_no_more_concurrent_passes_than_workers() -> None:
     """Many tenants wait for the few workers there are."""
     work = Worker()
     async with at_work(work, workers=3) as queue:
@@ -227,14 +227,14 @@ async def test_the_oldest_wait_is_measured() -> None:
 
 
 async def test_a_forgotten_tenant_is_not_worked_on() -> None:
-    """A tenant that is gone leaves neither work nor timers."""
+    """A deleted tenant leaves neither work nor timers."""
     work, clock = Worker(), ManualClock()
     async with at_work(work, clock=clock) as queue:
         queue.add("busy", Priority.USER)
         await eventually(lambda: work.running == ["busy"])
-        queue.add("gone", Priority.USER)
-        queue.add("gone", Priority.RESYNC, after=100)
-        queue.forget("gone")
+        queue.add("deleted", Priority.USER)
+        queue.add("deleted", Priority.RESYNC, after=100)
+        queue.forget("deleted")
         assert clock.delays == []
         queue.add("last", Priority.RESYNC)
         work.go.set()

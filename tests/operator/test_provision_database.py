@@ -103,7 +103,7 @@ async def test_connections_are_limited(backend: PostgresBackend, tenant: str) ->
 async def test_passwords_never_reach_the_server_in_clear(
     backend: PostgresBackend, postgres: Postgres, tenant: str
 ) -> None:
-    """What the server is told, and so what it may log, holds SCRAM verifiers instead of passwords."""
+    """What the server receives, and so what it may log, holds SCRAM verifiers instead of passwords."""
     admin = postgres.admin_url
     async with await connect(admin) as connection:
         await connection.execute("ALTER SYSTEM SET log_statement = 'all'")
@@ -160,7 +160,7 @@ async def test_revoke_cuts_and_locks_out_but_keeps_the_data(backend: PostgresBac
 async def test_drop_ends_open_sessions_and_leaves_nothing(
     backend: PostgresBackend, postgres: Postgres, tenant: str
 ) -> None:
-    """Dropping works while somebody is connected, twice in a row, and leaves neither database nor roles."""
+    """Dropping works while a client is connected, twice in a row, and leaves neither database nor roles."""
     made = await backend.ensure(tenant, PASSWORDS, 20)
     session = await connect(made.urls["api"])
     await backend.drop(tenant)
@@ -204,7 +204,7 @@ async def test_a_role_without_rights_is_refused_with_advice(backend: PostgresBac
 
 
 async def test_a_dead_server_is_down_not_broken(unused_tcp_port: int) -> None:
-    """Nobody listening, and a wrong password, are `BackendDown`: worth another try."""
+    """A closed port, and a wrong password, are `BackendDown`: worth another try."""
     with pytest.raises(BackendDown, match="does not answer"):
         await PostgresBackend(f"postgresql://a:b@127.0.0.1:{unused_tcp_port}/postgres").check()
 

@@ -18,7 +18,7 @@ from imghost_operator.provision.storage import FilesystemBackend, MinioBackend
 from support.eventually import eventually
 from support.minio import Minio
 
-BUCKET = "pictures"
+BUCKET = "images"
 SECRET = secrets.token_urlsafe(30)
 
 
@@ -56,7 +56,7 @@ def client(store: Store) -> Client:
     )
 
 
-def put(via: Client, key: str, body: bytes = b"picture") -> None:
+def put(via: Client, key: str, body: bytes = b"image") -> None:
     via.put_object(BUCKET, key, io.BytesIO(body), len(body))
 
 
@@ -73,9 +73,9 @@ async def test_the_services_own_store_works_with_what_is_provisioned(backend: Mi
     store = S3Store(StoreSettings.model_validate(environment))
     try:
         await store.check()
-        await store.put("a/b", b"picture", content_type="image/jpeg")
+        await store.put("a/b", b"image", content_type="image/jpeg")
         assert [info.key async for info in store.list("a/")] == ["a/b"]
-        assert await store.get("a/b") == b"picture"
+        assert await store.get("a/b") == b"image"
         assert await store.delete_prefix("a/") == 1
     finally:
         await store.close()
@@ -84,17 +84,17 @@ async def test_the_services_own_store_works_with_what_is_provisioned(backend: Mi
 async def test_a_key_reaches_its_own_prefix_only(backend: MinioBackend, root: Client, tenant: str) -> None:
     """With a tenant's key, another tenant's objects can be neither read, listed, written nor deleted."""
     mine = client(await backend.ensure(tenant, SECRET))
-    put(mine, f"{tenant}/picture")
+    put(mine, f"{tenant}/image")
     for other in (f"{tenant}-other", "elsewhere", tenant[:-1]):
-        put(root, f"{other}/picture")
-        refused(lambda other=other: mine.get_object(BUCKET, f"{other}/picture"))
+        put(root, f"{other}/image")
+        refused(lambda other=other: mine.get_object(BUCKET, f"{other}/image"))
         refused(lambda other=other: list(mine.list_objects(BUCKET, f"{other}/", recursive=True)))
         refused(lambda other=other: put(mine, f"{other}/mine"))
-        refused(lambda other=other: mine.remove_object(BUCKET, f"{other}/picture"))
-        root.remove_object(BUCKET, f"{other}/picture")
+        refused(lambda other=other: mine.remove_object(BUCKET, f"{other}/image"))
+        root.remove_object(BUCKET, f"{other}/image")
     refused(lambda: list(mine.list_objects(BUCKET, recursive=True)))
     refused(lambda: list(mine.list_objects(BUCKET, tenant, recursive=True)))
-    refused(lambda: mine.copy_object(BUCKET, "elsewhere/copy", _source(f"{tenant}/picture")))
+    refused(lambda: mine.copy_object(BUCKET, "elsewhere/copy", _source(f"{tenant}/image")))
     refused(mine.list_buckets)
     refused(lambda: mine.make_bucket("another"))
     refused(lambda: mine.set_bucket_policy(BUCKET, "{}"))
@@ -109,10 +109,10 @@ def _source(key: str) -> object:
 async def test_ensure_again_keeps_objects_and_takes_the_new_secret(backend: MinioBackend, tenant: str) -> None:
     """Provisioning twice is harmless; with another secret the old one no longer works."""
     before = await backend.ensure(tenant, SECRET)
-    put(client(before), f"{tenant}/picture")
+    put(client(before), f"{tenant}/image")
     assert await backend.ensure(tenant, SECRET) == before
     after = await backend.ensure(tenant, secrets.token_urlsafe(30))
-    assert client(after).get_object(BUCKET, f"{tenant}/picture").read() == b"picture"
+    assert client(after).get_object(BUCKET, f"{tenant}/image").read() == b"image"
     with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
         put(client(before), f"{tenant}/late")
 
@@ -120,12 +120,12 @@ async def test_ensure_again_keeps_objects_and_takes_the_new_secret(backend: Mini
 async def test_revoke_ends_the_key_and_keeps_the_objects(backend: MinioBackend, root: Client, tenant: str) -> None:
     """After revoke the key is unknown, twice is fine, and the objects are still there."""
     made = await backend.ensure(tenant, SECRET)
-    put(client(made), f"{tenant}/picture")
+    put(client(made), f"{tenant}/image")
     await backend.revoke(tenant)
     await backend.revoke(tenant)
     with pytest.raises(S3Error, match="InvalidAccessKeyId"):
-        client(made).get_object(BUCKET, f"{tenant}/picture")
-    assert root.get_object(BUCKET, f"{tenant}/picture").read() == b"picture"
+        client(made).get_object(BUCKET, f"{tenant}/image")
+    assert root.get_object(BUCKET, f"{tenant}/image").read() == b"image"
 
 
 async def test_revoke_leaves_other_tenants_keys_alone(backend: MinioBackend, tenant: str) -> None:
@@ -135,7 +135,7 @@ async def test_revoke_leaves_other_tenants_keys_alone(backend: MinioBackend, ten
     theirs = await backend.ensure(other, SECRET)
     try:
         await backend.revoke(tenant)
-        put(client(theirs), f"{other}/picture")
+        put(client(theirs), f"{other}/image")
     finally:
         await backend.revoke(other)
         await backend.empty(other)
@@ -144,10 +144,10 @@ async def test_revoke_leaves_other_tenants_keys_alone(backend: MinioBackend, ten
 async def test_empty_deletes_below_the_prefix_only(backend: MinioBackend, root: Client, tenant: str) -> None:
     """Emptying takes all of a tenant's objects and none of a tenant's whose name begins alike."""
     for number in range(3):
-        put(root, f"{tenant}/{number}/picture")
-    put(root, f"{tenant}2/picture")
+        put(root, f"{tenant}/{number}/image")
+    put(root, f"{tenant}2/image")
     await backend.empty(tenant)
-    assert [item.object_name for item in root.list_objects(BUCKET, tenant, recursive=True)] == [f"{tenant}2/picture"]
+    assert [item.object_name for item in root.list_objects(BUCKET, tenant, recursive=True)] == [f"{tenant}2/image"]
     await backend.empty(f"{tenant}2")
 
 
@@ -158,23 +158,23 @@ async def test_key_ids_are_not_to_be_guessed(backend: MinioBackend, minio: Minio
     assert SECRET not in repr(backend.describe("demo", SECRET))
 
 
-async def test_a_dead_or_hostile_store_is_told_apart(minio: Minio, unused_tcp_port: int) -> None:
-    """Nobody listening is `BackendDown`; a key that is no admin is `BackendRefused`, with advice."""
+async def test_a_dead_and_a_hostile_store_are_distinguished(minio: Minio, unused_tcp_port: int) -> None:
+    """A closed port is `BackendDown`; a key that is no admin is `BackendRefused`, with advice."""
     with pytest.raises(BackendDown, match="does not answer"):
         await MinioBackend(f"http://127.0.0.1:{unused_tcp_port}", BUCKET, "a", "b" * 8).check()
     with pytest.raises(BackendRefused, match="admin key"):
-        await MinioBackend(minio.endpoint, BUCKET, "nobody", "nothing-at-all").ensure("demo", SECRET)
+        await MinioBackend(minio.endpoint, BUCKET, "no-admin", "nothing-at-all").ensure("demo", SECRET)
 
 
 async def test_a_folder_belongs_to_one_tenant(tmp_path: Path) -> None:
-    """The filesystem store gives each tenant a folder nobody else may enter, and empties just that."""
+    """The filesystem store gives each tenant a folder no other user may enter, and empties just that."""
     backend = FilesystemBackend(tmp_path / "store")
     made = await backend.ensure("demo", "")
     await backend.ensure("demo2", "")
     folder = Path(made.config["STORE_ROOT"])
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert (made.secret, made.config["STORE_KIND"]) == ({}, "filesystem")
-    (folder / "picture").write_bytes(b"x")
+    (folder / "image").write_bytes(b"x")
     await backend.revoke("demo")
     await backend.empty("demo")
     await backend.empty("demo")

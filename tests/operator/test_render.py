@@ -29,7 +29,7 @@ def test_the_objects_are_those_of_a_cluster() -> None:
 
 
 def test_secrets_are_marked_not_made_up() -> None:
-    """Nobody can take a placeholder for a credential, and the address of the database says it is none."""
+    """A placeholder cannot be taken for a credential, and the address of the database says it is none."""
     shown = render(admission.with_defaults(manifest()))
     secrets = {obj["metadata"]["name"]: obj["stringData"] for obj in shown if obj["kind"] == "Secret"}
     assert secrets["internal"] == {"INTERNAL_TOKEN": PLACEHOLDER}

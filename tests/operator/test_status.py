@@ -37,7 +37,7 @@ def test_a_tenant_that_serves_says_so() -> None:
 
 
 def test_the_rest_of_the_status_says_where_everything_is() -> None:
-    """Namespace, URL, version, places and pods stand beside the conditions; nothing in it is secret."""
+    """Namespace, URL, version, places and pods stand next to the conditions; nothing in it is secret."""
     report = status.report(tenant(generation=4), observed(), NOW)
     report.pop("conditions")
     assert report == {
@@ -57,7 +57,7 @@ def test_the_rest_of_the_status_says_where_everything_is() -> None:
 
 
 def test_on_the_first_visit_everything_is_unknown() -> None:
-    """A status appears at once, and claims nothing that nobody has looked at."""
+    """A status appears immediately, and claims nothing that was not looked at."""
     found = ReconcileState(enforces=ENFORCED, spec=Spec.model_validate(tenant()["spec"]))
     said = summary(found)
     assert {kind for kind, (truth, _) in said.items() if truth == "Unknown"} == {
@@ -95,7 +95,7 @@ def test_transition_time_moves_with_the_status_only() -> None:
 
 
 def test_last_error_keeps_its_beginning_and_goes() -> None:
-    """`since` is when the trouble began, not when it was last seen; after it lastError is gone."""
+    """`since` is when the trouble began, not when it was last seen; after it lastError is removed."""
     found = replace(observed(), problems={"storage": Down("no answer")})
     first = status.report(tenant(), found, NOW)
     second = status.report({**tenant(), "status": first}, found, LATER)

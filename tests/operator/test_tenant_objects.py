@@ -228,7 +228,7 @@ def template(made: dict[ObjectRef, Object], name: str) -> Object:
 
 
 def test_upload_room_follows_the_limit() -> None:
-    """The api's /tmp holds as many uploads of the largest size as the pod takes at once."""
+    """The api's /tmp holds as many uploads of the largest size as the pod takes concurrently."""
     for size, room in (("1Mi", "84Mi"), ("1Gi", "20544Mi")):
         made = objects(imaging={"limits": {"maxInputBytes": size}})
         volume = template(made, "api")["spec"]["volumes"][0]
@@ -289,7 +289,7 @@ def test_variables_of_the_tenant_come_after_ours() -> None:
 
 
 def test_public_urls_have_defaults() -> None:
-    """Without urls in the spec pictures are served from where the platform serves them, with no CDN before it."""
+    """Without urls in the spec images are served from where the platform serves them, with no CDN before it."""
     data = only(objects(), "ConfigMap", "api")["data"]
     assert data["VIEW_SERVER_URL"] == data["CDN_BASE_URL"] == "http://imaging.imghost-demo.svc:5003"
     assert "FRONTEND_URL" not in data

@@ -1,4 +1,4 @@
-"""What is built meets a real API server: accepted, stored as sent, restricted, and repaired when somebody meddles."""
+"""What is built meets a real API server: accepted, stored as sent, restricted, and repaired when edited."""
 
 import copy
 import json
@@ -204,7 +204,7 @@ MEDDLING: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
         "http",
         [{"op": "add", "path": "/spec/ingress/0/from/-", "value": {"namespaceSelector": {}}}],
     ),
-    "a policy for nobody": (
+    "a policy for no pod": (
         "NetworkPolicy",
         "default-deny",
         [{"op": "add", "path": "/spec/podSelector/matchLabels", "value": {"a": "b"}}],
@@ -239,7 +239,7 @@ def untouched(cluster: KubeApi) -> dict[ObjectRef, tuple[Object, Object]]:
 def test_meddling_is_seen_and_undone(
     cluster: KubeApi, untouched: dict[ObjectRef, tuple[Object, Object]], what: str
 ) -> None:
-    """Whatever somebody changes or adds shows as a difference, and applying and removing brings the object back."""
+    """Whatever is changed or added shows as a difference, and applying and removing brings the object back."""
     kind, name, operations = MEDDLING[what]
     namespace = "" if kind == "Namespace" else "imghost-meddling"
     desired, before = untouched[ObjectRef(kind, namespace, name)]
@@ -256,7 +256,7 @@ def test_meddling_is_seen_and_undone(
 
 
 def patched(cluster: KubeApi, obj: Object, operations: list[dict[str, Any]]) -> Object:
-    path = f"{collection(obj)}/{obj['metadata']['name']}?fieldManager=somebody"
+    path = f"{collection(obj)}/{obj['metadata']['name']}?fieldManager=kubectl-edit"
     answer = cluster.request("PATCH", path, operations, "application/json-patch+json")
     assert answer.status == 200, answer.body
     return answer.body

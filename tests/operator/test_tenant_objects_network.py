@@ -54,7 +54,7 @@ def test_everything_is_closed_both_ways_first(component: str) -> None:
     assert rules(made, MIGRATE, "ingress") == []
 
 
-def test_pictures_are_reached_from_own_and_named_namespaces_only() -> None:
+def test_images_are_reached_from_own_and_named_namespaces_only() -> None:
     """The HTTP port is open to the tenant's own pods and to the namespaces in network.ingressFrom."""
     for component in (API, IMAGING):
         closed = peers(rules(objects(), component, "ingress"), 8080, "from")
@@ -71,7 +71,7 @@ def test_the_internal_port_is_for_the_api_and_monitoring() -> None:
     assert [peer["podSelector"]["matchExpressions"][0]["values"] for peer in others] == [["api"]]
 
 
-def test_imaging_calls_nobody_but_its_backends() -> None:
+def test_imaging_calls_only_its_backends() -> None:
     """The process that decodes strangers' bytes reaches names, its database and its store, nothing else."""
     found = rules(objects(), IMAGING, "egress")
     assert namespaces([peer for rule in found for peer in rule["to"]]) == {"kube-system", "databases", "storage"}

@@ -31,7 +31,7 @@ def body(version: int, *, uid: str = "u1", status: Any = None, **metadata: Any) 
 
 
 def test_what_a_person_does_is_urgent_and_own_writes_are_no_news() -> None:
-    """A new or edited tenant is urgent; the echo of our own status write wakes nobody; a foreign status is drift."""
+    """A new or edited tenant is urgent; the echo of our own status write wakes no tenant; a foreign status is drift."""
     heard = Heard()
     heard.tenants.put(body(1))
     heard.tenants.put_local(body(2, status={"a": 1}))

@@ -58,7 +58,7 @@ async def seen_replicas(bench: ReconcileHarness) -> AsyncIterator[list[int]]:
 
 
 async def test_an_autoscaler_takes_over_and_gives_back(bench: ReconcileHarness) -> None:
-    """Switched on, off and on again, the pods are never fewer than one of the two asked for, and nobody is told off."""
+    """Switched on, off and on again, the pods are never fewer than one of the two asked for, and no event is posted."""
     bench.create(api={"replicas": 5})
     async with bench.running():
         await bench.ready()
@@ -118,7 +118,7 @@ def _played(bench: ReconcileHarness) -> bool:
 
 
 async def test_a_deleted_deployment_comes_back_autoscaled(bench: ReconcileHarness) -> None:
-    """Made anew it starts with the fewest pods and is the autoscaler's again."""
+    """Created again it starts with the fewest pods and is the autoscaler's again."""
     bench.create(api={"autoscaling": ON})
     async with bench.running():
         await bench.ready()
@@ -136,8 +136,8 @@ def _scaling(status: str, reason: str, message: str) -> dict[str, Any]:
     return {"status": {"conditions": [found], "currentReplicas": 2, "desiredReplicas": 2, "currentMetrics": []}}
 
 
-async def test_an_autoscaler_without_metrics_is_told(bench: ReconcileHarness) -> None:
-    """What keeps an autoscaler from working is a condition of a tenant that stays ready; measurements wake nobody."""
+async def test_an_autoscaler_without_metrics_is_reported(bench: ReconcileHarness) -> None:
+    """What keeps an autoscaler from working is a condition of a tenant that stays ready; measurements wake none."""
     bench.create(api={"autoscaling": ON})
     async with bench.running():
         tenant = await bench.ready()
@@ -145,7 +145,7 @@ async def test_an_autoscaler_without_metrics_is_told(bench: ReconcileHarness) ->
         where = f"{path(scaler_of(bench))}/status"
         body = _scaling("False", "FailedGetResourceMetric", "the server could not find the requested resource")
         assert bench.api.request("PATCH", where, body, MERGE).status == 200
-        await bench.until(lambda: condition(bench.tenant(), "Autoscaled")["status"] == "False", why="it is told")
+        await bench.until(lambda: condition(bench.tenant(), "Autoscaled")["status"] == "False", why="it is reported")
         found = condition(bench.tenant(), "Autoscaled")
         assert found["reason"] == "AutoscalerInactive"
         assert "api keeps its number of pods (FailedGetResourceMetric: the server could not" in found["message"]

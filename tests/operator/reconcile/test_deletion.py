@@ -33,7 +33,7 @@ async def fill(bench: ReconcileHarness) -> Client:
     key = bench.secret("storage")
     host = bench.minio.endpoint.removeprefix("http://")
     mine = Client(host, key["S3_ACCESS_KEY_ID"], key["S3_SECRET_ACCESS_KEY"], secure=False, region="us-east-1")
-    mine.put_object(BUCKET, f"{bench.name}/picture", io.BytesIO(b"picture"), 7)
+    mine.put_object(BUCKET, f"{bench.name}/image", io.BytesIO(b"image"), 7)
     return mine
 
 
@@ -55,11 +55,11 @@ async def gone(bench: ReconcileHarness) -> None:
         await bench.one_pass()
         return False
 
-    await eventually(ended, within=30, why="the tenant is gone")
+    await eventually(ended, within=30, why="the tenant is deleted")
 
 
 async def test_a_deletion_during_a_pass_is_not_lost(bench: ReconcileHarness) -> None:
-    """A person deletes the tenant while a pass works on it. The answer to that pass's own write is the first to tell,
+    """A person deletes the tenant while a pass works on it. The answer to that pass's own write shows it first,
     and wakes the tenant: the event is older by then, and says nothing new.
     """
     woken: list[str] = []
@@ -84,7 +84,7 @@ async def test_a_deletion_during_a_pass_is_not_lost(bench: ReconcileHarness) -> 
 
 
 async def test_retain_keeps_the_data_and_ends_the_keys(bench: ReconcileHarness, root: Client) -> None:
-    """By default database and pictures outlive the tenant, its credentials do not, and its namespace goes."""
+    """By default database and images outlive the tenant, its credentials do not, and its namespace goes."""
     bench.create()
     async with bench.running():
         await bench.ready()
@@ -94,16 +94,16 @@ async def test_retain_keeps_the_data_and_ends_the_keys(bench: ReconcileHarness, 
         await gone(bench)
     answer = bench.api.request("GET", f"/api/v1/namespaces/{bench.namespace}")
     assert answer.status == 404 or answer.body["metadata"]["deletionTimestamp"]
-    assert root.get_object(BUCKET, f"{bench.name}/picture").read() == b"picture"
+    assert root.get_object(BUCKET, f"{bench.name}/image").read() == b"image"
     assert await databases(bench) == 1
     with pytest.raises(S3Error):
-        mine.get_object(BUCKET, f"{bench.name}/picture")
+        mine.get_object(BUCKET, f"{bench.name}/image")
     with pytest.raises(psycopg.OperationalError):
         await psycopg.AsyncConnection.connect(url)
 
 
-async def test_a_tenant_made_anew_finds_its_data_again(bench: ReconcileHarness) -> None:
-    """A tenant that is created again under the same name after Retain has its rows and pictures, with new keys."""
+async def test_a_tenant_created_again_finds_its_data(bench: ReconcileHarness) -> None:
+    """A tenant that is created again under the same name after Retain has its rows and images, with new keys."""
     bench.create()
     async with bench.running():
         await bench.ready()
@@ -111,7 +111,7 @@ async def test_a_tenant_made_anew_finds_its_data_again(bench: ReconcileHarness) 
         bench.end()
         await gone(bench)
         await eventually(
-            lambda: not bench.exists(ObjectRef("Namespace", "", bench.namespace)), why="the namespace is gone"
+            lambda: not bench.exists(ObjectRef("Namespace", "", bench.namespace)), why="the namespace is deleted"
         )
         bench.create()
         await bench.ready()
@@ -121,11 +121,11 @@ async def test_a_tenant_made_anew_finds_its_data_again(bench: ReconcileHarness) 
         assert row == (42,)
         key, host = bench.secret("storage"), bench.minio.endpoint.removeprefix("http://")
         mine = Client(host, key["S3_ACCESS_KEY_ID"], key["S3_SECRET_ACCESS_KEY"], secure=False, region="us-east-1")
-        assert mine.get_object(BUCKET, f"{bench.name}/picture").read() == b"picture"
+        assert mine.get_object(BUCKET, f"{bench.name}/image").read() == b"image"
 
 
 async def test_delete_leaves_nothing(bench: ReconcileHarness, root: Client) -> None:
-    """With deletionPolicy Delete the database, its roles and every picture go as well."""
+    """With deletionPolicy Delete the database, its roles and every image go as well."""
     bench.create(deletionPolicy="Delete")
     async with bench.running():
         await bench.ready()
@@ -148,12 +148,12 @@ async def test_pods_end_before_their_credentials(bench: ReconcileHarness) -> Non
         await bench.until(
             lambda: condition(bench.tenant(), "Deleting").get("reason") == "StoppingPods", why="pods are stopped first"
         )
-        assert mine.get_object(BUCKET, f"{bench.name}/picture").read() == b"picture"
+        assert mine.get_object(BUCKET, f"{bench.name}/image").read() == b"image"
         bench.patch(key, {"metadata": {"finalizers": None}})
         await gone(bench)
 
 
-async def test_pods_that_never_end_do_not_keep_a_tenant_for_ever(bench: ReconcileHarness) -> None:
+async def test_pods_that_never_end_do_not_keep_a_tenant(bench: ReconcileHarness) -> None:
     """After two minutes a pod on a lost node no longer holds up the deletion."""
     bench.create()
     async with bench.running():
@@ -169,12 +169,12 @@ async def test_pods_that_never_end_do_not_keep_a_tenant_for_ever(bench: Reconcil
 
 
 async def test_retain_ends_although_no_backend_answers(bench: ReconcileHarness) -> None:
-    """With Retain a dead database and store do not hold up the deletion; an event tells what was not revoked."""
+    """With Retain a dead database and store do not hold up the deletion; an event lists what was not revoked."""
     bench.create()
     async with bench.running():
         await bench.ready()
     bench.databases["default"] = PostgresBackend(DEAD_DATABASE)
-    bench.stores["default"] = MinioBackend("http://127.0.0.1:1", BUCKET, "nobody", "nothing-at-all")
+    bench.stores["default"] = MinioBackend("http://127.0.0.1:1", BUCKET, "no-admin", "nothing-at-all")
     async with bench.running():
         bench.end()
         await gone(bench)
@@ -217,7 +217,7 @@ async def test_a_stuck_deletion_can_be_let_go(bench: ReconcileHarness) -> None:
     assert await databases(bench) == 1
 
 
-async def test_a_tenant_that_owns_nothing_goes_at_once(bench: ReconcileHarness) -> None:
+async def test_a_tenant_that_owns_nothing_is_deleted_immediately(bench: ReconcileHarness) -> None:
     """A tenant that was never provisioned has no finalizer: deleting it needs no operator."""
     bench.create(paused=True)
     async with bench.running():
@@ -228,7 +228,7 @@ async def test_a_tenant_that_owns_nothing_goes_at_once(bench: ReconcileHarness) 
 
 
 async def test_a_paused_tenant_can_be_deleted(bench: ReconcileHarness) -> None:
-    """Whoever deletes a paused tenant means it: pausing does not hold up its end."""
+    """A deletion is meant, also of a paused tenant: pausing does not hold up its end."""
     bench.create()
     async with bench.running():
         await bench.ready()

@@ -22,17 +22,17 @@ EDITS: dict[str, dict[str, Any]] = {
     "LimitRange": {"spec": {"limits": []}},
     "NetworkPolicy": {"spec": {"policyTypes": []}},
     "Secret": {"data": {"JWT_PRIVATE_KEY": "dGFtcGVyZWQ="}},
-    "ConfigMap": {"data": {"TENANT": "somebody-else"}},
+    "ConfigMap": {"data": {"TENANT": "another"}},
     "Service": {"spec": {"selector": {"app.kubernetes.io/component": "other"}}},
-    "Job": {"metadata": {"labels": {"imghost.dev/tenant": "somebody-else"}}},
+    "Job": {"metadata": {"labels": {"imghost.dev/tenant": "another"}}},
     "Deployment": {"spec": {"replicas": 7, "template": {"spec": {"automountServiceAccountToken": True}}}},
     "PodDisruptionBudget": {"spec": {"maxUnavailable": "100%", "minAvailable": None}},
     "HorizontalPodAutoscaler": {"spec": {"maxReplicas": 150}},
 }
 
 
-async def test_an_edit_of_any_object_is_put_right(bench: ReconcileHarness) -> None:
-    """Whatever of ours somebody edits, kind by kind, the next pass sets back."""
+async def test_an_edit_of_any_object_is_repaired(bench: ReconcileHarness) -> None:
+    """Whichever of our objects is edited, kind by kind, the next pass sets it back."""
     assert EDITS.keys() == tenant_objects.KINDS
     bench.create(imaging=AUTOSCALED)
     async with bench.running():
@@ -55,7 +55,7 @@ async def test_an_edit_of_any_object_is_put_right(bench: ReconcileHarness) -> No
 
 
 def _essence(obj: Object) -> Object:
-    """An object without what changes at every write, and without the checksum of secrets, which are made anew."""
+    """An object without what changes at every write, and without the checksum of secrets, which are generated again."""
     fleeting = {"resourceVersion", "generation", "managedFields", "annotations"}
     metadata = {key: value for key, value in obj["metadata"].items() if key not in fleeting}
     essence = copy.deepcopy({key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata})
@@ -65,7 +65,7 @@ def _essence(obj: Object) -> Object:
 
 
 async def test_any_deleted_object_comes_back(bench: ReconcileHarness) -> None:
-    """Whatever of ours somebody deletes, kind by kind, is made again; secrets then have new values that work."""
+    """Whichever of our objects is deleted, kind by kind, is created again; secrets then have new values that work."""
     bench.create()
     async with bench.running():
         await bench.ready()
@@ -96,7 +96,7 @@ async def _logs_in(bench: ReconcileHarness, secret: str) -> bool:
 
 
 async def test_a_deleted_namespace_comes_back_whole(bench: ReconcileHarness) -> None:
-    """Even the whole namespace may be deleted: everything is made anew around the same database."""
+    """Even the whole namespace may be deleted: everything is created again around the same database."""
     bench.create()
     async with bench.running():
         await bench.ready()
@@ -110,7 +110,7 @@ async def test_a_deleted_namespace_comes_back_whole(bench: ReconcileHarness) -> 
 
 
 async def test_what_others_add_to_our_lists_is_taken_out(bench: ReconcileHarness) -> None:
-    """A container or port that somebody adds to an object of ours is removed, and what is not ours stays."""
+    """A container or port that another client adds to an object of ours is removed, and what is not ours stays."""
     bench.create()
     async with bench.running():
         await bench.ready()
@@ -130,11 +130,11 @@ async def test_what_others_add_to_our_lists_is_taken_out(bench: ReconcileHarness
             ports = bench.get(service)["spec"]["ports"]
             return [it["name"] for it in containers] == ["api"] and "debug" not in {it["name"] for it in ports}
 
-        await bench.until(clean, why="foreign items are gone")
+        await bench.until(clean, why="foreign items are removed")
         assert bench.get(deployment)["metadata"]["annotations"]["example.com/note"] == "kept"
 
 
-async def test_a_clash_of_managers_is_told_before_it_is_won(bench: ReconcileHarness) -> None:
+async def test_a_conflict_of_managers_is_reported_before_it_is_won(bench: ReconcileHarness) -> None:
     """Taking a field back from another manager leaves an event and a count, once."""
     bench.create()
     async with bench.running():
@@ -147,7 +147,7 @@ async def test_a_clash_of_managers_is_told_before_it_is_won(bench: ReconcileHarn
         assert bench.metrics.field_conflicts.labels("Deployment")._value.get() == 1
 
 
-async def test_an_object_of_somebody_else_is_not_taken_over(bench: ReconcileHarness) -> None:
+async def test_an_object_of_another_owner_is_not_taken_over(bench: ReconcileHarness) -> None:
     """A namespace that has our name but another owner is left alone, with a condition that says what to do."""
     theirs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}}
     assert bench.api.create(theirs).status == 201

@@ -56,7 +56,7 @@ async def test_a_tenant_lives_and_dies_in_a_namespace_of_others(bench: Reconcile
             await bench.one_pass()
             return False
 
-        await eventually(ended, within=20, why="the tenant is gone")
+        await eventually(ended, within=20, why="the tenant is deleted")
         mine = [key for key in children if key.kind != "Namespace"]
         await eventually(lambda: not [key for key in mine if bench.exists(key)], within=30, why="all is deleted")
     after = bench.get(namespace_of(bench))
@@ -66,7 +66,7 @@ async def test_a_tenant_lives_and_dies_in_a_namespace_of_others(bench: Reconcile
 
 
 async def test_drift_is_repaired_in_a_namespace_of_others(bench: ReconcileHarness) -> None:
-    """The watches of the namespace tell of a deleted object, and it comes back."""
+    """The watches of the namespace report a deleted object, and it comes back."""
     make_namespace(bench, **CLOSED)
     bench.create()
     async with bench.running(namespaces=[bench.namespace]):
@@ -79,7 +79,7 @@ async def test_drift_is_repaired_in_a_namespace_of_others(bench: ReconcileHarnes
         await bench.until(lambda: bench.exists(service), why="the Service is back")
 
 
-async def test_a_namespace_that_is_not_listed_is_told(bench: ReconcileHarness) -> None:
+async def test_a_namespace_that_is_not_listed_is_reported(bench: ReconcileHarness) -> None:
     """Nothing is made, inside the cluster or outside, and the tenant says what to do."""
     make_namespace(bench, **CLOSED)
     bench.create()
@@ -96,8 +96,8 @@ async def test_a_namespace_that_is_not_listed_is_told(bench: ReconcileHarness) -
         assert {kind for _, kind, _ in bench.calls()} == {"ImageHostTenant", "Event"}
 
 
-async def test_a_missing_namespace_is_told_and_waited_for(bench: ReconcileHarness) -> None:
-    """The tenant says that its namespace does not exist, and is worked on as soon as somebody makes it."""
+async def test_a_missing_namespace_is_reported_and_waited_for(bench: ReconcileHarness) -> None:
+    """The tenant says that its namespace does not exist, and is worked on as soon as it is created."""
     bench.create()
     async with bench.running(namespaces=[bench.namespace]):
         await bench.one_pass()
@@ -108,7 +108,7 @@ async def test_a_missing_namespace_is_told_and_waited_for(bench: ReconcileHarnes
         await bench.ready()
 
 
-async def test_an_open_namespace_is_told_not_closed(bench: ReconcileHarness) -> None:
+async def test_an_open_namespace_is_reported_not_closed(bench: ReconcileHarness) -> None:
     """Pod Security that its makers left out is reported with the label to add, and noticed when it is added."""
     make_namespace(bench)
     bench.create()
@@ -160,8 +160,8 @@ rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]
 """
 
 
-async def test_an_unreadable_namespace_keeps_nobody_else_waiting(bench: ReconcileHarness, kube: Kube) -> None:
-    """Where rights are missing the tenant is told, the others are worked on, and rights given later count."""
+async def test_an_unreadable_namespace_keeps_no_other_tenant_waiting(bench: ReconcileHarness, kube: Kube) -> None:
+    """Where rights are missing the tenant reports it, the others are worked on, and rights given later count."""
     make_namespace(bench, **CLOSED)
     lost = f"lost-{bench.name}"
     listed = [bench.namespace, f"imghost-{lost}"]

@@ -61,7 +61,7 @@ async def test_what_is_no_longer_wanted_is_pruned(bench: ReconcileHarness) -> No
 
 
 async def test_a_paused_tenant_is_left_alone(bench: ReconcileHarness) -> None:
-    """While paused nothing is written but the status; afterwards everything is put right."""
+    """While paused nothing is written but the status; afterwards everything is repaired."""
     bench.create()
     async with bench.running():
         await bench.ready()
@@ -106,7 +106,7 @@ async def test_the_migration_gates_the_roll_out(bench: ReconcileHarness) -> None
         await bench.until(failed, why="the second migration failed")
         assert bench.get(api)["spec"] == before
         assert condition(bench.tenant(), "Ready")["status"] == "False"
-        bench.workloads.jobs, bench.late = "succeed", timedelta(minutes=6)  # tried anew after a while
+        bench.workloads.jobs, bench.late = "succeed", timedelta(minutes=6)  # tried again after a while
         await bench.ready()
         assert bench.get(api)["spec"]["replicas"] == 3
         await bench.until(lambda: len(jobs(bench, "")) == 2, why="Jobs of the first image are pruned")

@@ -48,7 +48,7 @@ async def test_an_outage_does_not_touch_what_runs(bench: ReconcileHarness) -> No
         assert bench.get(ObjectRef("Deployment", bench.namespace, "api")) == before
 
 
-async def test_a_backend_nobody_knows_is_told(bench: ReconcileHarness) -> None:
+async def test_an_unknown_backend_is_reported(bench: ReconcileHarness) -> None:
     """A reference to an unknown instance makes nothing and names those there are."""
     bench.create(database={"instanceRef": "elsewhere"})
     async with bench.running():
@@ -60,7 +60,7 @@ async def test_a_backend_nobody_knows_is_told(bench: ReconcileHarness) -> None:
         assert not bench.tenant()["metadata"].get("finalizers")
 
 
-async def test_a_spec_from_another_version_is_told_not_guessed(bench: ReconcileHarness) -> None:
+async def test_a_spec_from_another_version_is_reported_not_guessed(bench: ReconcileHarness) -> None:
     """A stored spec that this operator cannot read makes nothing and is named, without its value."""
     bench.create()
     tenant = bench.tenant()
@@ -72,7 +72,7 @@ async def test_a_spec_from_another_version_is_told_not_guessed(bench: ReconcileH
     assert "canary" not in json.dumps(bench.tenant()["status"])
 
 
-async def test_a_tenant_that_is_gone_leaves_nothing_behind(bench: ReconcileHarness) -> None:
+async def test_a_deleted_tenant_leaves_nothing_behind(bench: ReconcileHarness) -> None:
     """Work on a tenant whose deletion was missed ends before anything is made for it."""
     bench.create()
     stale = bench.tenant()
@@ -106,13 +106,13 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: almost}]
 """
 
 
-async def test_a_missing_right_is_told_and_the_rest_goes_on(bench: ReconcileHarness, kube: Kube) -> None:
+async def test_a_missing_right_is_reported_and_the_rest_goes_on(bench: ReconcileHarness, kube: Kube) -> None:
     """What the API refuses becomes a condition with the server's reason; all other objects are made."""
     kube.kubectl("apply", "-f", "-", input=ALMOST_EVERYTHING)
     bench.create()
     async with bench.running(kube.login("almost")):
         await bench.until(
-            lambda: condition(bench.tenant(), "NetworkReady").get("reason") == "PlatformRefused", why="it is told"
+            lambda: condition(bench.tenant(), "NetworkReady").get("reason") == "PlatformRefused", why="it is reported"
         )
         tenant = bench.tenant()
         assert "networkpolicies" in condition(tenant, "NetworkReady")["message"]
