@@ -1,4 +1,4 @@
-"""What `build` is told besides the spec: everything that comes from outside, so that `build` itself is pure."""
+"""What `build` gets in addition to the spec: everything that comes from outside, so that `build` itself is pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

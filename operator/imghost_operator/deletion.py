@@ -10,7 +10,7 @@ from imghost_operator.provision.provisioner import Provisioner
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
 
-PATIENCE = timedelta(minutes=2)  # for processes to end; a lost node must not keep credentials alive for ever
+PATIENCE = timedelta(minutes=2)  # for processes to end; a lost node must not keep credentials alive without limit
 STUCK = timedelta(minutes=10)
 LOOK_AGAIN = 5.0
 _PROCESSES = frozenset({"Deployment", "Job"})

@@ -1,6 +1,6 @@
 """Compare what we want with what is there. Pure.
 
-Ours is only what we say: fields that the server or others add beside are left alone, as server-side apply does. Lists
+Ours is only what we say: fields that the server or others add are left alone, as server-side apply does. Lists
 are matched item by item where Kubernetes knows a key for them and by place otherwise; some maps and lists are closed,
 because one more entry in them opens what we closed.
 """
@@ -37,7 +37,7 @@ def changed(desired: Object, live: Object) -> bool:
 
 
 def foreign(desired: Object, live: Object) -> list[str]:
-    """JSON pointers into `live` of what somebody else added to lists and maps that are ours, the last one first.
+    """JSON pointers into `live` of what another client added to lists and maps that are ours, the last one first.
 
     A second container, another variable, port or rule: applying our fields again does not take such items away.
     Removing them in the order given keeps the remaining pointers right.
@@ -104,7 +104,7 @@ def _keys(name: str, items: Sequence[Any]) -> tuple[str, ...] | None:
 
 
 def _identity(item: Any, keys: tuple[str, ...]) -> str:
-    """What tells an item from the others of its list, as text so that any JSON value will do."""
+    """What distinguishes an item from the others of its list, as text so that any JSON value will do."""
     return repr([item.get(key) for key in keys] if isinstance(item, Mapping) else item)
 
 

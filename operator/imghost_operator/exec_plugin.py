@@ -118,7 +118,7 @@ class ExecPlugin:
 
 
 def _cluster_info(cluster: Mapping[str, Any]) -> dict[str, Any]:
-    """What plugins are told about the cluster, with the settings for them that the kubeconfig keeps there."""
+    """What plugins receive about the cluster, with the settings for them that the kubeconfig keeps there."""
     extensions = {item["name"]: item.get("extension") for item in cluster.get("extensions") or ()}
     names = ("server", "certificate-authority-data")
     return {**{name: cluster[name] for name in names if name in cluster}, "config": extensions.get(_EXTENSION)}

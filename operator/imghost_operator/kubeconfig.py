@@ -27,7 +27,7 @@ _UNSUPPORTED = {
     "proxy-url": "a proxy is not supported; give an address that is reached directly",
     "tls-server-name": "another name is not supported; give an address that the server's certificate names",
 }
-"""Keys of a user or cluster that would be ignored, which could mean to log in as someone else."""
+"""Keys of a user or cluster that would be ignored, which could mean to log in as another user."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ APPLY = "application/apply-patch+yaml"
 
 
 def _no_fence() -> None:
-    """Nobody else writes."""
+    """No other process writes."""
 
 
 class KubernetesClient:

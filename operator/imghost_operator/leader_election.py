@@ -1,7 +1,7 @@
 """One operator at a time, by a Lease (coordination.k8s.io/v1), as client-go's leader election does it.
 
-A lease counts as free when nobody renewed it for its duration by *our* clock, so clocks need not agree. Whoever holds
-it and could not renew it for ten seconds stops writing, five seconds before anybody else may begin.
+A lease counts as free when it was not renewed for its duration by *our* clock, so clocks need not agree. A holder that
+could not renew it for ten seconds stops writing, five seconds before another process may begin.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class LeaderElector:
         try:
             self._lease = await self._cluster.replace({**(self._lease or {}), "kind": "Lease", "spec": spec})
         except StaleObject:
-            # Our own answer may have been lost, or somebody else took over: only the server knows.
+            # Our own answer may have been lost, or another process took over: only the server knows.
             self._lease = await self._cluster.get("Lease", self._namespace, LEASE)
             if _spec(self._lease).get("holderIdentity") != self._identity:
                 self._renewed = float("-inf")

@@ -35,7 +35,7 @@ class Platform(Protocol):
 
     @property
     def makes_namespaces(self) -> bool:
-        """Whether tenants' namespaces are ours to make and delete; else somebody else does, and we only look."""
+        """Whether tenants' namespaces are ours to make and delete; else an administrator does, and we only look."""
 
     def children(self, tenant: str) -> dict[ObjectRef, Object]:
         """The live objects of a tenant, from a cache that watches keep current: costs no call.
@@ -53,7 +53,7 @@ class Platform(Protocol):
         """
 
     async def delete(self, live: Object) -> None:
-        """Delete exactly this object (same uid) and what hangs on it; already gone is fine.
+        """Delete exactly this object (same uid) and what hangs on it; already deleted is fine.
 
         It stays among the children, with a `deletionTimestamp`, until its processes have ended.
         """
@@ -65,7 +65,7 @@ class Platform(Protocol):
         """Replace the tenant's finalizers; `Changed` if they are no longer those of `tenant`, `TenantGone`."""
 
     async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
-        """Tell people watching the tenant of a state transition. Never raises: an event is a courtesy."""
+        """Post a state transition of the tenant. Never raises: an event is a courtesy."""
 
 
 def owned_by(obj: Object, uid: str) -> bool:
@@ -79,5 +79,5 @@ def check_owner(live: Object, uid: str) -> None:
         key = ObjectRef.of(live)
         raise NotOwned(
             f"{key.kind} {key.name} exists but does not belong to this tenant, so it is not touched. "
-            "If nobody needs it, delete it; the operator then makes its own."
+            "Delete it to let the operator create its own."
         )

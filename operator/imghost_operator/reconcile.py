@@ -37,7 +37,7 @@ from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileCont
 from imghost_operator.reconcile_state import ReconcileState
 from imghost_operator.tenant_contract import PORTS
 
-MAX_PRUNED = 10  # a pass; more at once would rather be a mistake than a plan
+MAX_PRUNED = 10  # a pass; more together would rather be a mistake than a plan
 RETRY_MIGRATION = timedelta(minutes=5)
 RETRY_PROBLEM_SECONDS = 60.0
 
@@ -45,7 +45,7 @@ __all__ = ["FINALIZER", "Outcome", "Reconciler"]
 
 
 class Reconciler:
-    """Reconciles tenants on one platform. One pass at a time for each tenant; different tenants at once."""
+    """Reconciles tenants on one platform. One pass at a time for each tenant; different tenants concurrently."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Reconciler:
         return self._provisioner.breakers
 
     def forget(self, name: str) -> None:
-        """Drop what is remembered of a tenant that is gone."""
+        """Drop what is remembered of a deleted tenant."""
         self._provisioner.forget(name)
 
     def _observe(self, tenant: Object) -> ReconcileContext:
@@ -137,7 +137,7 @@ class Reconciler:
                     await self._platform.delete(job)
 
     async def _apply(self, ctx: ReconcileContext) -> None:
-        """Wave by wave, all of a wave at once; what has to wait is left as it is."""
+        """Wave by wave, all of a wave concurrently; what has to wait is left as it is."""
         for wave in tenant_objects.WAVES:
             ready = ctx.applicable(wave)
             results = await asyncio.gather(*(self._apply_one(ctx, built.manifest) for built in ready))

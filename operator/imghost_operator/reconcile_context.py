@@ -19,7 +19,7 @@ FINALIZER = "imghost.dev/external-data"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a pass leaves to do: look again after so many seconds, or only when something changes (None)."""
+    """What a pass leaves to do: look again after N seconds, or only when something changes (None)."""
 
     requeue_after: float | None = None
 

@@ -26,7 +26,7 @@ def render(manifest: Mapping[str, Any], release: Release | None = None) -> list[
 
 
 def placeholder_facts(name: str, spec: Spec, release: Release) -> BuildInputs:
-    """Facts of the right shape that nobody can mistake for real ones."""
+    """Facts of the right shape that cannot be mistaken for real ones."""
     instance, store = spec.database.instance_ref, spec.storage.backend_ref
     host = f"{instance}.database.invalid"
     namespace = namespace_of(name)

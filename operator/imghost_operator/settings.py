@@ -110,7 +110,7 @@ def _own_namespace() -> str:
 
 
 class OperatorSettings(BaseSettings):
-    """Everything that one operator is told."""
+    """Everything that one operator is configured with."""
 
     model_config = SettingsConfigDict(
         env_prefix="IMGHOST_", env_nested_delimiter="__", extra="ignore", frozen=True, hide_input_in_errors=True
@@ -127,12 +127,12 @@ class OperatorSettings(BaseSettings):
         (), description="Docker configurations that tenants' pods pull images with"
     )
     namespaces: tuple[Annotated[str, Field(pattern="^imghost-[-a-z0-9]+$")], ...] = Field(
-        (), description="The only namespaces that tenants may have, made by somebody else; empty: each gets its own"
+        (), description="The only namespaces that tenants may have, made by an administrator; empty: each gets its own"
     )
     namespace: str = Field(default_factory=_own_namespace, description="Where the lease is")
     identity: str = Field(default_factory=lambda: f"{socket.gethostname()}-{uuid4().hex[:8]}", description="Unique")
     kubeconfig: Path | None = Field(None, description="Instead of KUBECONFIG or the pod's service account")
-    workers: PositiveInt = Field(20, description="Tenants worked on at once")
+    workers: PositiveInt = Field(20, description="Tenants reconciled concurrently")
     host: str = Field("127.0.0.1", description="Address of probes and metrics; in a pod, the pod's own")
     ops_port: PositiveInt = Field(9090, description="Port of probes and metrics")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

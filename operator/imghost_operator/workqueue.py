@@ -16,7 +16,7 @@ FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 300.0
 
 
 class Priority(IntEnum):
-    """Who waits: a person who changed something, an object that drifted, or nobody."""
+    """Who waits: a person who changed something, an object that drifted, or none."""
 
     USER = 0
     DRIFT = 1

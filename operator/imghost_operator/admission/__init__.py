@@ -1,4 +1,4 @@
-"""Judge a manifest as the API server would, with its words, where there is no API server."""
+"""Validate a manifest as the API server would, with its words, where there is no API server."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +29,6 @@ def check(manifest: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> 
 
 
 def with_defaults(manifest: Mapping[str, Any]) -> Object:
-    """The manifest as the cluster would store it: every default written out, nulls gone."""
+    """The manifest as the cluster would store it: every default written out, nulls removed."""
     complete: Object = filled(manifest, crd.root())
     return complete

@@ -37,7 +37,7 @@ _NAME_RULES = [
     },
 ]
 _COLUMNS = [
-    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether the tenant serves pictures.", 0),
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether the tenant serves images.", 0),
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', "Why it does or does not.", 0),
     ("Api", "integer", ".status.api.ready", "Pods of the api that answer.", 0),
     ("Imaging", "integer", ".status.imaging.ready", "Pods of imaging that answer.", 0),
@@ -45,7 +45,7 @@ _COLUMNS = [
     ("Storage", "string", ".status.storage.backend", "Object store.", 0),
     ("Version", "string", ".status.version", "Version of imghost that runs.", 0),
     ("Age", "date", ".metadata.creationTimestamp", "Time since creation.", 0),
-    ("URL", "string", ".status.url", "Base URL of pictures.", 1),
+    ("URL", "string", ".status.url", "Base URL of images.", 1),
     ("Namespace", "string", ".status.namespace", "Namespace of the tenant.", 1),
 ]
 _NOT_STRUCTURAL = ("title", "$defs", "propertyNames", "discriminator")
@@ -139,7 +139,7 @@ def _node(node: Object, definitions: Object) -> Object:
 
 
 def _property(node: Object, definitions: Object) -> Object:
-    """A member; unless it may be null it is there, with its defaults, also when nobody writes it."""
+    """A member; unless it may be null it is there, with its defaults, also when the manifest leaves it out."""
     return _node(node, definitions) if "default" in node else _with_default(_node(node, definitions))
 
 

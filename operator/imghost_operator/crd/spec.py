@@ -116,7 +116,7 @@ class _ImagingResources(Resources):
 
 
 class Autoscaling(Part):
-    """As many pods as the load asks for."""
+    """Horizontal autoscaling."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -151,7 +151,7 @@ class Workload(Part):
         json_schema_extra={"format": "int32"},
     )
     autoscaling: Autoscaling | None = Field(
-        None, description="As many pods as the load asks for; needs the cluster's metrics server."
+        None, description="Horizontal autoscaling; needs the cluster's metrics server."
     )
     resources: Resources = Field(description="CPU and memory of each pod.")
     image: str | None = Field(
@@ -164,7 +164,7 @@ class Workload(Part):
     env: tuple[EnvVar, ...] = Field(
         (),
         max_length=50,
-        description="Environment variables beside those the operator sets.",
+        description="Environment variables in addition to those the operator sets.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
 
@@ -205,7 +205,7 @@ class Limits(Part):
         100_000_000,
         ge=1,
         le=1_000_000_000,
-        description="Largest picture: width x height x frames.",
+        description="Largest image: width x height x frames.",
         json_schema_extra={"format": "int64"},
     )
     max_input_bytes: Bytes = Field("50Mi", description="Largest file.")
@@ -216,7 +216,7 @@ class Limits(Part):
         2,
         ge=1,
         le=64,
-        description="Pictures that one pod works on at once.",
+        description="Images that one pod processes concurrently.",
         json_schema_extra={"format": "int32"},
     )
     formats: tuple[Literal["jpeg", "png", "gif", "webp", "avif"], ...] = Field(
@@ -250,12 +250,12 @@ class Quota(Part):
 
 
 class Storage(Part):
-    """Where pictures are kept."""
+    """Where images are stored."""
 
     backend_ref: DnsLabel = Field(
         "default",
         description="Name of an object store that the operator knows.",
-        json_schema_extra=immutable("a tenant's pictures"),
+        json_schema_extra=immutable("a tenant's images"),
     )
 
 
@@ -268,7 +268,11 @@ class Database(Part):
         json_schema_extra=immutable("a tenant's database"),
     )
     connection_limit: int = Field(
-        60, ge=5, le=5_000, description="Most connections of the tenant at once.", json_schema_extra={"format": "int32"}
+        60,
+        ge=5,
+        le=5_000,
+        description="Maximum concurrent connections.",
+        json_schema_extra={"format": "int32"},
     )
 
 
@@ -292,8 +296,8 @@ class Network(Part):
     egress_to: tuple[EgressPeer, ...] = Field(
         (),
         max_length=20,
-        description="What the pods of api and imaging may reach beside what imghost needs, for example the collector "
-        "of traces that env names. Nothing by default.",
+        description="What the pods of api and imaging may reach in addition to what imghost needs, for example the "
+        "collector of traces that env names. Nothing by default.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["cidr", "port"]},
     )
 
@@ -302,8 +306,8 @@ class Urls(Part):
     """Base URLs as people outside see them; replies are built from these, never from request headers."""
 
     auth: BaseUrl | None = Field(None, description="Of registration, login and keys. Default: inside the cluster.")
-    view: BaseUrl | None = Field(None, description="Of pictures. Default: inside the cluster.")
-    cdn: BaseUrl | None = Field(None, description="Of pictures through a CDN. Default: the same as view.")
+    view: BaseUrl | None = Field(None, description="Of images. Default: inside the cluster.")
+    cdn: BaseUrl | None = Field(None, description="Of images through a CDN. Default: the same as view.")
     frontend: BaseUrl | None = Field(None, description="Of a web front end whose pages may call the api.")
 
 
@@ -324,15 +328,15 @@ class Spec(Part):
     display_name: str | None = Field(None, max_length=63, description="Name for people; the namespace carries it.")
     paused: bool = Field(default=False, description="The operator changes nothing while this is true.")
     deletion_policy: Literal["Retain", "Delete"] = Field(
-        "Retain", description="Whether pictures and database outlive the tenant."
+        "Retain", description="Whether images and database are kept when the tenant is deleted."
     )
     api: Api = Field(default_factory=Api, description="The service that people register at and upload to.")
     worker: Worker = Field(
         default_factory=Worker, description="The process that runs jobs and delivers events, with the api's image."
     )
-    imaging: Imaging = Field(default_factory=Imaging, description="The service that judges and delivers pictures.")
+    imaging: Imaging = Field(default_factory=Imaging, description="The service that validates and delivers images.")
     quota: Quota = Field(default_factory=Quota, description="What the tenant may use.")
-    storage: Storage = Field(default_factory=Storage, description="Where pictures are kept.")
+    storage: Storage = Field(default_factory=Storage, description="Where images are stored.")
     database: Database = Field(default_factory=Database, description="Where rows are kept.")
     network: Network = Field(
         default_factory=Network, description="Who may reach the tenant's pods, and whom these may reach."

@@ -32,7 +32,7 @@ _Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 
 
 class _StatusPart(Part):
-    """A part of the status: None is left out, and what another release wrote beside is ignored."""
+    """A part of the status: None is left out, and what another release wrote in addition is ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -46,7 +46,7 @@ class Condition(_StatusPart):
         min_length=1, max_length=128, pattern="^[A-Za-z][A-Za-z0-9]*$", description="Why, in one CamelCase word."
     )
     message: str = Field(max_length=MAX_MESSAGE, description="Why, for people, and what to do.")
-    observed_generation: _Generation = Field(description="Generation of the spec this was judged by.")
+    observed_generation: _Generation = Field(description="Generation of the spec that this describes.")
     last_transition_time: datetime = Field(description="When status last changed.")
 
 
@@ -60,7 +60,7 @@ class WorkloadStatus(_StatusPart):
 
 
 class StorageStatus(_StatusPart):
-    """Where pictures are kept."""
+    """Where images are stored."""
 
     backend: _Name = Field(description="Object store.")
     bucket: _Name = Field(description="Bucket.")
@@ -102,13 +102,13 @@ class Status(_StatusPart):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     namespace: _Name | None = Field(None, description="Namespace of the tenant.")
-    url: _Name | None = Field(None, description="Base URL of pictures.")
+    url: _Name | None = Field(None, description="Base URL of images.")
     version: _Name | None = Field(None, description="Version of imghost that runs.")
     selector: _Name | None = Field(None, description="Label selector of the api's pods, for autoscalers.")
     api: WorkloadStatus | None = Field(None, description="Pods of the api.")
     worker: WorkloadStatus | None = Field(None, description="Pods of the worker.")
     imaging: WorkloadStatus | None = Field(None, description="Pods of imaging.")
-    storage: StorageStatus | None = Field(None, description="Where pictures are kept.")
+    storage: StorageStatus | None = Field(None, description="Where images are stored.")
     database: DatabaseStatus | None = Field(None, description="Where rows are kept.")
     objects: ObjectsStatus | None = Field(None, description="The tenant's Kubernetes objects.")
     last_error: LastError | None = Field(None, description="What went wrong in the last pass.")

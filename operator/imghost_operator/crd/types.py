@@ -53,7 +53,7 @@ _RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
 
 
 def rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:
-    """CEL rules, each with the message that says what to do, beside other schema keywords."""
+    """CEL rules, each with the message that says what to do, next to other schema keywords."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules], **schema}
 
 

@@ -28,7 +28,7 @@ class DatabaseBackend(Backend, Protocol):
         """Make database and roles as described, whatever is there already; raises `BackendDown`, `BackendRefused`."""
 
     async def drop(self, tenant: str) -> None:
-        """Delete database and roles, cutting open connections. Already gone is fine."""
+        """Delete database and roles, cutting open connections. Already deleted is fine."""
 
 
 class StoreBackend(Backend, Protocol):

@@ -18,7 +18,7 @@ PROBE_SECONDS = 5.0
 
 
 def _delays() -> Iterator[float]:
-    """1, 2, 4 … 30 s, each with jitter, so that tenants of a returned server do not come all at once."""
+    """1, 2, 4 … 30 s, each with jitter, so that tenants of a returned server do not come all together."""
     delay = 1.0
     while True:
         yield delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
@@ -39,7 +39,7 @@ class CircuitBreaker(Generic[_B]):
         return max(0.0, self._retry_at - self._clock())
 
     async def call(self, action: Callable[[_B], Awaitable[_T]]) -> _T:
-        """Run `action` on the backend; while it is down, fail at once with what it failed with last."""
+        """Run `action` on the backend; while it is down, fail immediately with what it failed with last."""
         if self.problem and self.retry_in:
             raise self.problem
         try:
@@ -51,7 +51,7 @@ class CircuitBreaker(Generic[_B]):
         return result
 
     async def watch(self, changed: Callable[[], None], *, every: float = PROBE_SECONDS) -> None:
-        """Probe for ever; `changed` is called whenever the backend goes down or comes back."""
+        """Probe until cancelled; `changed` is called whenever the backend goes down or comes back."""
         while True:
             before = self.problem is None
             with suppress(BackendDown, BackendRefused):

@@ -99,5 +99,5 @@ def _data(secret: Object) -> dict[str, str]:
         try:
             plain.setdefault(name, base64.b64decode(value, validate=True).decode())
         except (binascii.Error, UnicodeDecodeError):
-            continue  # somebody else's bytes: as good as missing, so it is made anew
+            continue  # another client's bytes: as good as missing, so it is generated again
     return plain

@@ -170,7 +170,7 @@ class FilesystemBackend:
         return self.describe(tenant, secret)
 
     async def revoke(self, tenant: str) -> None:
-        """Nothing to do: the processes that could read the folder are gone before this is called."""
+        """Nothing to do: the processes that could read the folder have ended before this is called."""
 
     async def empty(self, tenant: str) -> None:
         def remove() -> None:
