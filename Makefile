@@ -30,7 +30,7 @@ down status logs reset:
 
 .PHONY: unit
 unit: $(VENV)/.dev ## Run the tests that start nothing and build nothing (half a minute; ARGS="-k quota": only some)
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not services and not node" $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not services and not node" --ignore=tests/e2e --ignore=tests/cluster $(ARGS)
 
 .PHONY: test
 test: $(VENV)/.dev ## Run all tests but those of a cluster, on real services; builds the programs that they use, once
