@@ -14,10 +14,17 @@ from typing import NamedTuple
 
 from imghost_dev.addresses import committed
 
-PENDING: tuple[str, ...] = ("services/core/", "services/imaging/", "tests/core/", "tests/imaging/", "README.md")
+PENDING: tuple[str, ...] = ("services/core/", "services/imaging/", "tests/core/", "tests/imaging/")
 """Not cleaned yet. Only shrinks; an empty tuple is the goal."""
 
-SKIPPED = ("tools/imghost_dev/prose.py", "docs/glossary.md", "tests/tools/test_prose.py", "LICENSE", "requirements/")
+SKIPPED = (
+    "tools/imghost_dev/prose.py",
+    "docs/glossary.md",
+    "docs/renamed.md",
+    "tests/tools/test_prose.py",
+    "LICENSE",
+    "requirements/",
+)
 """Files that name the words on purpose, or that others wrote."""
 
 SUGGESTIONS = {
