@@ -1,4 +1,4 @@
-"""Who says how many pods a Deployment has: we, or its HorizontalPodAutoscaler. Pure.
+"""Who sets the number of pods of a Deployment: the operator, or its HorizontalPodAutoscaler. Pure.
 
 A Deployment whose pods are the autoscaler's has no `replicas` from us, and an annotation that says how many it starts
 with. A field that its only manager stops sending goes back to its default, one pod. So another manager of ours holds
@@ -22,7 +22,7 @@ def is_handed_over(deployment: Mapping[str, Any]) -> bool:
     return START_ANNOTATION in (deployment["metadata"].get("annotations") or {})
 
 
-def started(desired: Object) -> Object:
+def initial(desired: Object) -> Object:
     """A new Deployment as it begins: ours still, with the fewest pods that the autoscaler may choose."""
     annotations = dict(desired["metadata"]["annotations"])
     replicas = int(annotations.pop(START_ANNOTATION))
@@ -30,13 +30,13 @@ def started(desired: Object) -> Object:
     return {**desired, "metadata": metadata, "spec": {**desired["spec"], "replicas": replicas}}
 
 
-def held(desired: Object, live: Object) -> Object:
-    """What the holder applies before we let go: as many pods as there are, and no fewer than to start with."""
+def hold(desired: Object, live: Object) -> Object:
+    """What the holder applies before we stop sending `replicas`: the present number, and at least the first one."""
     start = int(desired["metadata"]["annotations"][START_ANNOTATION])
-    return {**released(live), "spec": {"replicas": max(live["spec"]["replicas"], start)}}
+    return {**release(live), "spec": {"replicas": max(live["spec"]["replicas"], start)}}
 
 
-def released(live: Object) -> Object:
+def release(live: Object) -> Object:
     """What the holder applies after we have taken the number back: nothing at all."""
     metadata = {key: live["metadata"][key] for key in ("name", "namespace", "uid")}
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}

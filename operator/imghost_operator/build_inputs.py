@@ -1,4 +1,4 @@
-"""What `build` gets in addition to the spec: everything that comes from outside, so that `build` itself is pure."""
+"""The inputs of `build` in addition to the spec: everything from outside, so that `build` itself is pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A tenant's place in an object store: environment for the pods, split into what is public and what is secret."""
+    """A tenant's prefix in an object store: environment of the pods, split into public and secret values."""
 
     backend: str
     bucket: str

@@ -69,9 +69,9 @@ class ClusterPlatform:
             await self._cluster.delete(live)
 
     async def write_status(self, tenant: Object, status: Mapping[str, Any]) -> None:
-        # A merge patch removes what is null in it: what the new status no longer has goes away.
-        gone = dict.fromkeys((tenant.get("status") or {}).keys() - status.keys())
-        body = {"metadata": {"uid": tenant["metadata"]["uid"]}, "status": {**status, **gone}}
+        # A merge patch removes what is null in it: fields that the new status no longer has.
+        removed = dict.fromkeys((tenant.get("status") or {}).keys() - status.keys())
+        body = {"metadata": {"uid": tenant["metadata"]["uid"]}, "status": {**status, **removed}}
         self._noted(await self._patch_tenant(tenant, body, MERGE_PATCH, "status"))
 
     async def set_finalizers(self, tenant: Object, finalizers: list[str]) -> None:
@@ -102,12 +102,12 @@ class ClusterPlatform:
     async def _apply(self, desired: Object, live: Object | None) -> Object:
         """Apply, and see to it that the number of pods passes between us and an autoscaler without a jump."""
         if autoscaling.is_handed_over(desired):
-            live = live or await self._cluster.apply(autoscaling.started(desired), force=False)
+            live = live or await self._cluster.apply(autoscaling.initial(desired), force=False)
             if not autoscaling.is_handed_over(live):
-                await self._cluster.apply(autoscaling.held(desired, live), force=True, manager=autoscaling.HOLDER)
+                await self._cluster.apply(autoscaling.hold(desired, live), force=True, manager=autoscaling.HOLDER)
         elif live is not None and autoscaling.is_handed_over(live):
             await self._settle(desired, live, force=True)  # what we take from the autoscaler is no clash
-            return await self._cluster.apply(autoscaling.released(live), force=True, manager=autoscaling.HOLDER)
+            return await self._cluster.apply(autoscaling.release(live), force=True, manager=autoscaling.HOLDER)
         return await self._settle(desired, live)
 
     async def _settle(self, desired: Object, live: Object | None, *, force: bool = False) -> Object:
@@ -120,7 +120,7 @@ class ClusterPlatform:
         except FieldConflict as conflict:
             key = ObjectRef.of(desired)
             self._metrics.field_conflicts.labels(key.kind).inc()
-            text = f"{key.kind} {key.name}: {'; '.join(conflict.managers)}. The fields are set back."
+            text = f"{key.kind} {key.name}: {'; '.join(conflict.managers)}. The fields were restored."
             await self._event(_owner(desired), "Warning", Reason.FIELD_CONFLICT, text)
         return await self._cluster.apply(obj, force=True)
 

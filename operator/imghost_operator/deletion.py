@@ -1,4 +1,4 @@
-"""The end of a tenant, in the order that leaves nothing behind: processes, credentials, data, then the finalizer."""
+"""Deletes a tenant in the order that leaves nothing behind: processes, credentials, data, then the finalizer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,9 +10,9 @@ from imghost_operator.provision.provisioner import Provisioner
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
 
-PATIENCE = timedelta(minutes=2)  # for processes to end; a lost node must not keep credentials alive without limit
+PATIENCE = timedelta(minutes=2)  # for processes to end; a lost node must not keep credentials valid without a limit
 STUCK = timedelta(minutes=10)
-LOOK_AGAIN = 5.0
+RETRY_SECONDS = 5.0
 _PROCESSES = frozenset({"Deployment", "Job"})
 
 Report = Callable[[ReconcileContext], Awaitable[Outcome]]
@@ -27,11 +27,11 @@ class Deletion:
     async def step(self, ctx: ReconcileContext, report: Report) -> Outcome:
         """Go as far as possible; every step can be repeated."""
         if FINALIZER not in ctx.finalizers:
-            return Outcome()  # nothing was ever made outside the platform; what is inside goes with its owner
+            return Outcome()  # nothing was created outside the platform; objects inside are deleted with their owner
         if await self._ends_processes(ctx):
             ctx.deletion = (Reason.STOPPING_PODS, "waiting for the pods to end, before their credentials are revoked")
             await report(ctx)
-            return Outcome(LOOK_AGAIN)
+            return Outcome(RETRY_SECONDS)
         if ctx.spec and not ctx.problems:  # an invalid spec or an unknown backend is a problem already
             ctx.problems.update((await self._provisioner.release(ctx.name, ctx.spec)).items())
         if ctx.problems and not self._keeps_data(ctx):
@@ -39,11 +39,11 @@ class Deletion:
         if ctx.problems:
             await self._report_leftovers(ctx)
         await self._remove(ctx)
-        await self._platform.set_finalizers(ctx.tenant, [it for it in ctx.finalizers if it != FINALIZER])
+        await self._platform.set_finalizers(ctx.tenant, [each for each in ctx.finalizers if each != FINALIZER])
         return Outcome()
 
     async def _remove(self, ctx: ReconcileContext) -> None:
-        """The namespace and so everything in it; where others made it, everything of ours."""
+        """The namespace and so everything in it; where others created it, every object of ours."""
         ours = [obj for obj in ctx.live.values() if owned_by(obj, ctx.uid)]
         whole = [obj for obj in ours if obj["kind"] == "Namespace"]
         await asyncio.gather(*(self._platform.delete(obj) for obj in (whole if ctx.makes_namespace else ours)))
@@ -64,7 +64,7 @@ class Deletion:
         await report(ctx)
         if is_stuck:
             await self._platform.event(ctx.tenant, "Warning", Reason.DELETION_STUCK, f"{text} {advice}")
-        return Outcome(min(60.0, max(LOOK_AGAIN, self._age(ctx).total_seconds() / 4)))
+        return Outcome(min(60.0, max(RETRY_SECONDS, self._age(ctx).total_seconds() / 4)))
 
     async def _report_leftovers(self, ctx: ReconcileContext) -> None:
         text = "; ".join(problem.detail for problem in ctx.problems.values())

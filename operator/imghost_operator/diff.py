@@ -1,8 +1,8 @@
-"""Compare what we want with what is there. Pure.
+"""Compare desired with live objects. Pure.
 
-Ours is only what we say: fields that the server or others add are left alone, as server-side apply does. Lists
-are matched item by item where Kubernetes knows a key for them and by place otherwise; some maps and lists are closed,
-because one more entry in them opens what we closed.
+Only fields that we send count: others, added by the server or other managers, are left alone as in server-side apply.
+Lists are matched by key where Kubernetes defines one and by position otherwise; some maps and lists are closed, because
+one more entry in them opens what we closed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,13 +37,13 @@ def changed(desired: Object, live: Object) -> bool:
 
 
 def foreign(desired: Object, live: Object) -> list[str]:
-    """JSON pointers into `live` of what another client added to lists and maps that are ours, the last one first.
+    """JSON pointers into `live` of what another manager added to lists and maps that are ours, the last one first.
 
     A second container, another variable, port or rule: applying our fields again does not take such items away.
     Removing them in the order given keeps the remaining pointers right.
     """
     parts = ((key, f"{desired['kind']}.{key}" if key == "spec" else key) for key in desired)
-    return [it for key, name in parts for it in _foreign(desired[key], live.get(key), f"/{key}", name)][::-1]
+    return [pointer for key, name in parts for pointer in _foreign(desired[key], live.get(key), f"/{key}", name)][::-1]
 
 
 def _covers(desired: Any, live: Any, name: str) -> bool:
@@ -98,13 +98,13 @@ def _foreign_items(desired: list[Any], live: list[Any], pointer: str, name: str)
 def _keys(name: str, items: Sequence[Any]) -> tuple[str, ...] | None:
     if name == "ports":  # of a container or a Service; those of a NetworkPolicy have no name and no key
         return next(
-            (keys for keys in _PORT_KEYS if items and all({"name", keys[0]} <= it.keys() for it in items)), None
+            (keys for keys in _PORT_KEYS if items and all({"name", keys[0]} <= item.keys() for item in items)), None
         )
     return _LIST_KEYS.get(name)
 
 
 def _identity(item: Any, keys: tuple[str, ...]) -> str:
-    """What distinguishes an item from the others of its list, as text so that any JSON value will do."""
+    """What identifies an item in its list, as text so that any JSON value will do."""
     return repr([item.get(key) for key in keys] if isinstance(item, Mapping) else item)
 
 

@@ -67,7 +67,7 @@ class ExecPlugin:
 
     @property
     def is_due(self) -> bool:
-        """Whether the program has to run: no credential is there, or it is about to expire."""
+        """Whether the program has to run: there is no credential, or it is about to expire."""
         found = self._current
         return found is None or bool(found.expires and datetime.now(UTC) + _EARLY >= found.expires)
 
@@ -118,7 +118,7 @@ class ExecPlugin:
 
 
 def _cluster_info(cluster: Mapping[str, Any]) -> dict[str, Any]:
-    """What plugins receive about the cluster, with the settings for them that the kubeconfig keeps there."""
+    """The part of the cluster that plugins get, with the settings for them that the kubeconfig keeps there."""
     extensions = {item["name"]: item.get("extension") for item in cluster.get("extensions") or ()}
     names = ("server", "certificate-authority-data")
     return {**{name: cluster[name] for name in names if name in cluster}, "config": extensions.get(_EXTENSION)}

@@ -44,7 +44,7 @@ APPLY = "application/apply-patch+yaml"
 
 
 def _no_fence() -> None:
-    """No other process writes."""
+    """The fence of a process that needs none."""
 
 
 class KubernetesClient:
@@ -170,7 +170,7 @@ class KubernetesClient:
     async def _write(
         self, verb: str, kind: str, method: str, path: str, body: object, media_type: str, params: Mapping[str, str]
     ) -> Object:
-        request = {"params": params, "headers": {"Content-Type": media_type}, "data": _encoded(body)}
+        request = {"params": params, "headers": {"Content-Type": media_type}, "data": _encode(body)}
         if kind == "Lease":  # comes before everything else, and is what the fence stands on
             return await self._call(verb, kind, method, path, **request)
         async with self._writes:
@@ -221,7 +221,7 @@ class KubernetesClient:
         self._metrics.api_requests.labels(verb, kind, str(code)).inc()
 
 
-def _encoded(body: object) -> bytes:
+def _encode(body: object) -> bytes:
     """JSON in which YAML finds neither line breaks of its own (U+2028 …) nor escapes of half a character."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return re.sub("[\x7f-\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text).encode()
@@ -260,12 +260,12 @@ def _refuse(verb: str, kind: str, answer: aiohttp.ClientResponse, body: Object) 
     # The server may quote the value it refuses.
     text = "" if kind == "Secret" else str(body.get("message", ""))[:300]
     causes = (body.get("details") or {}).get("causes") or ()
-    fields = {it.get("field") for it in causes}
+    fields = {cause.get("field") for cause in causes}
     match answer.status:
         case 404:
             raise ObjectNotFound(f"{what}: there is no such object.")
         case 409:
-            managers = tuple(it["message"] for it in causes if it.get("reason") == "FieldManagerConflict")
+            managers = tuple(cause["message"] for cause in causes if cause.get("reason") == "FieldManagerConflict")
             if managers:
                 raise FieldConflict(f"{what}: {len(managers)} fields belong to other managers.", managers)
             raise StaleObject(f"{what}: the object changed meanwhile ({reason}). {text}")

@@ -32,7 +32,7 @@ class LeaderElector:
         self._renewed = float("-inf")
 
     def check(self) -> None:
-        """Raise `NotLeader` unless this process surely still holds the lease; a process that was frozen learns here."""
+        """Raise `NotLeader` unless this process certainly holds the lease; also after it was suspended."""
         if self._clock() - self._renewed >= RENEW_DEADLINE_SECONDS:
             raise NotLeader("This operator does not hold the lease, or could not renew it in time.")
 
@@ -110,7 +110,7 @@ class LeaderElector:
         try:
             self._lease = await self._cluster.replace({**(self._lease or {}), "kind": "Lease", "spec": spec})
         except StaleObject:
-            # Our own answer may have been lost, or another process took over: only the server knows.
+            # The response to our own write may have been lost, or another operator took over: only the server knows.
             self._lease = await self._cluster.get("Lease", self._namespace, LEASE)
             if _spec(self._lease).get("holderIdentity") != self._identity:
                 self._renewed = float("-inf")

@@ -77,7 +77,7 @@ class Operator:
         self._expose()
 
     async def run(self) -> None:
-        """Wait for the lease, then lead until asked to stop. Raises `NotLeader` when the lease is lost."""
+        """Wait for the lease, then lead until SIGTERM. Raises `NotLeader` when the lease is lost."""
         me = asyncio.current_task()
         assert me is not None  # noqa: S101 - inside a coroutine
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)

@@ -21,17 +21,17 @@ class Metrics:
         )
         self.api_requests = Counter(
             "imghost_operator_api_requests_total",
-            "Calls of the Kubernetes API; code is the HTTP status, or what failed",
+            "Kubernetes API requests; code is the HTTP status or the failure",
             ["verb", "kind", "code"],
             registry=self.registry,
         )
-        self.field_conflicts = self._counter("field_conflicts", "Fields of ours that another manager had taken", "kind")
-        self.foreign_items = self._counter("foreign_items", "List items of others taken out of our objects", "kind")
-        self.queue_depth = self._gauge("queue_depth", "Tenants that wait for a worker")
-        self.queue_oldest = self._gauge("queue_oldest_seconds", "How long the first of them waits")
-        self.watch_age = self._gauge("watch_age_seconds", "Time since a watch last said anything", "kind")
-        self.relists = self._counter("relists", "Times a kind was listed from the start", "kind")
-        self.backend_down = self._gauge("backend_down", "1 while a backend does not answer", "kind", "backend")
+        self.field_conflicts = self._counter("field_conflicts", "Field conflicts with other managers", "kind")
+        self.foreign_items = self._counter("foreign_items", "Foreign list items removed", "kind")
+        self.queue_depth = self._gauge("queue_depth", "Tenants waiting for a worker")
+        self.queue_oldest = self._gauge("queue_oldest_seconds", "Longest wait in the queue")
+        self.watch_age = self._gauge("watch_age_seconds", "Time since a watch last returned anything", "kind")
+        self.relists = self._counter("relists", "Full relists", "kind")
+        self.backend_down = self._gauge("backend_down", "1 while a backend does not respond", "kind", "backend")
         self.tenants = self._gauge("tenants", "Tenants known")
         self.leader = self._gauge("leader", "1 while this process leads")
 

@@ -24,7 +24,7 @@ class ObjectRef(NamedTuple):
 
 
 class Platform(Protocol):
-    """The door that `reconcile` acts through.
+    """The interface that `reconcile` acts through.
 
     Failures are those of `imghost_operator.errors`: `PlatformDown` (wait), `PlatformRefused` (needs a person),
     `Changed` (look again).
@@ -35,7 +35,7 @@ class Platform(Protocol):
 
     @property
     def makes_namespaces(self) -> bool:
-        """Whether tenants' namespaces are ours to make and delete; else an administrator does, and we only look."""
+        """Whether the operator creates and deletes the tenants' namespaces; otherwise it only reads them."""
 
     def children(self, tenant: str) -> dict[ObjectRef, Object]:
         """The live objects of a tenant, from a cache that watches keep current: costs no call.
@@ -53,7 +53,7 @@ class Platform(Protocol):
         """
 
     async def delete(self, live: Object) -> None:
-        """Delete exactly this object (same uid) and what hangs on it; already deleted is fine.
+        """Delete exactly this object (same uid) and its dependents; already deleted is fine.
 
         It stays among the children, with a `deletionTimestamp`, until its processes have ended.
         """
@@ -65,7 +65,7 @@ class Platform(Protocol):
         """Replace the tenant's finalizers; `Changed` if they are no longer those of `tenant`, `TenantGone`."""
 
     async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
-        """Post a state transition of the tenant. Never raises: an event is a courtesy."""
+        """Post an event about the tenant. Never raises: a lost event changes nothing."""
 
 
 def owned_by(obj: Object, uid: str) -> bool:

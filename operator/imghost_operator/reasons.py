@@ -1,4 +1,4 @@
-"""Every reason of a condition or event: the words, what each means and what to do. `docs/conditions.md` is made of it.
+"""Every reason of a condition or event, what it means and what to do. `docs/conditions.md` is generated from it.
 
 A reason is an interface: alerts and scripts compare it, so it does not change between releases.
 """

@@ -1,7 +1,7 @@
-"""One tenant, from what is asked to what is there: observe → gate → provision → build → apply → prune → status.
+"""One tenant, from the spec to the cluster: observe → gate → provision → build → apply → prune → status.
 
-Level-triggered: each pass looks at everything and does what is missing, whatever it was that woke it. A pass that
-finds nothing to do makes no call at all.
+Level-triggered: each pass looks at everything and does what is missing, whatever event started it. A pass that finds
+nothing to do makes no API call.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileCont
 from imghost_operator.reconcile_state import ReconcileState
 from imghost_operator.tenant_contract import PORTS
 
-MAX_PRUNED = 10  # a pass; more together would rather be a mistake than a plan
+MAX_PRUNED = 10  # per pass; more would rather be a mistake than a plan
 RETRY_MIGRATION = timedelta(minutes=5)
 RETRY_PROBLEM_SECONDS = 60.0
 
@@ -85,7 +85,7 @@ class Reconciler:
         return self._provisioner.breakers
 
     def forget(self, name: str) -> None:
-        """Drop what is remembered of a deleted tenant."""
+        """Drop the memory of a tenant that was deleted."""
         self._provisioner.forget(name)
 
     def _observe(self, tenant: Object) -> ReconcileContext:
@@ -104,7 +104,7 @@ class Reconciler:
         return ctx
 
     async def _begin(self, ctx: ReconcileContext) -> None:
-        """Before anything is made: hold on to the tenant until its end is cleaned up, and say that work has begun."""
+        """Add the finalizer that keeps the tenant until its data is released, and report that work has begun."""
         if FINALIZER not in ctx.finalizers:
             await self._platform.set_finalizers(ctx.tenant, [*ctx.finalizers, FINALIZER])
         if not ctx.is_begun:

@@ -1,4 +1,4 @@
-"""What one pass over one tenant knows and finds out."""
+"""The state of one pass over one tenant."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ FINALIZER = "imghost.dev/external-data"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a pass leaves to do: look again after N seconds, or only when something changes (None)."""
+    """What follows a pass: another one after a number of seconds, or only when something changes (None)."""
 
     requeue_after: float | None = None
 
 
 @dataclass(slots=True)
 class ReconcileContext:
-    """One pass over one tenant: what was found, and what came of it."""
+    """One pass over one tenant: what it observed, and the problems it met."""
 
     tenant: Object
     live: dict[ObjectRef, Object]
@@ -62,7 +62,7 @@ class ReconcileContext:
 
     @property
     def namespace_is_usable(self) -> bool:
-        """Whether objects can be made in it: it is there, ours unless others make it, and not on its way out."""
+        """Whether objects can be created in it: it exists, is ours or meant to be others', and is not being deleted."""
         found = self.namespace
         if found is None or found["metadata"].get("deletionTimestamp"):
             return False
@@ -70,7 +70,7 @@ class ReconcileContext:
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is anything of the tenant's own yet."""
+        """Whether any object of the tenant exists."""
         return any(owned_by(obj, self.uid) for obj in self.live.values())
 
     def applicable(self, kinds: Collection[str]) -> list[BuiltObject]:

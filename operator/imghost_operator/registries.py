@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def checked(file: Path) -> Path:
+def validate(file: Path) -> Path:
     """The file; raises ValueError, without quoting it, when it is no Docker configuration with `auths`."""
     try:
         _auths(file)
@@ -17,7 +17,7 @@ def checked(file: Path) -> Path:
     return file
 
 
-def merged(files: Iterable[Path]) -> str:
+def merge(files: Iterable[Path]) -> str:
     """One configuration with the credentials of all, empty without any; for the same registry the first one counts."""
     found: dict[str, Any] = {}
     for file in files:

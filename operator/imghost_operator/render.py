@@ -1,4 +1,4 @@
-"""What the operator would make of a manifest, without a cluster: the real builders on made-up facts."""
+"""The objects that the operator would create for a manifest, without a cluster: real builders, placeholder inputs."""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ def render(manifest: Mapping[str, Any], release: Release | None = None) -> list[
     name = manifest["metadata"]["name"]
     spec = Spec.model_validate(manifest["spec"])
     inputs = placeholder_facts(name, spec, release or _release())
-    return [_redacted(built.manifest) for built in tenant_objects.build(name, _UID, spec, inputs)]
+    return [_redact(built.manifest) for built in tenant_objects.build(name, _UID, spec, inputs)]
 
 
 def placeholder_facts(name: str, spec: Spec, release: Release) -> BuildInputs:
-    """Facts of the right shape that cannot be mistaken for real ones."""
+    """Inputs of the right shape that cannot be mistaken for real ones."""
     instance, store = spec.database.instance_ref, spec.storage.backend_ref
     host = f"{instance}.database.invalid"
     namespace = namespace_of(name)
@@ -62,7 +62,7 @@ def _release() -> Release:
     return Release(version=ours, api_image=f"imghost-api:{ours}", imaging_image=f"imghost-imaging:{ours}")
 
 
-def _redacted(obj: Object) -> Object:
+def _redact(obj: Object) -> Object:
     """A Secret with readable placeholders instead of encoded ones."""
     if obj["kind"] != "Secret" or "data" not in obj:
         return obj

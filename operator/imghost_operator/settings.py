@@ -110,7 +110,7 @@ def _own_namespace() -> str:
 
 
 class OperatorSettings(BaseSettings):
-    """Everything that one operator is configured with."""
+    """All settings of one operator."""
 
     model_config = SettingsConfigDict(
         env_prefix="IMGHOST_", env_nested_delimiter="__", extra="ignore", frozen=True, hide_input_in_errors=True
@@ -123,11 +123,11 @@ class OperatorSettings(BaseSettings):
     api_image: str = f"imghost-api:{_VERSION}"
     imaging_image: str = f"imghost-imaging:{_VERSION}"
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
-    pull_secret_files: tuple[Annotated[Path, AfterValidator(registries.checked)], ...] = Field(
+    pull_secret_files: tuple[Annotated[Path, AfterValidator(registries.validate)], ...] = Field(
         (), description="Docker configurations that tenants' pods pull images with"
     )
     namespaces: tuple[Annotated[str, Field(pattern="^imghost-[-a-z0-9]+$")], ...] = Field(
-        (), description="The only namespaces that tenants may have, made by an administrator; empty: each gets its own"
+        (), description="The only namespaces that tenants may have, created by others; empty: each gets its own"
     )
     namespace: str = Field(default_factory=_own_namespace, description="Where the lease is")
     identity: str = Field(default_factory=lambda: f"{socket.gethostname()}-{uuid4().hex[:8]}", description="Unique")
@@ -140,7 +140,7 @@ class OperatorSettings(BaseSettings):
 
     def release(self) -> Release:
         """What this operator rolls out."""
-        pull_with = registries.merged(self.pull_secret_files)
+        pull_with = registries.merge(self.pull_secret_files)
         return Release(_VERSION, self.api_image, self.imaging_image, self.pull_policy, pull_with)
 
 

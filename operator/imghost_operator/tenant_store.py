@@ -12,8 +12,8 @@ _OF_PEOPLE = ("labels", "annotations", "finalizers", "deletionTimestamp", "gener
 class TenantStore:
     """Every `ImageHostTenant` by name. `changed(name, priority)` is called when one should be reconciled."""
 
-    def __init__(self, changed: Callable[[str, Priority], None], gone: Callable[[str], None]) -> None:
-        self._changed, self._gone = changed, gone
+    def __init__(self, changed: Callable[[str, Priority], None], removed: Callable[[str], None]) -> None:
+        self._changed, self._removed = changed, removed
         self._bodies: dict[str, Object] = {}
 
     def __len__(self) -> int:
@@ -38,8 +38,8 @@ class TenantStore:
     def put_local(self, body: Object) -> None:
         """Store a tenant that this process has just written.
 
-        Our own part is no news. What people changed just before is, and is seen here first: the watch returns it as an
-        older version, which is ignored.
+        Our own part is no change. What people changed just before is one, and is seen here first: the watch returns it
+        as an older version, which is ignored.
         """
         old, new = self._store(body)
         if old is not None and _people_changed(old, new):
@@ -50,7 +50,7 @@ class TenantStore:
         known = self._bodies.get(name)
         if known is not None and uid in {None, known["metadata"]["uid"]}:
             del self._bodies[name]
-            self._gone(name)
+            self._removed(name)
 
     def drop(self, body: Object) -> None:
         """Forget a tenant that the watch reports as deleted."""
@@ -66,7 +66,7 @@ class TenantStore:
             self.put(body)
 
     def _store(self, body: Object) -> tuple[Object | None, Object]:
-        """The tenant as it was and as it is; both the same when the news is old."""
+        """The tenant as it was and as it is; the same object twice when a newer version is known."""
         new = _plain(body)
         name = new["metadata"]["name"]
         old = self._bodies.get(name)

@@ -1,4 +1,4 @@
-"""Which tenant to look at next: each at most once in the queue and once at work, the most urgent first."""
+"""Which tenant to reconcile next: each at most once in the queue and once in a worker, the most urgent first."""
 
 import asyncio
 import heapq
@@ -16,7 +16,7 @@ FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 300.0
 
 
 class Priority(IntEnum):
-    """Who waits: a person who changed something, an object that drifted, or none."""
+    """Why a tenant is reconciled: a person changed it, an object drifted, or it is time."""
 
     USER = 0
     DRIFT = 1

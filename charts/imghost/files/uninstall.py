@@ -65,16 +65,16 @@ def uninstall(api: Api, options: argparse.Namespace) -> None:
     """Stop the operator and take its finalizer off every tenant; raises `Refused`."""
 
     def deleting() -> list[Object]:
-        return [it for it in api.items(TENANTS) if "deletionTimestamp" in it["metadata"]]
+        return [tenant for tenant in api.items(TENANTS) if "deletionTimestamp" in tenant["metadata"]]
 
     def held() -> list[Object]:
-        return [it for it in api.items(TENANTS) if not release(api, it)]
+        return [tenant for tenant in api.items(TENANTS) if not release(api, tenant)]
 
     if left := wait(deleting, options.patience):
         raise Refused(
-            f"these tenants are being deleted: {names(left)}. Wait until they are deleted, or see what holds them."
+            f"these tenants are being deleted: {names(left)}. Wait for that, or see their condition Deleting."
         )
-    tenants = [it["metadata"]["name"] for it in api.items(TENANTS)]
+    tenants = [tenant["metadata"]["name"] for tenant in api.items(TENANTS)]
     if tenants and options.tenants == "Refuse":
         raise Refused(
             f"there are tenants: {names(tenants)}. Delete them and uninstall again. To keep the release instead, "
@@ -87,7 +87,7 @@ def uninstall(api: Api, options: argparse.Namespace) -> None:
 
 
 def stop(api: Api, options: argparse.Namespace) -> None:
-    """End the operator, which would put its finalizer back, and wait until its last pod has ended."""
+    """Stop the operator, which would add its finalizer again, and wait until its last pod has ended."""
     namespace = f"namespaces/{options.namespace}"
     scale = f"/apis/apps/v1/{namespace}/deployments/{options.deployment}/scale"
     api.call("PATCH", scale, {"spec": {"replicas": 0}}, "application/merge-patch+json")
@@ -100,7 +100,7 @@ def release(api: Api, tenant: Object) -> bool:
     metadata = tenant["metadata"]
     if FINALIZER not in metadata.get("finalizers", ()):
         return True
-    others = [it for it in metadata["finalizers"] if it != FINALIZER]
+    others = [finalizer for finalizer in metadata["finalizers"] if finalizer != FINALIZER]
     patch = [
         {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
         {"op": "replace", "path": "/metadata/finalizers", "value": others},

@@ -1,11 +1,11 @@
-"""Validate a manifest as the API server would, with its words, where there is no API server."""
+"""Validate a manifest as the API server would, with its messages, where there is no API server."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from imghost_operator import crd
 from imghost_operator.admission import identity, rules, schema
-from imghost_operator.admission.defaults import filled, unknown
+from imghost_operator.admission.defaults import fill, unknown
 from imghost_operator.platform import Object
 
 
@@ -29,6 +29,6 @@ def check(manifest: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> 
 
 
 def with_defaults(manifest: Mapping[str, Any]) -> Object:
-    """The manifest as the cluster would store it: every default written out, nulls removed."""
-    complete: Object = filled(manifest, crd.root())
+    """The manifest as the cluster would store it: every default written out, without nulls."""
+    complete: Object = fill(manifest, crd.root())
     return complete

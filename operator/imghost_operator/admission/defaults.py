@@ -28,12 +28,12 @@ _METADATA = frozenset(
 )
 
 
-def filled(value: Any, schema: Object) -> Any:
+def fill(value: Any, schema: Object) -> Any:
     """A copy with defaults in place of what is absent or null."""
     if isinstance(value, Mapping):
         return _filled_object(value, schema)
     if isinstance(value, list):
-        return [filled(item, schema.get("items", {})) for item in value]
+        return [fill(item, schema.get("items", {})) for item in value]
     return value
 
 
@@ -48,13 +48,13 @@ def unknown(manifest: Mapping[str, Any], schema: Object) -> list[str]:
 def _filled_object(value: Mapping[str, Any], schema: Object) -> Object:
     members = schema.get("properties", {})
     result = {
-        key: filled(member, members.get(key, schema.get("additionalProperties", {})))
+        key: fill(member, members.get(key, schema.get("additionalProperties", {})))
         for key, member in value.items()
         if member is not None
     }
     for key, member in members.items():
         if key not in result and "default" in member:
-            result[key] = filled(deepcopy(member["default"]), member)
+            result[key] = fill(deepcopy(member["default"]), member)
     return result
 
 

@@ -38,9 +38,9 @@ _NAME_RULES = [
 ]
 _COLUMNS = [
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether the tenant serves images.", 0),
-    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', "Why it does or does not.", 0),
-    ("Api", "integer", ".status.api.ready", "Pods of the api that answer.", 0),
-    ("Imaging", "integer", ".status.imaging.ready", "Pods of imaging that answer.", 0),
+    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', "Reason of the status.", 0),
+    ("Api", "integer", ".status.api.ready", "Pods of the api that are ready.", 0),
+    ("Imaging", "integer", ".status.imaging.ready", "Pods of imaging that are ready.", 0),
     ("Worker", "integer", ".status.worker.ready", "Pods of the worker that are ready.", 1),
     ("Storage", "string", ".status.storage.backend", "Object store.", 0),
     ("Version", "string", ".status.version", "Version of imghost that runs.", 0),
@@ -56,7 +56,7 @@ def root() -> Object:
     """The structural schema of the whole resource; shared, so not to be changed."""
     return {
         "type": "object",
-        "description": "One isolated image host: a namespace with everything in it, a database and a place in a store.",
+        "description": "One isolated image host: a namespace, a database and a prefix in an object store.",
         "properties": {
             "apiVersion": {"type": "string", "description": f"Always {API_VERSION}."},
             "kind": {"type": "string", "description": f"Always {KIND}."},
@@ -139,7 +139,7 @@ def _node(node: Object, definitions: Object) -> Object:
 
 
 def _property(node: Object, definitions: Object) -> Object:
-    """A member; unless it may be null it is there, with its defaults, also when the manifest leaves it out."""
+    """Non-nullable objects get a default, so that the defaults of their members apply too."""
     return _node(node, definitions) if "default" in node else _with_default(_node(node, definitions))
 
 

@@ -63,12 +63,12 @@ class Amounts(Part):
 
 
 class _ApiRequests(Amounts):
-    cpu: Cpu = Field("100m", description="CPU that is set aside for each pod.")
-    memory: Bytes = Field("192Mi", description="Memory that is set aside for each pod.")
+    cpu: Cpu = Field("100m", description="CPU request of each pod.")
+    memory: Bytes = Field("192Mi", description="Memory request of each pod.")
 
 
 class _ApiLimits(Amounts):
-    memory: Bytes = Field("512Mi", description="Memory above which a pod is killed.")
+    memory: Bytes = Field("512Mi", description="Memory limit of each pod.")
 
 
 class _WorkerRequests(Amounts):
@@ -77,27 +77,27 @@ class _WorkerRequests(Amounts):
 
 
 class _ImagingRequests(Amounts):
-    cpu: Cpu = Field("250m", description="CPU that is set aside for each pod.")
-    memory: Bytes = Field("256Mi", description="Memory that is set aside for each pod.")
+    cpu: Cpu = Field("250m", description="CPU request of each pod.")
+    memory: Bytes = Field("256Mi", description="Memory request of each pod.")
 
 
 class _ImagingLimits(Amounts):
-    memory: Bytes = Field("1Gi", description="Memory above which a pod is killed.")
+    memory: Bytes = Field("1Gi", description="Memory limit of each pod.")
 
 
 class Resources(Part):
-    """What each pod asks for and may use."""
+    """Requests and limits of each pod."""
 
     model_config = ConfigDict(json_schema_extra=rules(not_above("cpu"), not_above("memory")))
 
-    requests: Amounts = Field(description="What is set aside for each pod.")
-    limits: Amounts = Field(description="What a pod may use at most. No CPU limit means no throttling.")
+    requests: Amounts = Field(description="Requests of each pod.")
+    limits: Amounts = Field(description="Limits of each pod. No CPU limit means no throttling.")
 
 
 class _ApiResources(Resources):
-    requests: _ApiRequests = Field(default_factory=_ApiRequests, description="What is set aside for each pod.")
+    requests: _ApiRequests = Field(default_factory=_ApiRequests, description="Requests of each pod.")
     limits: _ApiLimits = Field(
-        default_factory=_ApiLimits, description="What a pod may use at most. No CPU limit means no throttling."
+        default_factory=_ApiLimits, description="Limits of each pod. No CPU limit means no throttling."
     )
 
 
@@ -109,9 +109,9 @@ class _WorkerResources(Resources):
 
 
 class _ImagingResources(Resources):
-    requests: _ImagingRequests = Field(default_factory=_ImagingRequests, description="What is set aside for each pod.")
+    requests: _ImagingRequests = Field(default_factory=_ImagingRequests, description="Requests of each pod.")
     limits: _ImagingLimits = Field(
-        default_factory=_ImagingLimits, description="What a pod may use at most. No CPU limit means no throttling."
+        default_factory=_ImagingLimits, description="Limits of each pod. No CPU limit means no throttling."
     )
 
 
@@ -128,14 +128,14 @@ class Autoscaling(Part):
     )
 
     enabled: bool = Field(default=True, description="False keeps the numbers here without using them.")
-    min_replicas: int = Field(2, ge=1, le=200, description="Fewest pods.", json_schema_extra={"format": "int32"})
-    max_replicas: int = Field(ge=1, le=200, description="Most pods.", json_schema_extra={"format": "int32"})
+    min_replicas: int = Field(2, ge=1, le=200, description="Minimum of pods.", json_schema_extra={"format": "int32"})
+    max_replicas: int = Field(ge=1, le=200, description="Maximum of pods.", json_schema_extra={"format": "int32"})
     target_cpu_percent: int = Field(
         70,
         alias="targetCPUPercent",
         ge=1,
         le=1_000,
-        description="CPU that pods should use on average, in percent of what is set aside for them.",
+        description="Target for the average CPU of the pods, in percent of their request.",
         json_schema_extra={"format": "int32"},
     )
 
@@ -199,7 +199,7 @@ class Worker(Workload):
 
 
 class Limits(Part):
-    """Which uploads are accepted."""
+    """Limits of accepted uploads."""
 
     max_pixels: int = Field(
         100_000_000,
@@ -210,7 +210,7 @@ class Limits(Part):
     )
     max_input_bytes: Bytes = Field("50Mi", description="Largest file.")
     max_frames: int = Field(
-        300, ge=1, le=5_000, description="Most frames of an animation.", json_schema_extra={"format": "int32"}
+        300, ge=1, le=5_000, description="Maximum of frames of an animation.", json_schema_extra={"format": "int32"}
     )
     concurrency: int = Field(
         2,
@@ -232,25 +232,25 @@ class Imaging(Workload):
     """The imaging service."""
 
     resources: _ImagingResources = Field(default_factory=_ImagingResources, description="CPU and memory of each pod.")
-    limits: Limits = Field(default_factory=Limits, description="Which uploads are accepted.")
+    limits: Limits = Field(default_factory=Limits, description="Limits of accepted uploads.")
 
 
 class Compute(Part):
     """Compute quota."""
 
-    cpu: Cpu = Field("8", description="Sum of the CPU that pods set aside.")
-    memory: Bytes = Field("16Gi", description="Sum of the memory that pods may use.")
+    cpu: Cpu = Field("8", description="Sum of the CPU requests of all pods.")
+    memory: Bytes = Field("16Gi", description="Sum of the memory limits of all pods.")
     pods: int = Field(50, ge=1, le=1_000, description="Number of pods.", json_schema_extra={"format": "int32"})
 
 
 class Quota(Part):
-    """What the tenant may use."""
+    """Quota of the tenant."""
 
     compute: Compute = Field(default_factory=Compute, description="ResourceQuota of the tenant's namespace.")
 
 
 class Storage(Part):
-    """Where images are stored."""
+    """Object store of the images."""
 
     backend_ref: DnsLabel = Field(
         "default",
@@ -260,7 +260,7 @@ class Storage(Part):
 
 
 class Database(Part):
-    """Where rows are kept."""
+    """Database of the tenant."""
 
     instance_ref: DnsLabel = Field(
         "default",
@@ -268,23 +268,19 @@ class Database(Part):
         json_schema_extra=immutable("a tenant's database"),
     )
     connection_limit: int = Field(
-        60,
-        ge=5,
-        le=5_000,
-        description="Maximum concurrent connections.",
-        json_schema_extra={"format": "int32"},
+        60, ge=5, le=5_000, description="Maximum of concurrent connections.", json_schema_extra={"format": "int32"}
     )
 
 
 class EgressPeer(Part):
-    """One way out."""
+    """One allowed destination."""
 
-    cidr: Cidr = Field(description="Addresses that may be reached.")
+    cidr: Cidr = Field(description="Allowed addresses.")
     port: int = Field(ge=1, le=65_535, description="TCP port there.", json_schema_extra={"format": "int32"})
 
 
 class Network(Part):
-    """Who may reach the tenant's pods, and whom these may reach."""
+    """Which pods may reach the tenant's, and which addresses these may reach."""
 
     ingress_from: tuple[DnsLabel, ...] = Field(
         (),
@@ -296,14 +292,14 @@ class Network(Part):
     egress_to: tuple[EgressPeer, ...] = Field(
         (),
         max_length=20,
-        description="What the pods of api and imaging may reach in addition to what imghost needs, for example the "
-        "collector of traces that env names. Nothing by default.",
+        description="What the tenant's pods may reach in addition to what imghost needs, for example the collector "
+        "of traces that env names. Nothing by default.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["cidr", "port"]},
     )
 
 
 class Urls(Part):
-    """Base URLs as people outside see them; replies are built from these, never from request headers."""
+    """Public base URLs; replies are built from these, never from request headers."""
 
     auth: BaseUrl | None = Field(None, description="Of registration, login and keys. Default: inside the cluster.")
     view: BaseUrl | None = Field(None, description="Of images. Default: inside the cluster.")
@@ -312,7 +308,7 @@ class Urls(Part):
 
 
 class PodMetadata(Part):
-    """Labels and annotations for the pods of api and imaging."""
+    """Labels and annotations for the pods of api, worker and imaging."""
 
     labels: Mapping[
         Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]
@@ -323,25 +319,25 @@ class PodMetadata(Part):
 
 
 class Spec(Part):
-    """What the platform team asks for."""
+    """The desired state of a tenant."""
 
-    display_name: str | None = Field(None, max_length=63, description="Name for people; the namespace carries it.")
-    paused: bool = Field(default=False, description="The operator changes nothing while this is true.")
+    display_name: str | None = Field(None, max_length=63, description="Display name; an annotation of the namespace.")
+    paused: bool = Field(default=False, description="While true, the operator changes nothing.")
     deletion_policy: Literal["Retain", "Delete"] = Field(
-        "Retain", description="Whether images and database are kept when the tenant is deleted."
+        "Retain", description="Whether images and database outlive the tenant."
     )
-    api: Api = Field(default_factory=Api, description="The service that people register at and upload to.")
+    api: Api = Field(default_factory=Api, description="The service for accounts, API keys, uploads and the library.")
     worker: Worker = Field(
         default_factory=Worker, description="The process that runs jobs and delivers events, with the api's image."
     )
-    imaging: Imaging = Field(default_factory=Imaging, description="The service that validates and delivers images.")
-    quota: Quota = Field(default_factory=Quota, description="What the tenant may use.")
-    storage: Storage = Field(default_factory=Storage, description="Where images are stored.")
-    database: Database = Field(default_factory=Database, description="Where rows are kept.")
+    imaging: Imaging = Field(default_factory=Imaging, description="The service that checks and delivers images.")
+    quota: Quota = Field(default_factory=Quota, description="Quota of the tenant.")
+    storage: Storage = Field(default_factory=Storage, description="Object store of the images.")
+    database: Database = Field(default_factory=Database, description="Database of the tenant.")
     network: Network = Field(
-        default_factory=Network, description="Who may reach the tenant's pods, and whom these may reach."
+        default_factory=Network, description="Which pods may reach the tenant's, and which addresses these may reach."
     )
-    urls: Urls = Field(default_factory=Urls, description="Base URLs as people outside see them.")
+    urls: Urls = Field(default_factory=Urls, description="Public base URLs.")
     pod_metadata: PodMetadata = Field(
-        default_factory=PodMetadata, description="Labels and annotations for the pods of api and imaging."
+        default_factory=PodMetadata, description="Labels and annotations for the pods of api, worker and imaging."
     )

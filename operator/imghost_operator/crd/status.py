@@ -32,21 +32,21 @@ _Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 
 
 class _StatusPart(Part):
-    """A part of the status: None is left out, and what another release wrote in addition is ignored."""
+    """A part of the status: None is left out, and fields of another release are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class Condition(_StatusPart):
-    """One thing that is true, false or not known yet."""
+    """One condition: true, false or not known yet."""
 
-    type: ConditionType = Field(description="What this is about.")
-    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    type: ConditionType = Field(description="Type of the condition.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Status of the condition.")
     reason: str = Field(
-        min_length=1, max_length=128, pattern="^[A-Za-z][A-Za-z0-9]*$", description="Why, in one CamelCase word."
+        min_length=1, max_length=128, pattern="^[A-Za-z][A-Za-z0-9]*$", description="Reason in one CamelCase word."
     )
-    message: str = Field(max_length=MAX_MESSAGE, description="Why, for people, and what to do.")
-    observed_generation: _Generation = Field(description="Generation of the spec that this describes.")
+    message: str = Field(max_length=MAX_MESSAGE, description="Reason as text, and what to do.")
+    observed_generation: _Generation = Field(description="Generation of the spec that was evaluated.")
     last_transition_time: datetime = Field(description="When status last changed.")
 
 
@@ -55,21 +55,21 @@ class WorkloadStatus(_StatusPart):
 
     desired: _Count = Field(description="Pods asked for.")
     current: _Count = Field(description="Pods that exist.")
-    ready: _Count = Field(description="Pods that answer.")
+    ready: _Count = Field(description="Pods that are ready.")
     updated: _Count = Field(description="Pods of the latest template.")
 
 
 class StorageStatus(_StatusPart):
-    """Where images are stored."""
+    """Object store of the images."""
 
     backend: _Name = Field(description="Object store.")
     bucket: _Name = Field(description="Bucket.")
-    prefix: _Name = Field(description="What every key of the tenant starts with.")
+    prefix: _Name = Field(description="Prefix of all object keys of the tenant.")
     key_id: _Name = Field(description="Access key restricted to the prefix.")
 
 
 class DatabaseStatus(_StatusPart):
-    """Where rows are kept."""
+    """Database of the tenant."""
 
     instance: _Name = Field(description="PostgreSQL instance.")
     name: _Name = Field(description="Database.")
@@ -80,35 +80,35 @@ class ObjectsStatus(_StatusPart):
     """The tenant's Kubernetes objects."""
 
     desired: _Count = Field(description="Objects that belong to the tenant.")
-    applied: _Count = Field(description="Of these, how many are in the cluster as desired.")
+    applied: _Count = Field(description="Number of these that are in the cluster as desired.")
 
 
 class LastError(_StatusPart):
-    """What went wrong in the last pass; absent when nothing did."""
+    """The failure of the last pass; absent when it succeeded."""
 
-    reason: str = Field(min_length=1, max_length=128, description="What went wrong, in one CamelCase word.")
-    message: str = Field(max_length=MAX_MESSAGE, description="What went wrong, for people, and what to do.")
+    reason: str = Field(min_length=1, max_length=128, description="Reason in one CamelCase word.")
+    message: str = Field(max_length=MAX_MESSAGE, description="What failed, and what to do.")
     since: datetime = Field(description="When it began.")
 
 
 class Status(_StatusPart):
     """What the operator found and did."""
 
-    observed_generation: _Generation | None = Field(None, description="Generation of the spec that this speaks of.")
+    observed_generation: _Generation | None = Field(None, description="Generation of the spec that was observed.")
     conditions: tuple[Condition, ...] | None = Field(
         None,
         max_length=16,
-        description="What holds; Ready is the summary.",
+        description="Conditions; Ready is the summary.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     namespace: _Name | None = Field(None, description="Namespace of the tenant.")
     url: _Name | None = Field(None, description="Base URL of images.")
-    version: _Name | None = Field(None, description="Version of imghost that runs.")
+    version: _Name | None = Field(None, description="Version of imghost.")
     selector: _Name | None = Field(None, description="Label selector of the api's pods, for autoscalers.")
     api: WorkloadStatus | None = Field(None, description="Pods of the api.")
     worker: WorkloadStatus | None = Field(None, description="Pods of the worker.")
     imaging: WorkloadStatus | None = Field(None, description="Pods of imaging.")
-    storage: StorageStatus | None = Field(None, description="Where images are stored.")
-    database: DatabaseStatus | None = Field(None, description="Where rows are kept.")
+    storage: StorageStatus | None = Field(None, description="Object store of the images.")
+    database: DatabaseStatus | None = Field(None, description="Database of the tenant.")
     objects: ObjectsStatus | None = Field(None, description="The tenant's Kubernetes objects.")
-    last_error: LastError | None = Field(None, description="What went wrong in the last pass.")
+    last_error: LastError | None = Field(None, description="Failure of the last pass.")

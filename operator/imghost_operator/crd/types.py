@@ -53,13 +53,13 @@ _RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
 
 
 def rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:
-    """CEL rules, each with the message that says what to do, next to other schema keywords."""
+    """CEL rules, each with the message that says what to do, and other schema keywords."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules], **schema}
 
 
 def immutable(what: str) -> dict[str, Any]:
     """The rule of a field that keeps its first value."""
-    return rules(("self == oldSelf", f"is immutable: {what} cannot be moved; make a new tenant instead"))
+    return rules(("self == oldSelf", f"is immutable: {what} cannot be moved; create a new tenant instead"))
 
 
 def _quantity_schema(pattern: str) -> WithJsonSchema:

@@ -25,10 +25,10 @@ class DatabaseBackend(Backend, Protocol):
         """What `ensure` makes, worked out without asking the server."""
 
     async def ensure(self, tenant: str, passwords: Passwords, connection_limit: int) -> Database:
-        """Make database and roles as described, whatever is there already; raises `BackendDown`, `BackendRefused`."""
+        """Make database and roles as described, whatever exists already; raises `BackendDown`, `BackendRefused`."""
 
     async def drop(self, tenant: str) -> None:
-        """Delete database and roles, cutting open connections. Already deleted is fine."""
+        """Delete database and roles, closing open connections. Already deleted is fine."""
 
 
 class StoreBackend(Backend, Protocol):

@@ -1,4 +1,4 @@
-"""One circuit breaker a backend, shared by all tenants: a dead server is asked once in a while, not once a tenant."""
+"""One circuit breaker per backend, shared by all tenants: a dead server is probed rarely, not once per tenant."""
 
 import asyncio
 import random
@@ -18,7 +18,7 @@ PROBE_SECONDS = 5.0
 
 
 def _delays() -> Iterator[float]:
-    """1, 2, 4 … 30 s, each with jitter, so that tenants of a returned server do not come all together."""
+    """1, 2, 4 … 30 s, each with jitter, so that tenants of a returned server are spread over time."""
     delay = 1.0
     while True:
         yield delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
@@ -39,7 +39,7 @@ class CircuitBreaker(Generic[_B]):
         return max(0.0, self._retry_at - self._clock())
 
     async def call(self, action: Callable[[_B], Awaitable[_T]]) -> _T:
-        """Run `action` on the backend; while it is down, fail immediately with what it failed with last."""
+        """Run `action` on the backend; while it is down, fail immediately with its last failure."""
         if self.problem and self.retry_in:
             raise self.problem
         try:

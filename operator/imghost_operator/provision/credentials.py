@@ -99,5 +99,5 @@ def _data(secret: Object) -> dict[str, str]:
         try:
             plain.setdefault(name, base64.b64decode(value, validate=True).decode())
         except (binascii.Error, UnicodeDecodeError):
-            continue  # another client's bytes: as good as missing, so it is generated again
+            continue  # another manager's bytes: treated as missing, so it is created again
     return plain

@@ -67,7 +67,7 @@ class Provisioner:
         self._store(spec)
 
     async def provision(self, tenant: str, spec: Spec, children: Mapping[ObjectRef, Object]) -> Provisioned:
-        """Make the tenant's database and store, if its Secrets are missing or a look is due; else call no backend."""
+        """Provision database and store if Secrets are missing or a verification is due; else call no backend."""
         database, store = self._database(spec), self._store(spec)
         known = credentials.read(children, store_key_id=store.backend.describe(tenant, "").key_id)
         limit = spec.database.connection_limit
@@ -120,7 +120,7 @@ class Provisioner:
         return {part: problem for part, problem in zip(PARTS, results, strict=True) if problem}
 
     def forget(self, tenant: str) -> None:
-        """Drop what is remembered of a tenant that is no more."""
+        """Drop the memory of a tenant that was deleted."""
         for part in PARTS:
             self._verified.pop((tenant, part), None)
 
@@ -151,7 +151,7 @@ class Provisioner:
     def _due_in(self, tenant: str, *breakers: CircuitBreaker[Any]) -> float:
         """Seconds until the next look: when the verification is due, or some time into an outage.
 
-        The circuit breaker reports immediately when a backend returns; looking before that finds the same.
+        The circuit breaker reports a returning backend immediately; an earlier look would find the same.
         """
         looks = [LOOK_DURING_OUTAGE_SECONDS for breaker in breakers if breaker.problem]
         dues = [self._verified[tenant, part].due - self.clock() for part in PARTS]

@@ -1,4 +1,4 @@
-"""A tenant's place in an object store: the prefix `<tenant>/` and, on an S3 server, a key that reaches only it."""
+"""A tenant's part of an object store: the prefix `<tenant>/` and, on an S3 server, a key that reaches only it."""
 
 import asyncio
 import hashlib

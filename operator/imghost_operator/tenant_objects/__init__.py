@@ -9,7 +9,7 @@ from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.autoscalers import autoscalers
 from imghost_operator.tenant_objects.availability import budgets
 from imghost_operator.tenant_objects.config import configs, public_urls
-from imghost_operator.tenant_objects.meta import MANAGED, TENANT_LABEL, Owner, namespace_of, stamped
+from imghost_operator.tenant_objects.meta import MANAGED, TENANT_LABEL, Owner, namespace_of, stamp
 from imghost_operator.tenant_objects.migration import migrations
 from imghost_operator.tenant_objects.namespace import namespace
 from imghost_operator.tenant_objects.network import network
@@ -46,7 +46,7 @@ KINDS = frozenset().union(*WAVES)
 
 
 def build(name: str, uid: str, spec: Spec, inputs: BuildInputs) -> list[BuiltObject]:
-    """All objects of the tenant, wave by wave, each stamped with its own hash (see `meta.stamped`)."""
+    """All objects of the tenant, wave by wave, each marked with its own hash (see `meta.stamp`)."""
     owner = Owner(name, uid)
     settings = configs(owner, spec, inputs)
     unconditional = [
@@ -65,7 +65,7 @@ def build(name: str, uid: str, spec: Spec, inputs: BuildInputs) -> list[BuiltObj
         *migrations(owner, spec, inputs),
         *servers(owner, spec, settings, inputs),
     ]
-    marked = [replace(item, manifest=stamped(item.manifest)) for item in built]
+    marked = [replace(item, manifest=stamp(item.manifest)) for item in built]
     return sorted(marked, key=lambda item: (wave_of(item.manifest), item.ref))
 
 

@@ -9,7 +9,7 @@ from imghost_operator.tenant_objects.meta import Component, Owner
 
 DRAIN_SECONDS = 25
 PARALLEL_UPLOADS = 20
-"""Uploads that one api pod takes concurrently; its /tmp has room for as many."""
+"""Concurrent uploads of one api pod; its /tmp has room for as many."""
 
 
 def configs(owner: Owner, spec: Spec, inputs: BuildInputs) -> dict[Component, Object]:
@@ -60,7 +60,7 @@ def _imaging(spec: Spec) -> dict[str, str]:
         "MAX_FRAMES": str(limits.max_frames),
         "FORMATS": ",".join(limits.formats),
         "CONCURRENCY": str(limits.concurrency),
-        # Measured: a second arena or thread per image costs memory and saves no time.
+        # Measured: a second arena or thread for each image costs memory and saves no time.
         "MALLOC_ARENA_MAX": "2",
         "VIPS_CONCURRENCY": "1",
         "VIPS_BLOCK_UNTRUSTED": "1",

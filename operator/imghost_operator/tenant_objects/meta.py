@@ -93,7 +93,7 @@ def digest(value: Any, length: int = 16) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-def stamped(obj: Object) -> Object:
+def stamp(obj: Object) -> Object:
     """The object with the hash of itself as an annotation: a field that we stop sending then shows as a change."""
     metadata = obj["metadata"]
     annotations = {**metadata.get("annotations", {}), APPLIED_ANNOTATION: digest(obj)}

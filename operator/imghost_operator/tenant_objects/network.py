@@ -1,4 +1,4 @@
-"""NetworkPolicies: nothing in, nothing out, then exactly the ways that imghost needs.
+"""NetworkPolicies: deny all ingress and egress, then allow exactly what imghost needs.
 
 A policy knows addresses, not names. Where a backend has a name inside the cluster its namespace is opened (a policy
 sees the pod's port, not the Service's, so the port stays open too); an address opens that address; any other name,
@@ -32,7 +32,7 @@ def network(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[Object]:
     store = _store(inputs)
     own = {_NAMESPACE_NAME: owner.namespace}
     callers = [_namespace({_NAMESPACE_NAME: name}) for name in sorted(spec.network.ingress_from)]
-    opened = [_peer(it.cidr, it.port) for it in spec.network.egress_to]
+    opened = [_peer(peer.cidr, peer.port) for peer in spec.network.egress_to]
     return [
         _policy(owner, "default-deny", {}, ingress=[], egress=[]),
         _policy(owner, "dns", {}, egress=[_dns()]),
@@ -112,8 +112,8 @@ def _backend(url: str, networks: tuple[str, ...]) -> dict[str, Any]:
 def _peer(cidr: str, port: int) -> dict[str, Any]:
     """The egress rule of a tenant's own choice; the addresses of cloud metadata stay closed in the widest of them."""
     block = ipaddress.ip_network(cidr, strict=False)
-    closed = [it for it in map(ipaddress.ip_network, _METADATA_NETWORKS.values()) if it.version == block.version]
-    without = next((str(it) for it in closed if it.overlaps(block)), None)
+    closed = [each for each in map(ipaddress.ip_network, _METADATA_NETWORKS.values()) if each.version == block.version]
+    without = next((str(network) for network in closed if network.overlaps(block)), None)
     return {"to": [_cidr(str(block), without)], "ports": [_port(port)]}
 
 

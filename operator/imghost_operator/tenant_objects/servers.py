@@ -58,7 +58,7 @@ def _deployment(owner: Owner, component: Component, workload: Workload, template
     scaler = workload.autoscaler
     body = {
         **({} if scaler else {"replicas": workload.replicas}),
-        # A Service's clients hear of a new pod up to a second late (kube-proxy's minSyncPeriod): until they do, it is
+        # Clients of a Service reach a new pod up to a second late (kube-proxy's minSyncPeriod): until then it is
         # neither a reason to take an old one away nor to call the tenant Ready.
         "minReadySeconds": 2,
         "revisionHistoryLimit": 3,
