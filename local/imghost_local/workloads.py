@@ -28,12 +28,6 @@ class Deployment:
         self._progress = (Any, 0.0)  # what is being rolled out, since when
         self._task = asyncio.create_task(self._run())
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """Of its pods, for the selectors of Services."""
-        labels: dict[str, str] = self._manifest["spec"]["template"]["metadata"]["labels"]
-        return labels
-
     def notify(self) -> None:
         """Look at the manifest again."""
         self._wake.set()

@@ -211,7 +211,8 @@ class KubernetesClient:
             self._connection.plugin.forget()
 
     def _request(self, method: str, path: str, **request: Any) -> Any:
-        assert self._session is not None, "use `async with Cluster(...)`"  # noqa: S101
+        if self._session is None:
+            raise RuntimeError("use `async with KubernetesClient(...)`")
         headers = dict(request.pop("headers", {}))
         if self._token[1]:
             headers["Authorization"] = f"Bearer {self._token[1]}"

@@ -78,9 +78,8 @@ class Operator:
 
     async def run(self) -> None:
         """Wait for the lease, then lead until SIGTERM. Raises `NotLeader` when the lease is lost."""
-        me = asyncio.current_task()
-        assert me is not None  # noqa: S101 - inside a coroutine
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
+        if current := asyncio.current_task():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
         server = await health.serve(
             self._settings.host,
             self._settings.ops_port,

@@ -1,6 +1,7 @@
 """What a tenant consists of, whatever its spec says."""
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from imghost_operator import admission, tenant_objects
 from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.built_object import Requirement
 from imghost_operator.crd import KIND, RESERVED_ENV, Spec
 from imghost_operator.platform import Object, ObjectRef
-from support.tenants import FILES, S3, UID, inputs, objects, only, tenant
+from support.tenants import FILES, S3, UID, inputs, objects, only, spec_of, tenant
 
 POD_FIELDS = {
     "automountServiceAccountToken",
@@ -254,6 +256,46 @@ def test_an_autoscaler_says_how_many_pods_there_are() -> None:
     assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"}
     assert only(made, "PodDisruptionBudget", "api")
     assert only(made, "Deployment", "imaging")["spec"]["replicas"] == 2
+
+
+def test_the_worker_is_a_deployment_without_a_service() -> None:
+    """The worker runs the api's image, listens for probes and metrics only, and scales like the servers."""
+    made = objects(worker={"autoscaling": {"maxReplicas": 4}, "image": "imghost-api:jobs"})
+    worker = container(made, "Deployment", "worker")
+    assert worker["image"] == "imghost-api:jobs"
+    assert [port["containerPort"] for port in worker["ports"]] == [9090]
+    assert worker["readinessProbe"]["httpGet"]["port"] == "ops"
+    assert "lifecycle" not in worker
+    assert {key.kind for key in made if key.name == "worker"} == {
+        *("ServiceAccount", "ConfigMap", "Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler"),
+    }
+    assert only(objects(), "Deployment", "worker")["spec"]["replicas"] == 1
+
+
+def test_objects_wait_for_what_they_require() -> None:
+    """Credentials wait for their backend, the pre migration for the database, Deployments for the schema, and the post
+    migration for every Deployment; nothing that only closes or describes the namespace waits.
+    """
+    built = tenant_objects.build("demo", UID, spec_of(), inputs())
+    found = {(item.kind, re.sub("-[0-9a-f]{10}$", "", item.ref.name)): item.requires for item in built if item.requires}
+    database, storage = Requirement.DATABASE, Requirement.STORAGE
+    running = {database, storage, Requirement.EXPANDED_SCHEMA}
+    assert found == {
+        ("Secret", "database-owner"): {database},
+        ("Secret", "database-api"): {database},
+        ("Secret", "database-imaging"): {database},
+        ("Secret", "storage"): {storage},
+        ("Job", "migrate-pre"): {database},
+        ("Deployment", "api"): running,
+        ("Deployment", "worker"): running,
+        ("Deployment", "imaging"): running,
+        ("Job", "migrate-post"): {database, Requirement.EXPANDED_SCHEMA, Requirement.ROLLOUT},
+    }
+    providers = {
+        requirement: [item.ref.name for item in built if item.provides is requirement] for requirement in Requirement
+    }
+    assert sorted(providers[Requirement.ROLLOUT]) == ["api", "imaging", "worker"]
+    assert len(providers[Requirement.EXPANDED_SCHEMA]) == len(providers[Requirement.CONTRACTED_SCHEMA]) == 1
 
 
 def test_autoscaling_that_is_off_changes_nothing() -> None:

@@ -8,7 +8,7 @@ from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.platform import Object, ObjectRef
 from support.tenants import FILES, inputs, objects
 
-API, IMAGING, MIGRATE = "api", "imaging", "migrate"
+API, IMAGING, MIGRATE, WORKER = "api", "imaging", "migrate", "worker"
 EVERYWHERE = [
     {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}},
     {"ipBlock": {"cidr": "::/0", "except": ["fe80::/10"]}},
@@ -45,7 +45,7 @@ def namespaces(found: list[dict[str, Any]]) -> set[str]:
     return {value for peer in found for value in peer.get("namespaceSelector", {}).get("matchLabels", {}).values()}
 
 
-@pytest.mark.parametrize("component", [API, IMAGING, MIGRATE])
+@pytest.mark.parametrize("component", [API, IMAGING, MIGRATE, WORKER])
 def test_everything_is_closed_both_ways_first(component: str) -> None:
     """Every pod is selected by policies of both directions, so what is not opened is closed."""
     made = objects()
@@ -61,6 +61,21 @@ def test_images_are_reached_from_own_and_named_namespaces_only() -> None:
         assert namespaces(closed) == {"imghost-demo"}
         opened = peers(rules(objects(network={"ingressFrom": ["gateway"]}), component, "ingress"), 8080, "from")
         assert namespaces(opened) == {"imghost-demo", "gateway"}
+
+
+def test_the_worker_is_reached_by_monitoring_only() -> None:
+    """The worker has no Service: only pods of namespaces labelled for metrics reach its ops port; it reaches names,
+    its database, its store and what the tenant asks for, not imaging's internal port.
+    """
+    ingress = rules(objects(), WORKER, "ingress")
+    assert peers(ingress, 9090, "from") == [{"namespaceSelector": {"matchLabels": {"imghost.dev/metrics": "true"}}}]
+    assert not peers(ingress, 8080, "from")
+    made = objects(network={"egressTo": [{"cidr": "10.9.8.7/16", "port": 4317}]})
+    egress = rules(made, WORKER, "egress")
+    reached = [peer for rule in egress for peer in rule["to"]]
+    assert namespaces(reached) == {"kube-system", "databases", "storage"}
+    assert peers(egress, 4317, "to") == [{"ipBlock": {"cidr": "10.9.0.0/16"}}]
+    assert not peers(egress, 9090, "to")
 
 
 def test_the_internal_port_is_for_the_api_and_monitoring() -> None:

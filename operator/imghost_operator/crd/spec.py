@@ -268,7 +268,7 @@ class Database(Part):
         json_schema_extra=immutable("a tenant's database"),
     )
     connection_limit: int = Field(
-        60, ge=5, le=5_000, description="Maximum of concurrent connections.", json_schema_extra={"format": "int32"}
+        90, ge=5, le=5_000, description="Maximum of concurrent connections.", json_schema_extra={"format": "int32"}
     )
 
 

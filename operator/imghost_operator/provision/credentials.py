@@ -58,29 +58,33 @@ def read(children: Mapping[ObjectRef, Object], *, store_key_id: str) -> Credenti
     for secret in DATABASE_SECRETS.values():
         if url := found.get(secret, {}).get(DATABASE_URL):
             found[secret]["PASSWORD"] = unquote(urlsplit(url).password or "")
-    fresh: set[str] = set()
+    reader = _Reader(found)
+    passwords = {role: reader.take(secret, "PASSWORD", token) for role, secret in DATABASE_SECRETS.items()}
+    signing = Signing(
+        jwt_private_key=reader.take(SIGNING_SECRET, JWT_PRIVATE_KEY, signing_key),
+        api_key_pepper=reader.take(SIGNING_SECRET, API_KEY_PEPPER, token),
+        internal_token=reader.take(INTERNAL_SECRET, INTERNAL_TOKEN, token),
+    )
+    store_secret = reader.take(STORAGE_SECRET, S3_SECRET_ACCESS_KEY, token) if store_key_id else ""
+    # A new id is not known to the store yet; a store without access keys only has to be made once.
+    is_store_known = found.get(STORAGE_SECRET, {}).get(S3_ACCESS_KEY_ID, "") == store_key_id and STORAGE_SECRET in found
+    fresh = reader.fresh if is_store_known else reader.fresh | {STORAGE_SECRET}
+    return Credentials(passwords, store_secret, signing, frozenset(fresh))
 
-    def value(secret: str, entry: str, make: Callable[[], str]) -> str:
-        text = found.get(secret, {}).get(entry, "")
+
+@dataclass(slots=True)
+class _Reader:
+    """Takes values from Secrets. `fresh` collects the Secrets of which a value had to be generated."""
+
+    found: Mapping[str, Mapping[str, str]]
+    fresh: set[str] = field(default_factory=set)
+
+    def take(self, secret: str, entry: str, generate: Callable[[], str]) -> str:
+        text = self.found.get(secret, {}).get(entry, "")
         if len(text) >= _SHORTEST:
             return text
-        fresh.add(secret)
-        return make()
-
-    passwords = {role: value(secret, "PASSWORD", token) for role, secret in DATABASE_SECRETS.items()}
-    signing = Signing(
-        jwt_private_key=value(SIGNING_SECRET, JWT_PRIVATE_KEY, signing_key),
-        api_key_pepper=value(SIGNING_SECRET, API_KEY_PEPPER, token),
-        internal_token=value(INTERNAL_SECRET, INTERNAL_TOKEN, token),
-    )
-    if store_key_id:
-        store_secret = value(STORAGE_SECRET, S3_SECRET_ACCESS_KEY, token)
-        if found.get(STORAGE_SECRET, {}).get(S3_ACCESS_KEY_ID) != store_key_id:  # the store does not know this id yet
-            fresh.add(STORAGE_SECRET)
-    else:
-        store_secret = ""
-        fresh.update({STORAGE_SECRET} - found.keys())
-    return Credentials(passwords, store_secret, signing, frozenset(fresh))
+        self.fresh.add(secret)
+        return generate()
 
 
 def token() -> str:
