@@ -32,7 +32,7 @@ REQUEST_SECONDS = 10.0
 WATCH_SILENCE_SECONDS = 70.0  # the server sends a bookmark about once a minute
 _WATCH_SERVER_SECONDS = 1800
 _PATIENCE = 3  # answers of 429 to wait out
-_LONGEST_WAIT = 30.0
+_LONGEST_WAIT_SECONDS = 30.0
 _TOKEN_SECONDS = 60.0
 
 _ALL: Mapping[str, str] = {}
@@ -189,7 +189,7 @@ class KubernetesClient:
                         return body
                     if answer.status != 429 or attempt == _PATIENCE:  # noqa: PLR2004
                         _refuse(verb, kind, answer, body)
-                    wait = min(float(answer.headers.get("Retry-After", 1)), _LONGEST_WAIT)
+                    wait = min(float(answer.headers.get("Retry-After", 1)), _LONGEST_WAIT_SECONDS)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 self._count(verb, kind, type(error).__name__)
                 raise PlatformDown(

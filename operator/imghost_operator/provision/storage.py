@@ -25,8 +25,8 @@ from imghost_operator.errors import BackendDown, BackendRefused
 from imghost_operator.tenant_contract import S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY
 
 _T = TypeVar("_T")
-_TIMEOUT = 20.0  # seconds for one step; emptying a prefix gets more, as it is as long as the prefix is full
-_EMPTY_TIMEOUT = 600.0
+_TIMEOUT_SECONDS = 20.0  # seconds for one step; emptying a prefix gets more, as it is as long as the prefix is full
+_EMPTY_TIMEOUT_SECONDS = 600.0
 _ABSENT = {"XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy", "NoSuchBucket"}
 
 
@@ -118,7 +118,7 @@ class MinioBackend:
             for problem in self._objects.remove_objects(self._bucket, doomed):
                 raise BackendRefused(f"Store '{self._name}' did not delete an object ({problem.code}).")
 
-        await self._run(remove, within=_EMPTY_TIMEOUT)
+        await self._run(remove, within=_EMPTY_TIMEOUT_SECONDS)
 
     async def check(self) -> None:
         await self._run(self._objects.bucket_exists, self._bucket)
@@ -135,7 +135,7 @@ class MinioBackend:
             if _code(error) not in _ABSENT:
                 raise
 
-    async def _run(self, call: Callable[..., _T], *args: object, within: float = _TIMEOUT) -> _T:
+    async def _run(self, call: Callable[..., _T], *args: object, within: float = _TIMEOUT_SECONDS) -> _T:
         try:
             async with asyncio.timeout(within):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
@@ -190,7 +190,7 @@ class FilesystemBackend:
 
     async def _run(self, call: Callable[[], object]) -> None:
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 await asyncio.to_thread(call)
         except (OSError, TimeoutError) as error:
             raise BackendDown(
