@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^```(python|diff)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | r
 PACKAGES = ("services/core", "services/api", "services/imaging", "operator", "local", "cli", "tools")
 # Of the tests that the guide runs, those that see the new feature.
 TESTS = ("tests/api/notes", "tests/api/access", "tests/api/db", "tests/api/http")
-CONCERNED = "note or migrations_make or up_to_date or recorded or described"
+CONCERNED = "note or isolation or migrations_make or up_to_date or recorded or described"
 
 pytestmark = pytest.mark.services
 
