@@ -79,5 +79,5 @@ def check_owner(live: Object, uid: str) -> None:
         key = ObjectRef.of(live)
         raise NotOwned(
             f"{key.kind} {key.name} exists but does not belong to this tenant, so it is not touched. "
-            "Delete it to let the operator create its own."
+            "To let the operator create its own, delete it."
         )

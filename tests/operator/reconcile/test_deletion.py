@@ -33,7 +33,7 @@ async def fill(bench: ReconcileHarness) -> Client:
     key = bench.secret("storage")
     host = bench.minio.endpoint.removeprefix("http://")
     mine = Client(host, key["S3_ACCESS_KEY_ID"], key["S3_SECRET_ACCESS_KEY"], secure=False, region="us-east-1")
-    mine.put_object(BUCKET, f"{bench.name}/image", io.BytesIO(b"image"), 7)
+    mine.put_object(BUCKET, f"{bench.name}/image", io.BytesIO(b"image"), len(b"image"))
     return mine
 
 
