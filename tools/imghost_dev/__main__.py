@@ -32,6 +32,7 @@ VERBS = {
     "images": Verb("images", "build the container images, try each and print its size"),
     "imports": Verb("imports", "count the imports between the rooms of a package, and those that run back up"),
     "permissions": Verb("permissions", "write or check docs/permissions.md"),
+    "problems": Verb("problems", "write or check docs/problems.md"),
     "programs": Verb("programs", "find or build the programs that tests run against"),
     "prose": Verb("prose", "refuse the words that docs/glossary.md replaces"),
     "requirements": Verb("requirements", "write or check the pinned requirements"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imghost_core.errors import Unavailable
+from imghost_core.contract.errors import Overloaded
 
 _RETRY_SECONDS = 2
 
@@ -16,9 +16,9 @@ class ConcurrencyLimit:
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Hold one of the slots; raises `Unavailable` (`overloaded`) when none is free."""
+        """Hold one of the slots; raises `Overloaded` when none is free."""
         if self._free == 0:
-            raise Unavailable(self._rejection, retry_after=_RETRY_SECONDS, code="overloaded")
+            raise Overloaded(self._rejection, retry_after=_RETRY_SECONDS)
         self._free -= 1
         try:
             yield

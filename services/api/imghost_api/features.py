@@ -23,6 +23,7 @@ from imghost_api.images.library import routes as library
 from imghost_api.images.upload import jobs as upload_jobs
 from imghost_api.images.upload import routes as upload
 from imghost_api.jobs.job import JobHandler, PeriodicJob
+from imghost_api.problem_pages import routes as problem_pages
 from imghost_api.worker_context import WorkerContext
 
 Jobs = Sequence[JobHandler | PeriodicJob]
@@ -65,6 +66,7 @@ FEATURES: tuple[Feature, ...] = (
         subscribers=library_jobs.SUBSCRIBERS,
         jobs=library_jobs.jobs,
     ),
+    Feature("problem_pages", (problem_pages.router,)),
     Feature("analytics", jobs=analytics_jobs.jobs),
     Feature("idempotency", jobs=idempotency_jobs.jobs),
     Feature("events", jobs=_events_jobs),

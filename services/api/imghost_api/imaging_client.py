@@ -23,6 +23,15 @@ class ImageRejected(HttpError):
         self.status, self.title = status, title
 
 
+class ImagingUnavailable(Unavailable):
+    """The imaging service is unreachable."""
+
+    code, title = "imaging_unavailable", "Imaging unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("Images cannot be processed right now. Send this one again shortly.")
+
+
 class ImagingClient:
     """Sends originals to imaging."""
 
@@ -51,7 +60,7 @@ class ImagingClient:
             response = await self._client.post(INGEST_PATH, content=request.model_dump_json(), headers=headers)
         except httpx.HTTPError as error:
             _log.warning("imaging is unreachable", reason=type(error).__name__)
-            raise Unavailable("Images cannot be processed right now. Send this one again shortly.") from error
+            raise ImagingUnavailable from error
         return _read(response)
 
     async def close(self) -> None:
@@ -73,6 +82,6 @@ def _read(response: httpx.Response) -> Ingested:
             raise Unavailable(str(problem["detail"]), retry_after=wait, code=str(problem["code"]))
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         _log.error("imaging sent an unreadable response", status=response.status_code)
-        raise Unavailable("Images cannot be processed right now. Send this one again shortly.") from error
+        raise ImagingUnavailable from error
     _log.error("imaging rejected the internal request", status=response.status_code)
-    raise Unavailable("Images cannot be processed right now. Send this one again shortly.")
+    raise ImagingUnavailable

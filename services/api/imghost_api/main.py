@@ -18,6 +18,7 @@ from imghost_api.context import AppContext, open_context
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.features import FEATURES
 from imghost_api.http import errors, openapi
+from imghost_api.http.problem_types import document_errors
 from imghost_api.metrics import ApiMetrics
 from imghost_api.readiness import Readiness
 from imghost_api.settings import ApiSettings
@@ -73,6 +74,7 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
     for feature in FEATURES:
         for router in feature.routers:
             document_permissions(router)
+            document_errors(router)
             public.include_router(router)
     public.router.routes.extend(probes)
     public.openapi = lambda: openapi.build_document(public)  # type: ignore[method-assign]

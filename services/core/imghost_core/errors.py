@@ -87,6 +87,13 @@ class NotFound(HttpError):
     advice = "Check the id and the path."
 
 
+class MethodNotAllowed(HttpError):
+    """The path does not support this method."""
+
+    status, code, title = 405, "method_not_allowed", "Method not allowed"
+    advice = "Use one of the methods in the `Allow` header."
+
+
 class Conflict(HttpError):
     """The request conflicts with the current state of a resource."""
 

@@ -4,14 +4,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from imghost_api.access import queries
+from imghost_api.access.errors import AccountBlocked, ApiKeyRevoked, InvalidApiKey, WorkspaceSuspended
 from imghost_api.access.principal import Principal
 from imghost_api.clock import Clock
 from imghost_api.crypto.digests import Digest
+from imghost_api.crypto.errors import InvalidToken
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import ALL_WORKSPACES, Database, Session
 from imghost_api.plans.rate_limits import RateLimit, RateLimitStatus, count_request
 from imghost_core import ids
-from imghost_core.errors import Forbidden, Unauthorized
+from imghost_core.errors import Unauthorized
 
 FindPrincipal = Callable[[Session], Awaitable[Principal | None]]
 
@@ -31,7 +33,7 @@ class Authenticator:
     async def by_token(self, token: str, *, counted: bool) -> tuple[Principal, list[RateLimitStatus]]:
         """The member an access token was issued to; `counted` says whether the request counts."""
         claims = self.tokens.read(token, now=int(self.clock().timestamp()))
-        missing = Unauthorized("This account no longer exists. Sign in again.", code="invalid_token")
+        missing = InvalidToken("This account no longer exists. Sign in again.")
         return await self._admit(
             lambda session: queries.find_principal_by_member(session, claims.user_id, claims.workspace_id),
             missing,
@@ -40,9 +42,7 @@ class Authenticator:
 
     async def by_api_key(self, key: str) -> tuple[Principal, list[RateLimitStatus]]:
         """The member an API key belongs to."""
-        unknown = Unauthorized(
-            "Unknown API key. Check X-API-Key for a typing mistake, or create a new key.", code="invalid_api_key"
-        )
+        unknown = InvalidApiKey()
         if not ids.is_api_key(key):
             raise unknown
         digest = self.digest(key)
@@ -76,15 +76,10 @@ def rate_limits_of(principal: Principal) -> list[RateLimit]:
     return limits
 
 
-def account_blocked() -> Forbidden:
-    """The error for a blocked user, with any credential."""
-    return Forbidden("This account is blocked. Contact the operators of this service.", code="account_blocked")
-
-
 def _check(principal: Principal) -> None:
     if principal.api_key and (principal.api_key.revoked_at or not principal.api_key.is_active):
-        raise Unauthorized("This API key was revoked. Use another one, or create a new key.", code="key_revoked")
+        raise ApiKeyRevoked
     if principal.is_blocked:
-        raise account_blocked()
+        raise AccountBlocked
     if principal.is_suspended:
-        raise Forbidden("This workspace is suspended. Contact the operators.", code="workspace_suspended")
+        raise WorkspaceSuspended

@@ -13,6 +13,7 @@ from imghost_api.access.deps import authenticate, authenticate_user
 from imghost_api.access.errors import PermissionDenied
 from imghost_api.access.permissions import KEY_SCOPES, Permission
 from imghost_api.access.principal import Principal
+from imghost_api.http.problem_types import raises
 
 
 @cache
@@ -23,6 +24,7 @@ def check_of(permission: Permission) -> Callable[..., Awaitable[Principal]]:
     """
     check_credential = authenticate if permission in KEY_SCOPES else authenticate_user
 
+    @raises(PermissionDenied)
     async def check_permission(principal: Annotated[Principal, Depends(check_credential)]) -> Principal:
         if permission not in principal.permissions:
             raise PermissionDenied(permission, role=principal.role, by_api_key=principal.api_key is not None)

@@ -7,11 +7,21 @@ from fastapi import Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from imghost_api.access.credentials import Authenticator
+from imghost_api.access.errors import (
+    AccountBlocked,
+    AmbiguousCredentials,
+    ApiKeyRevoked,
+    CredentialMissing,
+    InvalidApiKey,
+    WorkspaceSuspended,
+)
 from imghost_api.access.principal import Principal
 from imghost_api.context import AppContext
+from imghost_api.crypto.errors import InvalidToken, TokenExpired
 from imghost_api.db.engine import Session
+from imghost_api.http.problem_types import declared_errors, raises
+from imghost_api.plans.errors import RateLimitReached
 from imghost_api.plans.rate_limits import rate_limit_headers
-from imghost_core.errors import InvalidRequest, Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An access token, issued at sign-in")
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `ih_…`")
@@ -35,25 +45,27 @@ def _authenticator(context: Context) -> Authenticator:
 _Authenticator = Annotated[Authenticator, Depends(_authenticator)]
 
 
+@raises(CredentialMissing, InvalidToken, TokenExpired, AccountBlocked, WorkspaceSuspended)
 async def authenticate_user(authenticator: _Authenticator, response: Response, token: _Token) -> Principal:
     """The signed-in user; API keys are not accepted, and the request counts against no rate limit."""
     if token is None:
-        raise _missing_credential("Send an access token as `Authorization: Bearer <token>`.")
+        raise CredentialMissing("Send an access token as `Authorization: Bearer <token>`.")
     response.headers["Cache-Control"] = _PRIVATE
     user, _ = await authenticator.by_token(token.credentials, counted=False)
     return user
 
 
+@raises(*declared_errors(authenticate_user), AmbiguousCredentials, InvalidApiKey, ApiKeyRevoked, RateLimitReached)
 async def authenticate(authenticator: _Authenticator, response: Response, token: _Token, key: _Key) -> Principal:
     """The principal by API key or access token; the request counts against the rate limits."""
     if key is not None and token is not None:
-        raise InvalidRequest("Send either X-API-Key or Authorization, not both: they may name different accounts.")
+        raise AmbiguousCredentials
     if key is not None:
         principal, statuses = await authenticator.by_api_key(key)
     elif token is not None:
         principal, statuses = await authenticator.by_token(token.credentials, counted=True)
     else:
-        raise _missing_credential(
+        raise CredentialMissing(
             "Send an API key as `X-API-Key: ih_…` or an access token as `Authorization: Bearer <token>`."
         )
     response.headers["Cache-Control"] = _PRIVATE
@@ -78,7 +90,3 @@ async def _workspace_session(context: Context, principal: _Principal) -> AsyncIt
 # Scope "function": committed before the response is sent, so that a response is never ahead of its transaction.
 UserSession = Annotated[Session, Depends(_user_session, scope="function")]
 WorkspaceSession = Annotated[Session, Depends(_workspace_session, scope="function")]
-
-
-def _missing_credential(detail: str) -> Unauthorized:
-    return Unauthorized(detail, headers={"WWW-Authenticate": "Bearer"})

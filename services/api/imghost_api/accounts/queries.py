@@ -1,6 +1,6 @@
 """Accounts in the database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from imghost_api.accounts.errors import EmailTaken, UsernameTaken
 from imghost_api.db.engine import Session
 from imghost_api.db.tables import Plan, User, Workspace
-from imghost_core.errors import Conflict
 
-_CONFLICTS = {
-    "uq_users_email": ("email_taken", "email", "An account with this e-mail address exists. Sign in, or use another."),
-    "uq_users_username": ("username_taken", "username", "This user name is taken. Choose another one."),
+_CONFLICTS: Mapping[str, type[EmailTaken | UsernameTaken]] = {
+    "uq_users_email": EmailTaken,
+    "uq_users_username": UsernameTaken,
 }
 
 
@@ -66,11 +66,11 @@ async def get_account(session: Session, user_id: UUID, workspace_id: UUID) -> Ac
 
 @contextmanager
 def name_conflicts() -> Iterator[None]:
-    """Turn a violated unique constraint of users into a `Conflict` that names the field."""
+    """Turn a violated unique constraint of users into `EmailTaken` or `UsernameTaken`."""
     try:
         yield
     except IntegrityError as error:
-        for constraint, (code, field, message) in _CONFLICTS.items():
+        for constraint, conflict in _CONFLICTS.items():
             if constraint in str(error.orig):
-                raise Conflict(message, code=code, errors=[{"field": field, "message": message}]) from error
+                raise conflict from error
         raise

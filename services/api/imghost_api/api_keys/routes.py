@@ -10,6 +10,7 @@ from imghost_api.access.deps import Context, UserSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
 from imghost_api.api_keys import service
+from imghost_api.api_keys.errors import ApiKeyNotFound, RateLimitAbovePlan, TooManyApiKeys
 from imghost_api.api_keys.schemas import (
     ApiKeyRequest,
     ApiKeyResource,
@@ -19,12 +20,12 @@ from imghost_api.api_keys.schemas import (
     RevokedResponse,
 )
 from imghost_api.http.json_body import JsonRoute
-from imghost_api.http.openapi import problems
+from imghost_api.http.problem_types import raises
 
 router = APIRouter(route_class=JsonRoute, prefix="/api/v1/api-keys", tags=["api keys"])
 
 
-@router.get("", operation_id="list_api_keys", summary="List your API keys", responses=problems(401, 403, 503))
+@router.get("", operation_id="list_api_keys", summary="List your API keys")
 async def list_api_keys(
     principal: Annotated[Principal, Require(Permission.KEYS_READ)], session: UserSession
 ) -> ApiKeysResponse:
@@ -38,8 +39,8 @@ async def list_api_keys(
     status_code=201,
     operation_id="create_api_key",
     summary="Create an API key",
-    responses=problems(400, 401, 403, 409, 413, 422, 503),
 )
+@raises(RateLimitAbovePlan, TooManyApiKeys)
 async def create_api_key(
     principal: Annotated[Principal, Require(Permission.KEYS_WRITE)],
     session: UserSession,
@@ -64,8 +65,8 @@ async def create_api_key(
     "/{key_id}",
     operation_id="revoke_api_key",
     summary="Revoke an API key",
-    responses=problems(400, 401, 403, 404, 503),
 )
+@raises(ApiKeyNotFound)
 async def revoke_api_key(
     principal: Annotated[Principal, Require(Permission.KEYS_WRITE)], session: UserSession, key_id: UUID
 ) -> RevokedResponse:

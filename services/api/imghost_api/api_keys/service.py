@@ -6,12 +6,12 @@ from uuid import UUID
 
 from imghost_api.access.permissions import DEFAULT_SCOPES, Permission, sort_permissions
 from imghost_api.api_keys import queries
+from imghost_api.api_keys.errors import ApiKeyNotFound, RateLimitAbovePlan, TooManyApiKeys
 from imghost_api.api_keys.queries import StoredApiKey
 from imghost_api.crypto.digests import Digest
 from imghost_api.db.engine import Session
 from imghost_api.plans.limits import PlanLimits
 from imghost_core import ids
-from imghost_core.errors import Conflict, NotFound, Unprocessable
 
 DEFAULT_REQUESTS_PER_HOUR = 1000
 MAX_KEYS = 100
@@ -43,18 +43,13 @@ async def create_api_key(
     rate_limit_per_hour: int | None = None,
     scopes: Iterable[Permission] = DEFAULT_SCOPES,
 ) -> NewApiKey:
-    """Create a key. Raises `Unprocessable` for a limit above the plan's, `Conflict` for one key too many."""
+    """Create a key. Raises `RateLimitAbovePlan` or `TooManyApiKeys`."""
     allowed = owner.limits.requests_per_hour
     if (rate_limit_per_hour or 0) > allowed:
-        raise Unprocessable(
-            f"The plan '{owner.limits.plan}' allows at most {allowed} requests per hour. "
-            "Set a lower limit, or change the plan.",
-            code="rate_limit_above_plan",
-            errors=[{"field": "rate_limit_per_hour", "message": f"at most {allowed}"}],
-        )
+        raise RateLimitAbovePlan(plan=owner.limits.plan, allowed=allowed)
     await queries.lock_workspace(session, owner.workspace_id)
     if await queries.count_api_keys(session, owner.workspace_id) >= MAX_KEYS:
-        raise Conflict(f"A workspace has at most {MAX_KEYS} API keys. Revoke one first.", code="too_many_keys")
+        raise TooManyApiKeys(MAX_KEYS)
     key = ids.api_key()
     stored = await queries.add_api_key(
         session,
@@ -76,6 +71,6 @@ async def list_api_keys(session: Session, workspace_id: UUID) -> list[StoredApiK
 
 
 async def revoke_api_key(session: Session, workspace_id: UUID, key_id: UUID) -> None:
-    """Revoke a key; the next request with it is rejected. Raises `NotFound`."""
+    """Revoke a key; the next request with it is rejected. Raises `ApiKeyNotFound`."""
     if not await queries.revoke_api_key(session, workspace_id, key_id):
-        raise NotFound("No active API key has this id. List your keys for their ids.", code="key_not_found")
+        raise ApiKeyNotFound

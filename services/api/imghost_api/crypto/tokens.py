@@ -10,9 +10,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey, OKPKey
 from joserfc.jws import extract_compact
 
+from imghost_api.crypto.errors import InvalidToken, TokenExpired
 from imghost_api.settings import ApiSettings
 from imghost_core import ids
-from imghost_core.errors import Unauthorized
 
 AUDIENCE = "imghost"
 TYPE = "at+jwt"
@@ -69,11 +69,11 @@ class Tokens:
             claims = self._verify(token)
             user, workspace, expires = UUID(claims["sub"]), UUID(claims["workspace_id"]), claims["exp"]
         except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _invalid() from error
+            raise InvalidToken from error
         if claims.get("iss") != self._issuer or claims.get("aud") != AUDIENCE or type(expires) is not int:
-            raise _invalid()
+            raise InvalidToken
         if expires <= now:
-            raise Unauthorized("The access token has expired. Sign in again.", code="token_expired")
+            raise TokenExpired
         return Claims(user, workspace)
 
     def _verify(self, token: str) -> Mapping[str, Any]:
@@ -91,10 +91,6 @@ class Tokens:
         self._keys[kid] = _SigningKey("Ed25519", key)  # RFC 9864; formerly EdDSA
         public = {**key.as_dict(private=False), "kid": kid, "alg": "Ed25519", "use": "sig"}
         self.jwks["keys"].append(public)
-
-
-def _invalid() -> Unauthorized:
-    return Unauthorized("The access token is not valid. Sign in again.", code="invalid_token")
 
 
 def _read_ed25519(pem: str) -> OKPKey:

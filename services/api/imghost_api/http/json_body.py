@@ -7,12 +7,15 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
+from imghost_api.http.problem_types import raises
+from imghost_core.errors import InvalidRequest, TooLarge
 from imghost_core.web.body import read_body
 
 MAX_BYTES: Final = 64 * 1024  # far above every JSON body of this API
 _SECONDS: Final = 10.0
 
 
+@raises(InvalidRequest, TooLarge)
 class JsonRoute(APIRoute):
     """A route with a JSON body of at most `MAX_BYTES` bytes that must arrive in time; others are rejected."""
 

@@ -8,21 +8,6 @@ from fastapi.routing import APIRoute
 
 from imghost_core.problems import MEDIA_TYPE
 
-_SCHEMA = "#/components/schemas/Problem"
-_MEANING = {
-    400: "The request is malformed; `errors` names the fields",
-    401: "No credential, or an invalid, revoked or expired one",
-    402: "The plan's storage limit is reached",
-    403: "A permission is missing (`required_permission`), the account is blocked or the workspace suspended",
-    404: "Not found in this workspace",
-    408: "The body did not arrive in time",
-    409: "Conflict with an existing object or a running request",
-    413: "The body is too large",
-    415: "The content is not an image of a supported format",
-    422: "The content was rejected; `code` says why",
-    429: "An hourly or daily limit is reached; retry after `Retry-After`",
-    503: "A dependency is unavailable or overloaded; retry after `Retry-After`",
-}
 PROBLEM = {
     "type": "object",
     "title": "Problem",
@@ -48,14 +33,6 @@ PROBLEM = {
         "message": {"type": "string"},
     },
 }
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route that may respond with these problems."""
-    return {
-        status: {"description": _MEANING[status], "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMA}}}}
-        for status in statuses
-    }
 
 
 def alias(router: APIRouter, path: str, *, of: str, method: str) -> None:

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from imghost_api.db.engine import Database, Session
 from imghost_api.idempotency import queries
-from imghost_core.errors import Conflict, HttpError, Unprocessable
+from imghost_api.idempotency.errors import IdempotencyKeyReused, RequestInProgress
+from imghost_core.errors import HttpError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ class Claim:
                     await queries.renew_claim(session, self.workspace_id, self.key, self.id)
 
     async def finish(self, session: Session, reply: dict[str, Any]) -> None:
-        """Store the reply, in the transaction of the effect. Raises `Conflict` when another attempt took over."""
+        """Store the reply, in the transaction of the effect; raises `RequestInProgress` after a takeover."""
         if not await queries.store_reply(session, self.workspace_id, self.key, self.id, reply):
-            raise _in_progress(1)
+            raise RequestInProgress(1)
 
     async def release(self, database: Database) -> None:
         """Release the claim after a rejected request. Harmless if it fails: the claim can be taken over later."""
@@ -55,7 +56,7 @@ async def claim_key(
 ) -> dict[str, Any] | None:
     """Claim a key in a transaction of its own; returns the stored reply if there is one.
 
-    Raises `Conflict` while the first request runs, `Unprocessable` when the key was used for another request.
+    Raises `RequestInProgress` while the first request runs, `IdempotencyKeyReused` for another file.
     """
     async with database.transaction(claim.workspace_id) as session:
         if await queries.claim_key(
@@ -64,20 +65,9 @@ async def claim_key(
             return None
         found = await queries.find_key(session, claim.workspace_id, claim.key)
     if found is None:  # released between the two statements
-        raise _in_progress(1)
+        raise RequestInProgress(1)
     if found.request_hash != request_hash:
-        raise Unprocessable(
-            "This Idempotency-Key was used for another file. Use a new key for a new file.",
-            code="idempotency_key_reused",
-        )
+        raise IdempotencyKeyReused
     if found.reply is None:
-        raise _in_progress(2)
+        raise RequestInProgress(2)
     return found.reply
-
-
-def _in_progress(seconds: int) -> HttpError:
-    return Conflict(
-        "An upload with this Idempotency-Key is still running. Retry the same request shortly.",
-        code="idempotency_in_progress",
-        retry_after=seconds,
-    )

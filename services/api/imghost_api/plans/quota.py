@@ -6,9 +6,10 @@ from uuid import UUID
 
 from imghost_api.db.engine import Session
 from imghost_api.plans import queries
+from imghost_api.plans.errors import DailyLimitReached, StorageLimitReached
 from imghost_api.plans.limits import PlanLimits
 from imghost_api.plans.rate_limits import WINDOW, start_of_hour
-from imghost_core.errors import HttpError, PlanLimitExceeded, TooManyRequests
+from imghost_core.errors import HttpError
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ async def read_usage(session: Session, workspace_id: UUID, limits: PlanLimits, *
 
 def limit_of(error: HttpError) -> str | None:
     """Which limit of the plan an error is about; None when it is about something else."""
-    return error.code if error.code in {"daily_limit", "storage_quota_exceeded"} else None
+    return error.code if isinstance(error, DailyLimitReached | StorageLimitReached) else None
 
 
 def next_midnight(now: datetime) -> datetime:
@@ -108,18 +109,10 @@ def next_month(now: datetime) -> datetime:
     return datetime.combine((first + timedelta(days=32)).replace(day=1), time(), UTC)
 
 
-def _daily_limit(limits: PlanLimits, now: datetime) -> TooManyRequests:
-    return TooManyRequests(
-        f"The limit of {limits.uploads_per_day} uploads per day of the plan '{limits.plan}' is reached. "
-        "Retry after midnight UTC, or change to a larger plan.",
-        code="daily_limit",
-        retry_after=int((next_midnight(now) - now).total_seconds()) + 1,
-    )
+def _daily_limit(limits: PlanLimits, now: datetime) -> DailyLimitReached:
+    wait = int((next_midnight(now) - now).total_seconds()) + 1
+    return DailyLimitReached(limit=limits.uploads_per_day, plan=limits.plan, retry_after=wait)
 
 
-def _storage_full(limits: PlanLimits) -> PlanLimitExceeded:
-    return PlanLimitExceeded(
-        f"This image would exceed the storage limit of {limits.storage_bytes} bytes of the plan '{limits.plan}'. "
-        "Delete images, or change to a larger plan.",
-        code="storage_quota_exceeded",
-    )
+def _storage_full(limits: PlanLimits) -> StorageLimitReached:
+    return StorageLimitReached(limit_bytes=limits.storage_bytes, plan=limits.plan)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from imghost_api.db.engine import Session
 from imghost_api.plans import queries
-from imghost_core.errors import TooManyRequests
+from imghost_api.plans.errors import RateLimitReached
 
 WINDOW = timedelta(hours=1)
 
@@ -43,7 +43,7 @@ def start_of_hour(now: datetime) -> datetime:
 
 
 async def count_request(session: Session, limits: Sequence[RateLimit], now: datetime) -> list[RateLimitStatus]:
-    """Count a request against every limit; raises `TooManyRequests`, and then nothing is counted.
+    """Count a request against every limit; raises `RateLimitReached`, and then nothing is counted.
 
     The caller's transaction must roll back on the error and end soon: it holds the locks of the counters.
     """
@@ -75,11 +75,10 @@ def rate_limit_headers(statuses: Sequence[RateLimitStatus], now: datetime) -> di
     }
 
 
-def _exceeded(status: RateLimitStatus, now: datetime) -> TooManyRequests:
-    scope = "this API key" if status.policy == "key" else "your plan"
-    return TooManyRequests(
-        f"The limit of {status.limit} requests per hour of {scope} is reached. "
-        "Retry after the next full hour (UTC), or raise the limit.",
+def _exceeded(status: RateLimitStatus, now: datetime) -> RateLimitReached:
+    return RateLimitReached(
+        limit=status.limit,
+        scope="this API key" if status.policy == "key" else "your plan",
         retry_after=_seconds_to_reset(status, now),
         headers=rate_limit_headers([status], now),
     )

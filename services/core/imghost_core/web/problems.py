@@ -9,13 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from imghost_core import logs
-from imghost_core.errors import HttpError
+from imghost_core.errors import HttpError, InvalidRequest, MethodNotAllowed, NotFound
 from imghost_core.problems import MEDIA_TYPE, problem, problem_headers
-
-_ADVICE = {
-    404: "No resource has this path. Check its spelling.",
-    405: "This path does not support this method. The Allow header lists those it supports.",
-}
 
 
 def problem_response(error: HttpError, path: str) -> Response:
@@ -47,11 +42,14 @@ def add_handlers(app: Starlette) -> None:
 
 
 def _from_framework(error: HTTPException) -> HttpError:
-    phrase = HTTPStatus(error.status_code).phrase
-    ours = HttpError(
-        _ADVICE.get(error.status_code, f"{phrase}. Check the request."),
-        code=phrase.lower().replace(" ", "_"),
-        headers=error.headers,
-    )
-    ours.status, ours.title = error.status_code, phrase
-    return ours
+    """The problem that the status of the framework's exception stands for."""
+    match error.status_code:
+        case 404:
+            return NotFound("No resource has this path. Check its spelling.")
+        case 405:
+            detail = "This path does not support this method. The Allow header lists those it supports."
+            return MethodNotAllowed(detail, headers=error.headers)
+        case status if 400 <= status < 500:  # noqa: PLR2004
+            return InvalidRequest(f"{HTTPStatus(status).phrase}. Check the request.", headers=error.headers)
+        case _:
+            return HttpError("The request failed because of an internal error. Retry later.", headers=error.headers)

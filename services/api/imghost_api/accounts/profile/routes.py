@@ -8,11 +8,13 @@ from imghost_api.access.declarations import Require
 from imghost_api.access.deps import UserSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
+from imghost_api.accounts.errors import UsernameTaken
 from imghost_api.accounts.profile import service
 from imghost_api.accounts.profile.schemas import AccountChange, AccountResponse
 from imghost_api.accounts.schemas import UserResource
 from imghost_api.http.json_body import JsonRoute
-from imghost_api.http.openapi import alias, problems
+from imghost_api.http.openapi import alias
+from imghost_api.http.problem_types import raises
 
 router = APIRouter(route_class=JsonRoute, tags=["account"])
 
@@ -21,7 +23,6 @@ router = APIRouter(route_class=JsonRoute, tags=["account"])
     "/api/v1/account",
     operation_id="read_account",
     summary="Get your account",
-    responses=problems(401, 403, 503),
 )
 async def read_account(
     principal: Annotated[Principal, Require(Permission.ACCOUNT_READ)], session: UserSession
@@ -35,8 +36,8 @@ async def read_account(
     "/api/v1/account",
     operation_id="change_account",
     summary="Change your account",
-    responses=problems(400, 401, 403, 409, 413, 503),
 )
+@raises(UsernameTaken)
 async def change_account(
     principal: Annotated[Principal, Require(Permission.ACCOUNT_WRITE)], session: UserSession, change: AccountChange
 ) -> AccountResponse:

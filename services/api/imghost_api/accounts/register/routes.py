@@ -6,12 +6,14 @@ from fastapi import APIRouter, Depends, Response
 
 from imghost_api.access.declarations import PUBLIC
 from imghost_api.access.deps import Context
+from imghost_api.accounts.errors import EmailTaken, UsernameTaken
 from imghost_api.accounts.register.schemas import RegisteredResponse, Registration
 from imghost_api.accounts.register.service import RegistrationService
 from imghost_api.accounts.schemas import UserResource
 from imghost_api.api_keys.schemas import NewApiKeyResource
 from imghost_api.http.json_body import JsonRoute
-from imghost_api.http.openapi import alias, problems
+from imghost_api.http.openapi import alias
+from imghost_api.http.problem_types import raises
 
 router = APIRouter(route_class=JsonRoute, tags=["auth"])
 
@@ -26,8 +28,8 @@ def _service(context: Context) -> RegistrationService:
     operation_id="register",
     summary="Create an account",
     dependencies=[PUBLIC],
-    responses=problems(400, 409, 413, 503),
 )
+@raises(EmailTaken, UsernameTaken)
 async def register(
     service: Annotated[RegistrationService, Depends(_service)], registration: Registration, response: Response
 ) -> RegisteredResponse:

@@ -7,11 +7,14 @@ from fastapi import APIRouter, Depends, Response
 
 from imghost_api.access.declarations import PUBLIC
 from imghost_api.access.deps import Context
+from imghost_api.access.errors import AccountBlocked
 from imghost_api.accounts.schemas import TokenResponse, UserResource
+from imghost_api.accounts.sessions.errors import InvalidCredentials, NoWorkspace, TooManySignIns
 from imghost_api.accounts.sessions.schemas import JwksResponse, Login
 from imghost_api.accounts.sessions.service import SessionService, Throttle
 from imghost_api.http.json_body import JsonRoute
-from imghost_api.http.openapi import alias, problems
+from imghost_api.http.openapi import alias
+from imghost_api.http.problem_types import raises
 
 router = APIRouter(route_class=JsonRoute, tags=["auth"])
 
@@ -27,8 +30,8 @@ def _service(context: Context) -> SessionService:
     operation_id="login",
     summary="Sign in",
     dependencies=[PUBLIC],
-    responses=problems(400, 401, 403, 413, 429, 503),
 )
+@raises(InvalidCredentials, TooManySignIns, AccountBlocked, NoWorkspace)
 async def login(
     service: Annotated[SessionService, Depends(_service)], login: Login, response: Response
 ) -> TokenResponse:

@@ -4,14 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from imghost_api.access.credentials import account_blocked
+from imghost_api.access.errors import AccountBlocked
 from imghost_api.accounts.queries import Account, get_account
 from imghost_api.accounts.sessions import queries
+from imghost_api.accounts.sessions.errors import InvalidCredentials, NoWorkspace, TooManySignIns
 from imghost_api.clock import Clock
 from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Claims, Tokens
 from imghost_api.db.engine import ALL_WORKSPACES, Database, Session
-from imghost_core.errors import Forbidden, TooManyRequests, Unauthorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class SessionService:
     async def sign_in(self, identifier: str, password: str) -> SignedIn:
         """A token for the right password; a wrong one and an unknown name get the same response after the same work.
 
-        Raises `Unauthorized`, `TooManyRequests` after too many failures, and `Forbidden` for a blocked account.
+        Raises `InvalidCredentials`, `TooManySignIns`, `AccountBlocked` or `NoWorkspace`.
         """
         async with self.database.transaction(ALL_WORKSPACES) as session:
             user = await queries.find_user(session, identifier)
@@ -53,18 +53,16 @@ class SessionService:
         stored = user.password_hash if user else None
         matches, better_hash = await self.passwords.verify(password, stored)
         if not matches or user is None:
-            raise Unauthorized("Wrong e-mail address, user name or password.", code="invalid_credentials")
+            raise InvalidCredentials
         if user.is_blocked:
-            raise account_blocked()
+            raise AccountBlocked
         async with self.database.transaction(ALL_WORKSPACES) as session:
             await queries.reset_attempts(session, subject)
             if better_hash:
                 await queries.store_password_hash(session, user.id, better_hash)
             workspace_id = await queries.find_first_workspace(session, user.id)
             if workspace_id is None:
-                raise Forbidden(
-                    "This account is not a member of any workspace. Ask for an invitation.", code="no_workspace"
-                )
+                raise NoWorkspace
             account = await get_account(session, user.id, workspace_id)
         token, lifetime = self.tokens.issue(Claims(user.id, workspace_id), now=int(self.clock().timestamp()))
         return SignedIn(account, token, lifetime)
@@ -74,8 +72,4 @@ class SessionService:
         attempts, first_at = await queries.count_attempt(session, subject, self.throttle.window)
         if attempts > self.throttle.attempts:
             wait = int((first_at + self.throttle.window - self.clock()).total_seconds()) + 1
-            raise TooManyRequests(
-                "Too many failed sign-ins of this account. Wait before the next attempt.",
-                code="too_many_logins",
-                retry_after=wait,
-            )
+            raise TooManySignIns(wait)

@@ -8,8 +8,10 @@ from imghost_api.access.declarations import Require
 from imghost_api.access.deps import WorkspaceSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
-from imghost_api.http.openapi import alias, problems
+from imghost_api.http.openapi import alias
+from imghost_api.http.problem_types import raises
 from imghost_api.images.library import service
+from imghost_api.images.library.errors import ImageNotFound, InvalidCursor
 from imghost_api.images.library.schemas import DeletedResponse, ImageResource, ImagesResponse
 from imghost_api.images.library.service import LibraryImage
 from imghost_api.images.urls import UrlBuilder, Urls
@@ -21,8 +23,8 @@ router = APIRouter(tags=["images"])
     "/api/v1/images",
     operation_id="list_images",
     summary="List your images, newest first",
-    responses=problems(400, 401, 403, 429, 503),
 )
+@raises(InvalidCursor)
 async def list_images(
     principal: Annotated[Principal, Require(Permission.IMAGES_READ)],
     session: WorkspaceSession,
@@ -43,8 +45,8 @@ async def list_images(
     "/api/v1/images/{image_id}",
     operation_id="delete_image",
     summary="Delete an image",
-    responses=problems(400, 401, 403, 404, 429, 503),
 )
+@raises(ImageNotFound)
 async def delete_image(
     principal: Annotated[Principal, Require(Permission.IMAGES_DELETE)],
     session: WorkspaceSession,

@@ -12,11 +12,11 @@ from imghost_api.db.tables import Image
 from imghost_api.events.outbox import publish
 from imghost_api.images.events import ImageDeleted
 from imghost_api.images.library import queries
+from imghost_api.images.library.errors import ImageNotFound, InvalidCursor
 from imghost_api.images.library.queries import Position
 from imghost_api.images.queries import to_stored_image
 from imghost_api.images.values import StoredImage
 from imghost_api.plans.quota import release_storage
-from imghost_core.errors import InvalidRequest, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Page:
 
 
 async def list_images(session: Session, principal: Principal, *, cursor: str | None, limit: int) -> Page:
-    """One page of the workspace's images, newest first. Raises `InvalidRequest` for an invalid cursor."""
+    """One page of the workspace's images, newest first. Raises `InvalidCursor`."""
     after = decode_cursor(cursor) if cursor is not None else None
     found = await queries.list_images(session, principal.workspace_id, after, limit + 1)
     shown = found[:limit]
@@ -52,10 +52,10 @@ async def list_images(session: Session, principal: Principal, *, cursor: str | N
 
 
 async def delete_image(session: Session, principal: Principal, public_id: str) -> None:
-    """Delete an image; its objects are deleted because of the event it publishes. Raises `NotFound`."""
+    """Delete an image; its objects are deleted because of the event it publishes. Raises `ImageNotFound`."""
     deleted = await queries.mark_deleted(session, principal.workspace_id, public_id)
     if deleted is None:
-        raise NotFound("No image has this id. List your images for their ids.")
+        raise ImageNotFound
     await release_storage(session, principal.workspace_id, size=deleted.file_size)
     event = ImageDeleted(
         workspace_id=principal.workspace_id, image_id=deleted.id, public_id=public_id, file_size=deleted.file_size
@@ -69,16 +69,13 @@ def encode_cursor(position: Position) -> str:
 
 
 def decode_cursor(cursor: str) -> Position:
-    """The position a cursor stands for; raises `InvalidRequest` for one that was not issued here."""
+    """The position a cursor stands for; raises `InvalidCursor` for one that was not issued here."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         uploaded_at, _, image = text.partition(" ")
         return Position(datetime.fromisoformat(uploaded_at).astimezone(UTC), UUID(image))
     except (binascii.Error, ValueError, OverflowError) as error:
-        raise InvalidRequest(
-            "The cursor is not valid. Send `next_cursor` of the previous page, unchanged.",
-            errors=[{"field": "cursor", "message": "is not valid"}],
-        ) from error
+        raise InvalidCursor from error
 
 
 def _to_library_image(image: Image, views: int) -> LibraryImage:

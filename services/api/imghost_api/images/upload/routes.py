@@ -9,9 +9,10 @@ from imghost_api.access.declarations import Require
 from imghost_api.access.deps import Context, WorkspaceSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
-from imghost_api.http.openapi import alias, problems
+from imghost_api.http.openapi import alias
+from imghost_api.http.problem_types import raises
 from imghost_api.images.schemas import UploadedImageResource
-from imghost_api.images.upload.multipart import FIELD
+from imghost_api.images.upload.errors import FIELD, UPLOAD_ERRORS
 from imghost_api.images.upload.schemas import (
     BandwidthQuota,
     BytesQuota,
@@ -72,9 +73,9 @@ def _service(context: Context) -> UploadService:
     status_code=201,
     operation_id="upload",
     summary="Upload an image",
-    responses=problems(400, 401, 402, 403, 408, 409, 413, 415, 422, 429, 503),
     openapi_extra=_FORM,
 )
+@raises(*UPLOAD_ERRORS)
 async def upload(
     service: Annotated[UploadService, Depends(_service)],
     principal: Annotated[Principal, Require(Permission.IMAGES_WRITE)],
@@ -101,7 +102,6 @@ async def upload(
     "/api/v1/upload/quota",
     operation_id="read_quota",
     summary="Get the limits of your plan and their usage",
-    responses=problems(400, 401, 403, 429, 503),
 )
 async def read_quota(
     context: Context, principal: Annotated[Principal, Require(Permission.QUOTA_READ)], session: WorkspaceSession

@@ -27,8 +27,9 @@ from imghost_api.imaging_client import ImagingClient
 from imghost_api.metrics import ApiMetrics
 from imghost_api.plans import quota
 from imghost_core import ids, logs, object_keys
+from imghost_core.contract.errors import EmptyFile, OriginalDiffers
 from imghost_core.contract.ingest import Ingested, IngestRequest
-from imghost_core.errors import HttpError, Unavailable, Unprocessable
+from imghost_core.errors import HttpError, Unavailable
 from imghost_core.filenames import clean_filename
 from imghost_core.objects.base import ObjectStore
 
@@ -96,7 +97,7 @@ class UploadService:
             seconds=self.limits.timeout_seconds,
         ) as received:
             if received.size == 0:
-                raise Unprocessable("The file is empty. Send an image.", code="empty_file")
+                raise EmptyFile("The file is empty. Send an image.")
             if request.idempotency_key is None:
                 return await self._store(principal, received, None), False
             claim = Claim(principal.workspace_id, request.idempotency_key, ids.uuid7())
@@ -141,7 +142,7 @@ class UploadService:
         await self.store.put_file(key, received.path, content_type="application/octet-stream")
         stored = await self.store.stat(key)
         if stored.size != received.size:
-            raise Unavailable("Stored size does not match the upload. Send the image again.")
+            raise OriginalDiffers("Stored size does not match the upload. Send the image again.")
         return await self.imaging.ingest(request)
 
     async def _commit(self, principal: Principal, row: Image, claim: Claim | None, reply: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from imghost_api.images.upload.multipart import MAX_FIELD_BYTES, UploadParser, too_large
-from imghost_core.errors import HttpError, Unavailable
+from imghost_api.images.upload.errors import NoDiskSpace, UploadTimeout, UploadTooLarge
+from imghost_api.images.upload.multipart import MAX_FIELD_BYTES, UploadParser
 
 _BATCH = 512 * 1024
 
@@ -25,22 +25,16 @@ class ReceivedFile:
     file_name: str
 
 
-class BodyTimeout(HttpError):
-    """The body was sent too slowly."""
-
-    status, code, title = 408, "upload_timeout", "Request timeout"
-
-
 @asynccontextmanager
 async def receive(
     body: AsyncIterator[bytes], *, content_type: str, declared: int | None, limit: int, seconds: float
 ) -> AsyncIterator[ReceivedFile]:
     """Receive a file of at most `limit` bytes within `seconds`; `declared` is the Content-Length of the body.
 
-    Raises `TooLarge` as soon as that is certain, `InvalidRequest` for a malformed body, `BodyTimeout`.
+    Raises `UploadTooLarge` as soon as that is certain, `UploadTimeout`, and what `UploadParser` raises.
     """
     if declared is not None and declared > limit + MAX_FIELD_BYTES:
-        raise too_large(limit)
+        raise UploadTooLarge(limit)
     with _open() as file:
         spool = _Spool(file)
         parser = UploadParser(content_type, limit=limit, write=spool.write)
@@ -51,7 +45,7 @@ async def receive(
                     await spool.flush(at_least=_BATCH)
                 await spool.flush(at_least=1)
         except TimeoutError as error:
-            raise BodyTimeout(f"The body did not arrive within {seconds:.0f} s. Send it again.") from error
+            raise UploadTimeout(f"The body did not arrive within {seconds:.0f} s. Send it again.") from error
         parser.finish()
         yield ReceivedFile(spool.path, parser.size, spool.sha256, parser.file_name or "")
 
@@ -81,7 +75,7 @@ class _Spool:
             self._file.write(batch)
             self._file.flush()
         except OSError as error:
-            raise Unavailable("No disk space to receive the upload. Retry shortly.") from error
+            raise NoDiskSpace from error
         self._hash.update(batch)
 
 
@@ -89,4 +83,4 @@ def _open() -> BinaryIO:
     try:
         return tempfile.TemporaryFile()
     except OSError as error:
-        raise Unavailable("No disk space to receive the upload. Retry shortly.") from error
+        raise NoDiskSpace from error
