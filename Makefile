@@ -44,6 +44,7 @@ lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m imghost_dev imports
 	$(BIN)/python -m imghost_dev permissions check
+	$(BIN)/python -m imghost_dev problems check
 	$(BIN)/deptry .
 	$(BIN)/python -m imghost_dev unused
 	$(BIN)/python -m imghost_dev requirements check

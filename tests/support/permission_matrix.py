@@ -151,10 +151,14 @@ class World:
             return public_id
         if "{key_id}" in path:
             return str(self._add_key(Role.OWNER, workspace, KEY_SCOPES)[0])
+        if "{code}" in path:  # a page of documentation, in no workspace
+            return "not_found"
         raise NotImplementedError(f"add here how to make the object in {path}")
 
     def exists(self, path: str, identifier: str) -> bool:
         """Whether that object was left alone."""
+        if "{code}" in path:
+            return True
         statement = (
             "SELECT 1 FROM images WHERE public_id = %s AND deleted_at IS NULL"
             if "{image_id}" in path

@@ -79,7 +79,8 @@ async def test_pages_have_every_image_once(api: httpx.AsyncClient, tenant: Tenan
 async def test_a_bad_page_request_names_the_parameter(api: httpx.AsyncClient, query: str) -> None:
     """A limit or a cursor that cannot be is a 400 that names it."""
     person = await register(api)
-    document = problem(await api.get(f"/images?{query}", headers=person.key), 400, "invalid_request")
+    code = "invalid_cursor" if query in {"cursor=abc", "cursor=%00", "cursor="} else "invalid_request"
+    document = problem(await api.get(f"/images?{query}", headers=person.key), 400, code)
     assert document["errors"][0]["field"] == query.split("=", maxsplit=1)[0]
 
 
@@ -91,7 +92,7 @@ async def test_an_image_is_deleted(ada: Person, path: str) -> None:
     answer = await ada.client.delete(path.format(image), headers=ada.key)
     assert answer.json() == {"success": True, "id": image, "message": "The image is deleted."}
     assert (await ada.client.get("/images", headers=ada.key)).json()["data"] == []
-    problem(await ada.client.delete(path.format(image), headers=ada.key), 404, "not_found")
+    problem(await ada.client.delete(path.format(image), headers=ada.key), 404, "image_not_found")
 
 
 @pytest.mark.requirement("000-A8")
@@ -100,7 +101,7 @@ async def test_workspaces_are_isolated(ada: Person) -> None:
     image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
     eve = await register(ada.client)
     for headers in (eve.key, eve.token):
-        problem(await ada.client.delete(f"/images/{image}", headers=headers), 404, "not_found")
+        problem(await ada.client.delete(f"/images/{image}", headers=headers), 404, "image_not_found")
         assert (await ada.client.get("/images", headers=headers)).json()["data"] == []
     assert (await eve.quota())["storage"]["used_bytes"] == 0
     assert len((await ada.client.get("/images", headers=ada.key)).json()["data"]) == 1

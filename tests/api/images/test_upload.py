@@ -201,7 +201,7 @@ async def test_a_broken_form_is_a_400(api: httpx.AsyncClient, kind: str, body: b
     document = problem(
         await api.post("/upload", headers=headers, content=body),
         400,
-        "invalid_multipart" if says in {"multipart", "boundary"} else "invalid_request",
+        {"file": "file_missing", "one file": "several_files"}.get(says, "invalid_multipart"),
     )
     assert says in document["detail"]
     if says == "file":
@@ -274,4 +274,4 @@ async def test_no_credential_and_two_credentials_are_refused(api: httpx.AsyncCli
     """Without a credential 401; with a key and a token together 400, for they may be of different people."""
     person = await register(api)
     problem(await api.post("/upload", files={"file": b"x"}), 401, "unauthorized")
-    problem(await api.get("/images", headers={**person.key, **person.token}), 400, "invalid_request")
+    problem(await api.get("/images", headers={**person.key, **person.token}), 400, "ambiguous_credentials")
