@@ -12,7 +12,7 @@ def settings(url: str) -> DatabaseSettings:
     return DatabaseSettings.model_validate({"database_url": url, "database_timeout_seconds": 1})
 
 
-async def test_a_database_out_of_reach_is_unavailable() -> None:
+async def test_an_unreachable_database_is_unavailable() -> None:
     """Nobody listening becomes 503 with a time to wait, and no address in the text."""
     engine = create_engine(settings("postgresql://api:secret@127.0.0.1:9/imghost"), application="test")
     with pytest.raises(Unavailable) as caught:

@@ -33,7 +33,7 @@ def test_api_keys_carry_prefix_and_checksum() -> None:
 
 
 @given(st.text(max_size=60))
-def test_other_texts_are_no_keys(text: str) -> None:
+def test_malformed_api_keys_are_rejected(text: str) -> None:
     """Whatever else is sent as a key is refused, without an exception."""
     assert not ids.is_api_key(text)
     assert not ids.is_api_key("ih_" + text)

@@ -5,7 +5,7 @@ from imghost_core import object_keys
 WORKSPACE, IMAGE = UUID(int=1), UUID(int=2)
 
 
-def test_everything_of_an_image_lies_below_its_prefix() -> None:
+def test_every_key_of_an_image_starts_with_its_prefix() -> None:
     """Deleting one prefix deletes the original and all that was made from it, and nothing of another image."""
     prefix = object_keys.image_prefix(WORKSPACE, IMAGE)
     made = [

@@ -2,7 +2,7 @@ from imghost_core.errors import TooManyRequests, Unauthorized
 from imghost_core.problems import problem, problem_headers
 
 
-def test_a_problem_says_what_why_and_is_readable_by_older_clients() -> None:
+def test_a_problem_document_has_the_members_of_older_clients() -> None:
     """Errors are RFC 9457 documents that also carry success:false, message and errors[]."""
     document = problem(Unauthorized("The key is revoked."), instance="/upload", request_id="r-12345678")
     assert document == {

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from imghost_core.settings import DatabaseSettings, ServerSettings, StoreSettings
 
 
-def test_half_a_store_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_store_is_rejected_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that lacks a setting is refused with the names of what is missing."""
     monkeypatch.setenv("S3_ENDPOINT", "http://127.0.0.1:9000")
     with pytest.raises(ValidationError, match="S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY"):
@@ -15,7 +15,7 @@ def test_half_a_store_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.requirement("000-E4")
-def test_b2_names_stand_for_the_s3_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_b2_variables_are_aliases_of_the_s3_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """The B2_* variables of the first documents are accepted as aliases."""
     monkeypatch.setenv("S3_ENDPOINT", "https://s3.example.test")
     monkeypatch.setenv("B2_APPLICATION_KEY_ID", "id")
@@ -37,7 +37,7 @@ def test_settings_do_not_print_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("PORT", "0"), ("LOG_FORMAT", "xml")])
-def test_unknown_values_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_invalid_values_are_rejected(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """A value that means nothing stops the start and is named."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.lower()):

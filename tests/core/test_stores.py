@@ -48,7 +48,7 @@ async def content(store: ObjectStore, key: str, **window: int) -> bytes:
     return b"".join([chunk async for chunk in store.stream(key, **window)])
 
 
-async def test_what_is_put_is_got(store: ObjectStore, tmp_path: Path) -> None:
+async def test_put_and_get_return_the_same_bytes(store: ObjectStore, tmp_path: Path) -> None:
     """Bytes and files come back as they went in, with their size."""
     body = os.urandom(700_001)
     (tmp_path / "source").write_bytes(body)
@@ -59,7 +59,7 @@ async def test_what_is_put_is_got(store: ObjectStore, tmp_path: Path) -> None:
     assert (await store.stat("w/1/b")).size == len(body)
 
 
-async def test_parts_can_be_streamed(store: ObjectStore) -> None:
+async def test_a_range_of_an_object_can_be_streamed(store: ObjectStore) -> None:
     """A window of an object is exactly that window, as ranges need it."""
     body = os.urandom(600_000)
     await store.put("w/part", body, content_type="image/png")
@@ -68,7 +68,7 @@ async def test_parts_can_be_streamed(store: ObjectStore) -> None:
     assert await content(store, "w/part", start=5, length=0) == b""
 
 
-async def test_an_absent_object_is_one_error(store: ObjectStore) -> None:
+async def test_every_method_raises_object_missing(store: ObjectStore) -> None:
     """Absent is told the same way by every method and every store."""
     with pytest.raises(ObjectMissing):
         await store.get("w/none")
@@ -78,7 +78,7 @@ async def test_an_absent_object_is_one_error(store: ObjectStore) -> None:
         await content(store, "w/none")
 
 
-async def test_a_prefix_is_deleted_and_its_neighbours_stay(store: ObjectStore) -> None:
+async def test_delete_prefix_deletes_only_that_prefix(store: ObjectStore) -> None:
     """Deleting an image's prefix deletes all of it and nothing that merely starts alike."""
     for key in ("w/1/a/x", "w/1/a/v/y", "w/1/ab/z", "w/2/a/x"):
         await store.put(key, b"1", content_type="image/png")
@@ -88,7 +88,7 @@ async def test_a_prefix_is_deleted_and_its_neighbours_stay(store: ObjectStore) -
     assert [info.key async for info in store.list("w/1/")] == ["w/1/ab/z"]
 
 
-async def test_writers_and_deleters_side_by_side_lose_nothing(store: ObjectStore) -> None:
+async def test_a_concurrent_delete_does_not_lose_a_put(store: ObjectStore) -> None:
     """An object put while its neighbours are deleted is there afterwards."""
     for round_ in range(8):
         await store.put(f"w/9/old{round_}/x", b"1", content_type="image/png")
@@ -105,7 +105,7 @@ async def test_a_working_store_passes_its_check(store: ObjectStore) -> None:
 
 
 @pytest.mark.parametrize("key", ["../escape", "w/../../escape", "/etc/hostname", ""])
-async def test_no_key_leaves_the_folder(tmp_path: Path, key: str) -> None:
+async def test_no_key_names_a_file_outside_the_folder(tmp_path: Path, key: str) -> None:
     """A key can never name a file outside the store's folder."""
     store = open_store(StoreSettings(store_kind="filesystem", store_root=tmp_path / "store"))
     with pytest.raises(ImghostError):
@@ -126,7 +126,7 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
 
 
 @pytest.mark.services
-async def test_a_store_out_of_reach_is_unavailable_soon() -> None:
+async def test_an_unreachable_store_is_unavailable_within_its_timeout() -> None:
     """Nobody listening becomes 503 with a time to wait, within the store's own time-out."""
     settings = StoreSettings.model_validate(
         {
@@ -143,7 +143,7 @@ async def test_a_store_out_of_reach_is_unavailable_soon() -> None:
     await store.close()
 
 
-async def test_a_wrong_key_fails_the_check(minio: Minio) -> None:
+async def test_wrong_credentials_fail_the_check(minio: Minio) -> None:
     """Credentials that do not work are found by the check, before an upload finds them."""
     store = open_store(s3_settings(minio, S3_SECRET_ACCESS_KEY="wrong-secret"))
     with pytest.raises(Unavailable, match="refused"):

@@ -45,7 +45,7 @@ async def test_the_original_comes_back_byte_for_byte(imaging: Imaging, photo: St
 
 @pytest.mark.requirement("000-R17")
 @pytest.mark.parametrize("size", VARIANT_NAMES)
-async def test_every_size_is_what_it_says(imaging: Imaging, photo: Stored, size: str) -> None:
+async def test_every_variant_has_its_size_and_type(imaging: Imaging, photo: Stored, size: str) -> None:
     """GET /i/{id}?size= gives the image with that longest side, looking like the original."""
     answer = await get(imaging, f"/i/{photo.public_id}?size={size}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
@@ -87,7 +87,7 @@ async def test_a_file_name_needs_the_right_extension(imaging: Imaging) -> None:
 
 
 @pytest.mark.parametrize("size", ["huge", "", "original", "THUMB", "thumb,small", "../x"])
-async def test_an_unknown_size_names_the_known(imaging: Imaging, photo: Stored, size: str) -> None:
+async def test_an_unknown_size_is_400_and_names_the_valid_ones(imaging: Imaging, photo: Stored, size: str) -> None:
     """A size there is not is 400, and the answer lists the sizes there are."""
     answer = await imaging.public.get(f"/i/{photo.public_id}", params={"size": size})
     assert (answer.status_code, answer.json()["code"]) == (400, "unknown_size")
@@ -95,7 +95,7 @@ async def test_an_unknown_size_names_the_known(imaging: Imaging, photo: Stored, 
 
 
 @pytest.mark.requirement("000-R18")
-async def test_download_is_an_attachment_under_its_name(imaging: Imaging) -> None:
+async def test_download_sends_the_original_file_name(imaging: Imaging) -> None:
     """?download=true saves the image under the name it was uploaded with."""
     stored = await imaging.upload(sample_images.photo(), "Ferien am Wörthersee.JPG")
     answer = await get(imaging, f"/i/{stored.public_id}?download=true")
@@ -123,7 +123,7 @@ async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None
     assert abs((datetime.now(UTC) - datetime.fromisoformat(uploaded)).total_seconds()) < 60
 
 
-async def test_unknown_private_deleted_and_blocked_look_the_same(imaging: Imaging) -> None:
+async def test_unknown_private_deleted_and_blocked_images_give_the_same_404(imaging: Imaging) -> None:
     """Nobody can tell a private, deleted or blocked image from one that never was, on any route."""
     hidden = {
         "private": await imaging.upload(sample_images.photo(), public=False),
@@ -145,7 +145,7 @@ async def test_unknown_private_deleted_and_blocked_look_the_same(imaging: Imagin
 
 
 @pytest.mark.parametrize("odd", ["..%2f..%2fetc", "%00", "a" * 500, "' OR 1=1 --", "½" * 12])
-async def test_odd_ids_are_just_unknown(imaging: Imaging, odd: str) -> None:
+async def test_malformed_ids_are_404(imaging: Imaging, odd: str) -> None:
     """Whatever is not an id is 404 and never reaches the database or the store."""
     for path in (f"/i/{odd}", f"/info/{odd}", f"/{odd}.jpg"):
         assert (await get(imaging, path)).status_code == 404
@@ -161,7 +161,7 @@ async def test_an_unchanged_image_is_not_sent_again(imaging: Imaging, photo: Sto
     assert (await get(imaging, path, if_none_match='"other"')).status_code == 200
 
 
-async def test_a_date_serves_who_has_no_tag(imaging: Imaging, photo: Stored) -> None:
+async def test_if_modified_since_works_without_a_tag(imaging: Imaging, photo: Stored) -> None:
     """If-Modified-Since with the Last-Modified we sent is 304; with If-None-Match beside it, the tag decides."""
     path = f"/i/{photo.public_id}"
     modified = (await get(imaging, path)).headers["last-modified"]
@@ -170,7 +170,7 @@ async def test_a_date_serves_who_has_no_tag(imaging: Imaging, photo: Stored) -> 
     assert (await get(imaging, path, if_modified_since="Mon, 01 Jan 2001 00:00:00 GMT")).status_code == 200
 
 
-async def test_each_size_has_a_tag_of_its_own(imaging: Imaging, photo: Stored) -> None:
+async def test_each_variant_has_its_own_etag(imaging: Imaging, photo: Stored) -> None:
     """Original and sizes never share a tag, and a second image of other bytes has other tags."""
     other = await imaging.upload(sample_images.png())
     tags = [
@@ -182,7 +182,7 @@ async def test_each_size_has_a_tag_of_its_own(imaging: Imaging, photo: Stored) -
 
 
 @pytest.mark.parametrize("query", ["", "?size=large"])
-async def test_one_range_is_a_part(imaging: Imaging, photo: Stored, query: str) -> None:
+async def test_a_single_range_is_206(imaging: Imaging, photo: Stored, query: str) -> None:
     """A single range is 206 with exactly those bytes, from the front, the middle or the end."""
     path = f"/i/{photo.public_id}{query}"
     whole = (await get(imaging, path)).content
@@ -198,7 +198,7 @@ async def test_one_range_is_a_part(imaging: Imaging, photo: Stored, query: str) 
         assert answer.headers["content-length"] == str(end - start)
 
 
-async def test_a_range_behind_the_end_is_416(imaging: Imaging, photo: Stored) -> None:
+async def test_a_range_beyond_the_end_is_416(imaging: Imaging, photo: Stored) -> None:
     """A range that cannot be satisfied is 416 and tells the size."""
     for given in (f"bytes={len(PHOTO)}-", "bytes=-0"):
         answer = await get(imaging, f"/i/{photo.public_id}", range=given)
@@ -208,13 +208,13 @@ async def test_a_range_behind_the_end_is_416(imaging: Imaging, photo: Stored) ->
 @pytest.mark.parametrize(
     "given", ["bytes=0-1,5-6", "bytes=" + ",".join(["0-"] * 10_000), "bytes=9-3", "bytes=", "bytes=a-b", "pages=1-2"]
 )
-async def test_many_or_odd_ranges_get_the_whole(imaging: Imaging, photo: Stored, given: str) -> None:
+async def test_several_or_malformed_ranges_get_the_whole_file(imaging: Imaging, photo: Stored, given: str) -> None:
     """Several ranges or nonsense cost nothing extra: the answer is the whole file."""
     answer = await get(imaging, f"/i/{photo.public_id}", range=given)
     assert (answer.status_code, len(answer.content)) == (200, len(PHOTO))
 
 
-async def test_a_range_of_another_version_gets_the_whole(imaging: Imaging, photo: Stored) -> None:
+async def test_a_range_with_another_if_range_gets_the_whole_file(imaging: Imaging, photo: Stored) -> None:
     """If-Range with our tag or date gives the part, with any other the whole."""
     path = f"/i/{photo.public_id}"
     first = await get(imaging, path)
@@ -222,7 +222,7 @@ async def test_a_range_of_another_version_gets_the_whole(imaging: Imaging, photo
         assert (await get(imaging, path, range="bytes=0-9", if_range=validator)).status_code == status
 
 
-async def test_head_tells_all_and_sends_nothing(imaging: Imaging, photo: Stored) -> None:
+async def test_head_has_the_headers_of_get_and_no_body(imaging: Imaging, photo: Stored) -> None:
     """HEAD has the status and headers of GET, ignores ranges, and no body."""
     for query in ("", "?size=thumb"):
         path = f"/i/{photo.public_id}{query}"
@@ -232,7 +232,7 @@ async def test_head_tells_all_and_sends_nothing(imaging: Imaging, photo: Stored)
             assert head.headers[name] == whole.headers[name]
 
 
-async def test_other_methods_are_refused(imaging: Imaging, photo: Stored) -> None:
+async def test_other_methods_are_405(imaging: Imaging, photo: Stored) -> None:
     """Nothing can be changed through the public side."""
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         answer = await imaging.public.request(method, f"/i/{photo.public_id}")
@@ -283,7 +283,7 @@ async def test_views_are_counted_once_each(imaging: Imaging, photo: Stored) -> N
     ]
 
 
-async def test_a_lost_size_is_made_again(imaging: Imaging, photo: Stored) -> None:
+async def test_a_missing_variant_is_regenerated(imaging: Imaging, photo: Stored) -> None:
     """When the store lost sizes, they come back from the original byte for byte, under the same tag, and are stored."""
     path = f"/i/{photo.public_id}?size=small"
     before = await get(imaging, path)
@@ -293,10 +293,12 @@ async def test_a_lost_size_is_made_again(imaging: Imaging, photo: Stored) -> Non
     assert (answer.status_code, answer.content) == (200, before.content)
     assert answer.headers["etag"] == before.headers["etag"]
     assert await imaging.stored_keys(photo.image) == everything
-    assert await imaging.metric("imghost_imaging_variants_restored_total") == 1
+    assert await imaging.metric("imghost_imaging_variants_regenerated_total") == 1
 
 
-async def test_without_the_original_the_mezzanine_serves(imaging: Imaging, photo: Stored) -> None:
+async def test_a_variant_is_regenerated_from_the_mezzanine_without_the_original(
+    imaging: Imaging, photo: Stored
+) -> None:
     """When original and size are lost, the size is made from the mezzanine and looks the same."""
     path = f"/i/{photo.public_id}?size=small"
     before = (await get(imaging, path)).content
@@ -307,7 +309,7 @@ async def test_without_the_original_the_mezzanine_serves(imaging: Imaging, photo
     assert "variants/small.jpg" in await imaging.stored_keys(photo.image)
 
 
-async def test_a_lost_size_of_an_animation_is_made_again(imaging: Imaging) -> None:
+async def test_a_missing_animated_variant_is_regenerated(imaging: Imaging) -> None:
     """From an animated mezzanine a size moves again, and the thumb is a still again."""
     stored = await imaging.upload(sample_images.gif(5, 500, 300), "a.gif")
     for size, frames in (("small", 5), ("thumb", 1)):
@@ -316,17 +318,17 @@ async def test_a_lost_size_of_an_animation_is_made_again(imaging: Imaging) -> No
         assert body.count(b"ANMF") == (frames if frames > 1 else 0)
 
 
-async def test_a_crowd_after_a_lost_size_costs_one_rendering(imaging: Imaging, photo: Stored) -> None:
+async def test_concurrent_requests_regenerate_a_variant_once(imaging: Imaging, photo: Stored) -> None:
     """Thirty who ask at once for a lost size all get it, and it is rendered once."""
     await imaging.lose(photo, "variants/medium")
     path = f"/i/{photo.public_id}?size=medium"
     answers = await asyncio.gather(*(get(imaging, path) for _ in range(30)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
-    assert await imaging.metric('imghost_imaging_render_seconds_count{op="ladder"}') == 2  # with ingest's
+    assert await imaging.metric('imghost_imaging_render_seconds_count{op="renditions"}') == 2  # with ingest's
 
 
-async def test_an_image_whose_bytes_are_gone_is_404(imaging: Imaging, photo: Stored) -> None:
+async def test_an_image_whose_objects_are_missing_is_404(imaging: Imaging, photo: Stored) -> None:
     """Between a delete in the store and in the database an image is simply not there; no 500, nothing counted."""
     await imaging.lose(photo, "")
     for query in ("", "?size=thumb"):

@@ -27,7 +27,7 @@ from imghost_imaging.disposition import attachment, safe_name
         ("x" * 500 + ".jpg", "x" * 120 + ".jpg"),
     ],
 )
-def test_safe_names(name: str, expected: str) -> None:
+def test_file_names_are_made_safe(name: str, expected: str) -> None:
     """No folder, no control or direction character, and an ending that tells the truth."""
     assert safe_name(name, "jpg") == expected
 
@@ -36,7 +36,7 @@ def test_safe_names(name: str, expected: str) -> None:
 @example("\ud800 lone surrogate.jpg")
 @example("NUL\0 and \x7f and \x85.jpg")
 @example("Ferien \N{SNOWMAN} ½.jpg")
-def test_no_name_breaks_the_header(name: str) -> None:
+def test_any_name_gives_a_valid_header(name: str) -> None:
     """Any text at all yields one printable ASCII line that a strict parser reads back as the safe name."""
     header = attachment(name, "jpg")
     assert header.isascii()

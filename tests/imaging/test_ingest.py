@@ -10,7 +10,7 @@ from imghost_core.settings import StoreSettings
 from support import hostile, image_similarity, sample_images
 from support.imaging import Imaging, ImagingDatabase, running
 
-LADDER = {"mezzanine", *(f"variants/{name}" for name in VARIANT_NAMES)}
+RENDITIONS = {"mezzanine", *(f"variants/{name}" for name in VARIANT_NAMES)}
 
 
 async def refuse(imaging: Imaging, body: bytes, status: int, code: str) -> str:
@@ -37,7 +37,7 @@ async def refuse(imaging: Imaging, body: bytes, status: int, code: str) -> str:
     ],
     ids=["jpeg", "png", "png-alpha", "gif-animated", "webp", "webp-animated", "jpeg-turned"],
 )
-async def test_an_image_is_recognised_and_its_sizes_are_stored(
+async def test_ingest_detects_the_format_and_stores_all_renditions(
     imaging: Imaging, body: bytes, expected: tuple[object, ...]
 ) -> None:
     """The verdict comes from the content; mezzanine and four variants are in the store when it is given."""
@@ -47,30 +47,30 @@ async def test_an_image_is_recognised_and_its_sizes_are_stored(
     found = Ingested.model_validate_json(answer.content)
     assert tuple(found.model_dump(exclude={"variant_bytes"}).values()) == expected
     stored = await imaging.stored_keys(request["image"])
-    ladder = {key.rpartition(".")[0] for key in stored if not key.startswith("original/")}
-    assert ladder == LADDER
+    renditions = {key.rpartition(".")[0] for key in stored if not key.startswith("original/")}
+    assert renditions == RENDITIONS
     assert all(key.endswith(f".{found.variant_extension}") for key in stored if not key.startswith("original/"))
 
 
-@pytest.mark.parametrize("name", sorted(hostile.strangers()))
-async def test_other_kinds_of_file_are_unsupported(imaging: Imaging, name: str) -> None:
+@pytest.mark.parametrize("name", sorted(hostile.unsupported_formats()))
+async def test_unsupported_formats_are_rejected(imaging: Imaging, name: str) -> None:
     """Whatever is not one of the hosted formats is 415, and the answer lists what to send instead."""
-    detail = await refuse(imaging, hostile.strangers()[name], 415, "unsupported_format")
+    detail = await refuse(imaging, hostile.unsupported_formats()[name], 415, "unsupported_format")
     assert "jpeg, png, gif, webp" in detail
 
 
 @pytest.mark.parametrize("body", [hostile.svg_external(), hostile.svg_xxe(), hostile.svg_laughs()])
-async def test_svg_is_refused_without_being_parsed(imaging: Imaging, body: bytes) -> None:
+async def test_svg_is_rejected_without_being_parsed(imaging: Imaging, body: bytes) -> None:
     """SVG with a link to a server, an entity of a file, or a billion laughs is named and refused."""
     assert "SVG" in await refuse(imaging, body, 415, "unsupported_format")
 
 
-async def test_a_format_that_is_off_is_refused(imaging: Imaging) -> None:
+async def test_a_disabled_format_is_rejected(imaging: Imaging) -> None:
     """AVIF is opt-in: by default a good AVIF is 415, and its loader stays shut."""
     assert "AVIF" in await refuse(imaging, sample_images.photo(64, 48, "avif"), 415, "unsupported_format")
 
 
-async def test_avif_is_taken_when_switched_on(tenant: ImagingDatabase, storage: StoreSettings) -> None:
+async def test_avif_is_accepted_when_enabled(tenant: ImagingDatabase, storage: StoreSettings) -> None:
     """With AVIF in FORMATS it is hosted like the others."""
     async with running(tenant, storage, formats="jpeg,avif") as service:
         request = await service.put(sample_images.photo(320, 240, "avif"))
@@ -113,19 +113,19 @@ async def test_truncated_avif_is_corrupt(tenant: ImagingDatabase, storage: Store
     ],
     ids=["png-30000", "jpeg-64250", "gif-canvas", "gif-frames-times-pixels"],
 )
-async def test_bombs_are_refused_by_their_header(imaging: Imaging, body: bytes) -> None:
+async def test_decompression_bombs_are_rejected_by_their_header(imaging: Imaging, body: bytes) -> None:
     """Too many pixels, counted over all frames, is 422 with the numbers, before anything is decoded."""
     detail = await refuse(imaging, body, 422, "too_many_pixels")
     assert "100,000,000" in detail
-    assert await imaging.metric('imghost_imaging_render_seconds_count{op="ladder"}') == 0
+    assert await imaging.metric('imghost_imaging_render_seconds_count{op="renditions"}') == 0
 
 
-async def test_an_endless_animation_is_refused(imaging: Imaging) -> None:
+async def test_a_gif_with_too_many_frames_is_rejected(imaging: Imaging) -> None:
     """A GIF of 10,000 frames is 422 too_many_frames."""
     assert "300" in await refuse(imaging, hostile.gif_frames(10_000), 422, "too_many_frames")
 
 
-async def test_a_long_webp_animation_is_refused(tenant: ImagingDatabase, storage: StoreSettings) -> None:
+async def test_a_webp_with_too_many_frames_is_rejected(tenant: ImagingDatabase, storage: StoreSettings) -> None:
     """The frame limit holds for WebP as well, and follows MAX_FRAMES."""
     async with running(tenant, storage, max_frames=5) as service:
         assert "5 frames" in await refuse(service, sample_images.webp(6), 422, "too_many_frames")
@@ -144,24 +144,26 @@ async def test_a_long_webp_animation_is_refused(tenant: ImagingDatabase, storage
     ],
     ids=["jpeg-zip", "jpeg-zip-comment", "png-zip", "gif-js", "png-php", "jpeg-html", "jpeg-pdf"],
 )
-async def test_polyglots_are_refused(imaging: Imaging, body: bytes) -> None:
+async def test_images_with_embedded_content_are_rejected(imaging: Imaging, body: bytes) -> None:
     """An image that is an archive, a script, a page or a document as well is 422 polyglot."""
     await refuse(imaging, body, 422, "polyglot")
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\n", b"GIF8"])
-async def test_tiny_files_are_not_images(imaging: Imaging, body: bytes) -> None:
+async def test_files_too_short_for_a_signature_are_unsupported(imaging: Imaging, body: bytes) -> None:
     """A byte or four are no image."""
     await refuse(imaging, body, 415, "unsupported_format")
 
 
 @pytest.mark.parametrize("body", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBPVP8 "])
-async def test_a_mere_signature_is_corrupt(imaging: Imaging, body: bytes) -> None:
+async def test_a_file_that_ends_after_its_signature_is_corrupt(imaging: Imaging, body: bytes) -> None:
     """The first bytes of a format and nothing behind them are a damaged image."""
     await refuse(imaging, body, 422, "corrupt_image")
 
 
-async def test_large_files_are_refused_before_they_are_read(tenant: ImagingDatabase, storage: StoreSettings) -> None:
+async def test_large_originals_are_rejected_before_they_are_read(
+    tenant: ImagingDatabase, storage: StoreSettings
+) -> None:
     """More than MAX_INPUT_BYTES is 413 with both numbers."""
     async with running(tenant, storage, max_input_bytes=1024 * 1024) as service:
         detail = await refuse(service, b"\xff\xd8\xff" + b"\0" * 1024 * 1024, 413, "too_large")
@@ -185,13 +187,13 @@ async def test_large_files_are_refused_before_they_are_read(tenant: ImagingDatab
     ],
     ids=["phone", "xmp", "cmyk", "16-bit", "grey", "grey-png", "exif", "icc", "icc-png", "column", "row"],
 )
-async def test_unusual_but_good_images_are_taken(imaging: Imaging, body: bytes) -> None:
+async def test_unusual_valid_images_are_accepted(imaging: Imaging, body: bytes) -> None:
     """Phone photographs with films behind them, print colours, broken metadata: people have them, we host them."""
     answer = await imaging.ingest(await imaging.put(body))
     assert answer.status_code == 200, answer.text
 
 
-async def test_the_stored_bytes_must_be_the_announced_ones(imaging: Imaging) -> None:
+async def test_an_original_that_differs_from_its_announced_hash_is_rejected(imaging: Imaging) -> None:
     """If the store holds other bytes than api hashed, nothing is made of them; sending again helps."""
     request = await imaging.put(sample_images.photo())
     answer = await imaging.ingest(request | {"size": request["size"] + 1})
@@ -199,14 +201,14 @@ async def test_the_stored_bytes_must_be_the_announced_ones(imaging: Imaging) -> 
     assert await imaging.stored_keys(request["image"]) == [f"original/{request['sha256']}"]
 
 
-async def test_an_original_that_is_not_there(imaging: Imaging) -> None:
+async def test_ingest_of_a_missing_original_is_404(imaging: Imaging) -> None:
     """Ingest of what was never stored is 404 object_missing."""
     request = await imaging.put(sample_images.photo())
     answer = await imaging.ingest(request | {"image": str(uuid.uuid4())})
     assert (answer.status_code, answer.json()["code"]) == (404, "object_missing")
 
 
-async def test_nothing_of_a_place_comes_out(imaging: Imaging) -> None:
+async def test_renditions_have_no_metadata(imaging: Imaging) -> None:
     """GPS, artist and all other EXIF are in the original alone, never in what is made of it."""
     photo = sample_images.with_exif(
         sample_images.with_xmp(sample_images.photo(1800, 1200)), orientation=6, gps=(48.2, 16.37)
@@ -222,7 +224,7 @@ async def test_nothing_of_a_place_comes_out(imaging: Imaging) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "test-token-of-the-internal-dooR"])
-async def test_the_internal_door_needs_its_token(imaging: Imaging, token: str) -> None:
+async def test_ingest_requires_the_internal_token(imaging: Imaging, token: str) -> None:
     """Without the right bearer token ingest is 401 and touches nothing."""
     request = await imaging.put(sample_images.photo())
     answer = await imaging.ingest(request, token)
@@ -230,7 +232,7 @@ async def test_the_internal_door_needs_its_token(imaging: Imaging, token: str) -
     assert len(await imaging.stored_keys(request["image"])) == 1
 
 
-async def test_the_internal_door_is_not_on_the_public_side(imaging: Imaging) -> None:
+async def test_ingest_and_metrics_are_not_on_the_public_listener(imaging: Imaging) -> None:
     """Neither ingest nor metrics can be reached through the public listener."""
     assert (await imaging.public.post("/internal/ingest")).status_code == 404
     assert (await imaging.public.get("/metrics")).status_code == 404
@@ -240,7 +242,7 @@ async def test_the_internal_door_is_not_on_the_public_side(imaging: Imaging) -> 
     ("body", "status"),
     [(b"", 400), (b"{", 400), (b"[]", 400), (b'{"workspace": 1}', 400), (b'{"a": "' + b"x" * 5000 + b'"}', 413)],
 )
-async def test_malformed_ingest_requests(imaging: Imaging, body: bytes, status: int) -> None:
+async def test_malformed_ingest_requests_are_rejected(imaging: Imaging, body: bytes, status: int) -> None:
     """A body that is no ingest request is refused without echoing it; an oversized one is not even read."""
     answer = await imaging.ops.post(
         "/internal/ingest", content=body, headers={"Authorization": "Bearer test-token-of-the-internal-door"}
@@ -249,7 +251,7 @@ async def test_malformed_ingest_requests(imaging: Imaging, body: bytes, status: 
     assert "xxxx" not in answer.text
 
 
-async def test_a_refusal_is_counted_by_reason(imaging: Imaging) -> None:
+async def test_rejections_are_counted_by_error_code(imaging: Imaging) -> None:
     """Rejects and ingest times are metrics, and the request id given by api comes back."""
     request = await imaging.put(hostile.polyglot_zip())
     answer = await imaging.ingest(request)

@@ -23,9 +23,7 @@ async def ready(imaging: Imaging) -> bool:
     return statuses[0] == 200
 
 
-async def test_a_crowd_of_uploads_is_partly_refused_and_all_answered(
-    tenant: ImagingDatabase, storage: StoreSettings
-) -> None:
+async def test_uploads_beyond_the_queue_get_a_503(tenant: ImagingDatabase, storage: StoreSettings) -> None:
     """Beyond slots and queue ingest is 503 overloaded with Retry-After, at once; what was admitted succeeds."""
     async with running(tenant, storage, concurrency=1, queue_per_slot=2) as imaging:
         requests = [await imaging.put(sample_images.photo(1600, 1200, seed=number)) for number in range(12)]
@@ -40,7 +38,7 @@ async def test_a_crowd_of_uploads_is_partly_refused_and_all_answered(
         assert (await imaging.ingest(requests[statuses.index(503)])).status_code == 200
 
 
-async def test_work_that_takes_too_long_is_stopped(tenant: ImagingDatabase, storage: StoreSettings) -> None:
+async def test_rendering_stops_at_its_time_limit(tenant: ImagingDatabase, storage: StoreSettings) -> None:
     """An image whose work passes its time limit is 503 overloaded, nothing is stored, and the slot is free again."""
     async with running(tenant, storage, concurrency=1, render_seconds=0.02) as imaging:
         request = await imaging.put(sample_images.photo(4000, 3000))
@@ -51,7 +49,7 @@ async def test_work_that_takes_too_long_is_stopped(tenant: ImagingDatabase, stor
         assert (await imaging.ingest(await imaging.put(hostile.polyglot_zip()))).status_code == 422
 
 
-async def test_a_broken_filesystem_store_heals(imaging: Imaging, storage: StoreSettings) -> None:
+async def test_a_filesystem_store_recovers_after_an_error(imaging: Imaging, storage: StoreSettings) -> None:
     """A store that cannot be read is 503 with Retry-After, and all is well when it is back."""
     stored = await imaging.upload(sample_images.photo())
     request = await imaging.put(sample_images.png())
@@ -109,7 +107,7 @@ async def on_minio(minio: Minio, tenant: ImagingDatabase) -> AsyncIterator[Imagi
         yield service
 
 
-async def test_everything_works_on_minio(on_minio: Imaging) -> None:
+async def test_ingest_and_delivery_work_on_s3(on_minio: Imaging) -> None:
     """Ingest, original, sizes, ranges and restoring behave the same on an S3 as on files."""
     stored = await on_minio.upload(sample_images.photo(1900, 1000))
     path = f"/i/{stored.public_id}"
@@ -126,7 +124,7 @@ async def test_everything_works_on_minio(on_minio: Imaging) -> None:
     assert len(await on_minio.stored_keys(refused["image"])) == 1
 
 
-async def test_a_minio_that_crashes_is_503_and_heals(on_minio: Imaging, minio: Minio) -> None:
+async def test_delivery_and_ingest_are_503_while_the_store_is_down(on_minio: Imaging, minio: Minio) -> None:
     """While the store is away delivery and ingest are 503 with Retry-After; when it is back, so are the images."""
     stored = await on_minio.upload(sample_images.photo())
     request = await on_minio.put(sample_images.png())

@@ -49,18 +49,18 @@ def test_defaults_are_safe() -> None:
         {"queue_per_slot": -1},
     ],
 )
-def test_unsafe_settings_are_refused(wrong: dict[str, object]) -> None:
+def test_invalid_settings_are_rejected(wrong: dict[str, object]) -> None:
     """Nonsense in the environment ends the start, not the first upload."""
     with pytest.raises(ValidationError):
         settings(**wrong)
 
 
-def test_formats_are_a_comma_list() -> None:
+def test_formats_is_a_comma_separated_list() -> None:
     """FORMATS is written as people write lists."""
     assert settings(formats="jpeg, avif").formats == ("jpeg", "avif")
 
 
-def test_bad_settings_are_one_line(tmp_path: Path) -> None:
+def test_invalid_settings_end_the_process_with_one_line(tmp_path: Path) -> None:
     """The process ends non-zero with one line naming every wrong setting and no value."""
     environment = {"PATH": os.environ["PATH"], "FORMATS": "jpeg,svg", "INTERNAL_TOKEN": "canary", "STORE_KIND": "s3"}
     done = subprocess.run(RUN, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -106,7 +106,7 @@ async def process(tenant: ImagingDatabase, tmp_path: Path) -> AsyncIterator[tupl
     assert errors == ""
 
 
-async def test_the_real_process_serves_and_ends(process: tuple[subprocess.Popen[str], Imaging]) -> None:
+async def test_the_process_serves_and_exits_on_sigterm(process: tuple[subprocess.Popen[str], Imaging]) -> None:
     """Both listeners answer; SIGTERM ends it with 0, and the last view is written before."""
     running, imaging = process
     stored = await imaging.upload(sample_images.photo())
@@ -118,7 +118,7 @@ async def test_the_real_process_serves_and_ends(process: tuple[subprocess.Popen[
     assert imaging.tenant.execute(query, {"id": stored.image}) == [("original",)]
 
 
-async def test_an_upload_in_flight_outlives_sigterm(process: tuple[subprocess.Popen[str], Imaging]) -> None:
+async def test_a_running_ingest_is_finished_after_sigterm(process: tuple[subprocess.Popen[str], Imaging]) -> None:
     """What is being ingested when the pod is told to stop is finished, stored and answered."""
     running, imaging = process
     request = await imaging.put(sample_images.webp(60, 400, 400))
@@ -136,7 +136,7 @@ async def test_an_upload_in_flight_outlives_sigterm(process: tuple[subprocess.Po
     assert running.returncode == 0
 
 
-async def test_a_failure_nobody_expected_is_told_safely(imaging: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unexpected_error_is_a_500_without_its_text(imaging: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
     """A defect of ours is a 500 problem document with the request id and no text of the failure, and is counted."""
 
     async def defect(*_: object) -> None:
@@ -150,7 +150,7 @@ async def test_a_failure_nobody_expected_is_told_safely(imaging: Imaging, monkey
     assert await imaging.metric('imghost_http_errors_total{code="internal_error"}') == 1
 
 
-async def test_health_is_on_both_sides(imaging: Imaging) -> None:
+async def test_health_is_on_both_listeners(imaging: Imaging) -> None:
     """Probes and /health answer on the public and the ops listener."""
     for client in (imaging.public, imaging.ops):
         for path in ("/health", "/livez", "/readyz"):
@@ -159,7 +159,7 @@ async def test_health_is_on_both_sides(imaging: Imaging) -> None:
     assert (await imaging.ops.get("/readyz")).json()["checks"] == {"database": "ok", "store": "ok"}
 
 
-async def test_every_metric_is_there_from_the_start(imaging: Imaging) -> None:
+async def test_every_metric_exists_from_the_start(imaging: Imaging) -> None:
     """A dashboard finds all of our names before the first image."""
     text = (await imaging.ops.get("/metrics")).text
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE imghost_imaging_")}
@@ -169,14 +169,14 @@ async def test_every_metric_is_there_from_the_start(imaging: Imaging) -> None:
         "imghost_imaging_rejects_total",
         "imghost_imaging_slots_busy",
         "imghost_imaging_slots_queued",
-        "imghost_imaging_slots_refused_total",
-        "imghost_imaging_variants_restored_total",
+        "imghost_imaging_slots_rejected_total",
+        "imghost_imaging_variants_regenerated_total",
         "imghost_imaging_views_written_total",
         "imghost_imaging_views_dropped_total",
     }
 
 
-async def test_the_database_role_can_do_no_more(imaging: Imaging, tenant: ImagingDatabase) -> None:
+async def test_the_database_role_has_no_other_rights(imaging: Imaging, tenant: ImagingDatabase) -> None:
     """With imaging's own credentials nothing but the view can be read, and nothing but events be written."""
     forbidden = [
         "SELECT * FROM users",

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import CollectorRegistry
 
+from imghost_core.contract.delivery import ViewEvent
 from imghost_core.errors import Unavailable
-from imghost_imaging.catalog import View
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.views import ViewBuffer
 
@@ -18,10 +18,10 @@ class Door:
     """The database's side: what was written, and a failure to raise instead."""
 
     def __init__(self) -> None:
-        self.written: list[View] = []
+        self.written: list[ViewEvent] = []
         self.failure: Exception | None = None
 
-    async def add_views(self, views: Sequence[View]) -> None:
+    async def add_views(self, views: Sequence[ViewEvent]) -> None:
         if self.failure:
             raise self.failure
         self.written += views
@@ -37,8 +37,8 @@ def registry() -> CollectorRegistry:
     return CollectorRegistry()
 
 
-def view(number: int) -> View:
-    return View(uuid.UUID(int=number), datetime.now(UTC), "thumb", number, 200, None, None)
+def view(number: int) -> ViewEvent:
+    return ViewEvent(uuid.UUID(int=number), datetime.now(UTC), "thumb", number, 200, None, None)
 
 
 async def test_views_survive_an_outage_in_order(door: Door, registry: CollectorRegistry) -> None:
@@ -67,7 +67,7 @@ async def test_a_full_buffer_drops_the_oldest_and_counts(door: Door, registry: C
     assert registry.get_sample_value("imghost_imaging_views_dropped_total") == 15
 
 
-async def test_a_refused_batch_does_not_stop_the_counting(door: Door, registry: CollectorRegistry) -> None:
+async def test_a_rejected_batch_does_not_stop_later_ones(door: Door, registry: CollectorRegistry) -> None:
     """An error that is not an outage costs its batch, which is counted, and nothing after it."""
     buffer = ViewBuffer(door.add_views, ImagingMetrics(registry))
     door.failure = RuntimeError("constraint")
@@ -80,7 +80,7 @@ async def test_a_refused_batch_does_not_stop_the_counting(door: Door, registry: 
     assert registry.get_sample_value("imghost_imaging_views_dropped_total") == 1
 
 
-async def test_the_last_views_are_written_at_the_end(door: Door, registry: CollectorRegistry) -> None:
+async def test_waiting_views_are_written_on_stop(door: Door, registry: CollectorRegistry) -> None:
     """Stopping writes what was recorded since the last interval."""
     buffer = ViewBuffer(door.add_views, ImagingMetrics(registry), interval=60)
     writing = asyncio.create_task(buffer.run())

@@ -115,7 +115,7 @@ def polyglot_pdf() -> bytes:
     return image_formats.insert(sample_images.photo(), 0xFE, b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n")
 
 
-def strangers() -> dict[str, bytes]:
+def unsupported_formats() -> dict[str, bytes]:
     """Files of formats we do not host, by format."""
     return {
         "svg": svg_external(),

@@ -76,7 +76,7 @@ def codec_faults() -> Iterator[str]:
 
     try:
         engine.start(FORMATS)
-    except engine.EngineUnfit as error:
+    except engine.UnsafeLibvips as error:
         yield str(error)
 
 

@@ -1,4 +1,4 @@
-"""OpenTelemetry traces, switched on by an endpoint; without one nothing of it is even imported."""
+"""OpenTelemetry traces. Without an endpoint only the API package is imported, whose spans then do nothing."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from imghost_core.settings import ServerSettings
 
 
 def configure(service: str, settings: ServerSettings) -> Callable[[], None]:
-    """Export spans over OTLP/HTTP when an endpoint is set. Returns what to call before the process ends."""
+    """Export spans over OTLP/HTTP when an endpoint is set. Returns a function to call before the process ends."""
     if not settings.otel_exporter_otlp_endpoint:
         return lambda: None
     from opentelemetry import trace  # noqa: PLC0415

@@ -1,1 +1,1 @@
-"""The imaging service: judges originals, makes variants, delivers images."""
+"""The imaging service: validates originals, renders variants, delivers images."""

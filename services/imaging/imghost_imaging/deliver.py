@@ -1,37 +1,37 @@
-"""Delivery: where the bytes of an image or of one of its sizes come from."""
+"""Delivery: reads originals and variants from the store, and renders variants again that the store has lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from imghost_core import logs, object_keys
-from imghost_core.errors import NotFound, Unprocessable, UnsupportedMedia
+from imghost_core.contract.delivery import DeliveryImage
+from imghost_core.errors import NotFound, Unavailable, Unprocessable, UnsupportedMedia
 from imghost_core.object_keys import VariantName
 from imghost_core.objects import ObjectMissing, ObjectStore
-from imghost_imaging.catalog import Image
-from imghost_imaging.conditions import Span
 from imghost_imaging.formats import VARIANT_MIME_TYPES
-from imghost_imaging.ingest import store_ladder
+from imghost_imaging.http_conditional import Span
+from imghost_imaging.ingest import store_renditions
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.render.renderer import Renderer
-from imghost_imaging.slots import Slots
+from imghost_imaging.render_queue import RenderQueue
 
 _log = logs.get("imghost.deliver")
 
 
 def no_such_image() -> NotFound:
-    """The one answer for unknown, deleted, blocked and private images: it must not tell them apart."""
+    """The same error for unknown, deleted, blocked and private images, so that clients cannot distinguish them."""
     return NotFound("There is no public image at this address. It may have been removed; check the link.")
 
 
 class Delivery:
-    """Originals streamed from the store, and sizes, which are made again when the store has lost one."""
+    """Streams originals from the store and reads variants, which are regenerated when the store has lost one."""
 
-    def __init__(self, store: ObjectStore, slots: Slots, renderer: Renderer, metrics: ImagingMetrics) -> None:
-        self._store, self._slots, self._renderer, self._metrics = store, slots, renderer, metrics
-        self._flights: dict[str, asyncio.Task[bytes]] = {}
+    def __init__(self, store: ObjectStore, queue: RenderQueue, renderer: Renderer, metrics: ImagingMetrics) -> None:
+        self._store, self._queue, self._renderer, self._metrics = store, queue, renderer, metrics
+        self._regenerating: dict[str, asyncio.Task[bytes]] = {}
 
-    async def original(self, image: Image, span: Span) -> AsyncIterator[bytes]:
-        """The bytes of `span` of the original. Raises before the first of them, so that the status can still say so."""
+    async def original(self, image: DeliveryImage, span: Span) -> AsyncIterator[bytes]:
+        """The bytes of `span` of the original. Raises before the first, while the status can still change."""
         key = object_keys.original(image.workspace_id, image.image_id, image.sha256)
         chunks = self._store.stream(key, start=span.start, length=span.length)
         try:
@@ -39,60 +39,68 @@ class Delivery:
         except ObjectMissing:
             _log.exception("the original is not in the store", image=str(image.image_id))
             raise no_such_image() from None
-        return _resumed(first, chunks)
+        return _chain(first, chunks)
 
-    async def variant(self, image: Image, name: VariantName) -> bytes:
-        """The variant `name`, made again from the original or the mezzanine when it is not in the store."""
+    async def variant(self, image: DeliveryImage, name: VariantName) -> bytes:
+        """The variant `name`, regenerated from the original or the mezzanine when it is not in the store."""
         key = object_keys.variant(image.workspace_id, image.image_id, name, image.variant_extension)
         try:
             return await self._store.get(key)
         except ObjectMissing:
-            return await self._once(key, lambda: self._restore(image, name))
+            return await self._once(key, lambda: self._regenerate(image, name))
 
     async def _once(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        """One flight a key: whoever asks while a variant is being made waits for that one."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = asyncio.ensure_future(make())
-            self._flights[key] = flight
-            flight.add_done_callback(lambda _done: self._flights.pop(key, None))
-        return await asyncio.shield(flight)
+        """Run one `make` per key: requests for a variant that is being rendered wait for that run."""
+        task = self._regenerating.get(key)
+        if task is None:
+            task = asyncio.ensure_future(make())
+            self._regenerating[key] = task
+            task.add_done_callback(lambda _done: self._regenerating.pop(key, None))
+        return await asyncio.shield(task)
 
-    async def _restore(self, image: Image, name: VariantName) -> bytes:
-        async with self._slots.take():
+    async def _regenerate(self, image: DeliveryImage, name: VariantName) -> bytes:
+        if image.variant_extension not in VARIANT_MIME_TYPES:
+            raise Unavailable(
+                f"The variants of this image are {image.variant_extension}, which this release does not render. "
+                "An upgrade is in progress; retry later.",
+                retry_after=30,
+            )
+        async with self._queue.slot():
             body = await self._from_original(image, name) or await self._from_mezzanine(image, name)
         if body is None:
             _log.error("neither original nor mezzanine is in the store", image=str(image.image_id))
             raise no_such_image()
-        self._metrics.restored.inc()
-        _log.warning("lost variant made again", image=str(image.image_id), variant=name)
+        self._metrics.regenerated.inc()
+        _log.warning("lost variant regenerated", image=str(image.image_id), variant=name)
         return body
 
-    async def _from_original(self, image: Image, name: VariantName) -> bytes | None:
-        """The cascade once more: the same bytes as before, as their tag promises, and whatever else was lost."""
+    async def _from_original(self, image: DeliveryImage, name: VariantName) -> bytes | None:
+        """Render all variants again, which gives the bytes that the ETag stands for, and stores every one of them."""
         key = object_keys.original(image.workspace_id, image.image_id, image.sha256)
         try:
-            ladder = (await self._slots.run(self._renderer.judge, await self._store.get(key))).ladder
+            renditions = (await self._queue.run(self._renderer.render, await self._store.get(key))).renditions
         except (ObjectMissing, Unprocessable, UnsupportedMedia):  # limits may be lower now than when it was taken
             return None
-        if ladder.extension != image.variant_extension:
+        if renditions.extension != image.variant_extension:
             return None
-        await store_ladder(self._store, image.workspace_id, image.image_id, ladder)
-        return ladder.variants[name]
+        await store_renditions(self._store, image.workspace_id, image.image_id, renditions)
+        return renditions.variants[name]
 
-    async def _from_mezzanine(self, image: Image, name: VariantName) -> bytes | None:
-        """The next best: looks the same."""
-        kind, place = image.variant_extension, (image.workspace_id, image.image_id)
+    async def _from_mezzanine(self, image: DeliveryImage, name: VariantName) -> bytes | None:
+        """Render from the mezzanine: the same image in other bytes."""
+        extension, ids = image.variant_extension, (image.workspace_id, image.image_id)
         try:
-            mezzanine = await self._store.get(object_keys.mezzanine(*place, kind))
-            body = await self._slots.run(self._renderer.variant, mezzanine, name, kind)
+            mezzanine = await self._store.get(object_keys.mezzanine(*ids, extension))
+            body = await self._queue.run(self._renderer.variant, mezzanine, name, extension)
         except (ObjectMissing, Unprocessable):
             return None
-        await self._store.put(object_keys.variant(*place, name, kind), body, content_type=VARIANT_MIME_TYPES[kind])
+        await self._store.put(
+            object_keys.variant(*ids, name, extension), body, content_type=VARIANT_MIME_TYPES[extension]
+        )
         return body
 
 
-async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
     async for chunk in rest:
         yield chunk

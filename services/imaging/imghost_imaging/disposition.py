@@ -1,4 +1,4 @@
-"""The one place that puts a name somebody chose into a header (RFC 6266 with the encoding of RFC 8187)."""
+"""`Content-Disposition` with a user-chosen file name (RFC 6266 with the encoding of RFC 8187)."""
 
 import re
 from urllib.parse import quote
@@ -6,13 +6,13 @@ from urllib.parse import quote
 from imghost_core.filenames import clean_filename
 
 _MAX_STEM = 120
-_UNSAFE = re.compile(r'[/\\:*?"<>|%;]')  # separators of paths, and what browsers or old servers trip over
+_UNSAFE = re.compile(r'[/\\:*?"<>|%;]')  # path separators, and characters that browsers or old servers misread
 _ATTRIBUTE_CHARACTERS = "!#$&+-.^_`|~"  # RFC 8187, attr-char, beyond letters and digits
 _ALIASES = {"jpg": ("jpg", "jpeg", "jpe", "jfif")}
 
 
 def attachment(name: str, extension: str) -> str:
-    """The value of `Content-Disposition` that saves an image under `name`, ending in what it really is."""
+    """The value of `Content-Disposition` that saves an image under `name` with its real extension."""
     clean = safe_name(name, extension)
     plain = clean.encode("ascii", "replace").decode().replace("?", "_")
     if plain == clean:

@@ -1,4 +1,4 @@
-"""The formats we can host: their names, types and extensions."""
+"""The supported formats: their names, types and extensions."""
 
 from typing import Literal, get_args
 
@@ -9,3 +9,8 @@ DEFAULT_FORMATS: tuple[Format, ...] = ("jpeg", "png", "gif", "webp")
 EXTENSIONS: dict[Format, str] = {"jpeg": "jpg", "png": "png", "gif": "gif", "webp": "webp", "avif": "avif"}
 MIME_TYPES: dict[Format, str] = {name: f"image/{name}" for name in FORMATS}
 VARIANT_MIME_TYPES: dict[str, str] = {"jpg": "image/jpeg", "webp": "image/webp"}
+
+
+def variant_mime_type(extension: str) -> str:
+    """The MIME type of stored variants, also of a format that only a newer release of this service renders."""
+    return VARIANT_MIME_TYPES.get(extension, f"image/{extension}")

@@ -1,4 +1,4 @@
-"""Ingest: one stored original in; a verdict, and all its sizes in the store, out."""
+"""Ingest: validates a stored original, renders its variants and stores them."""
 
 import asyncio
 import hashlib
@@ -12,72 +12,73 @@ from imghost_core.errors import HttpError
 from imghost_core.objects import ObjectStore
 from imghost_imaging.formats import EXTENSIONS, MIME_TYPES, VARIANT_MIME_TYPES
 from imghost_imaging.metrics import ImagingMetrics
-from imghost_imaging.render.ladder import Ladder
 from imghost_imaging.render.renderer import Rendered, Renderer
-from imghost_imaging.slots import Slots
+from imghost_imaging.render.renditions import Renditions
+from imghost_imaging.render_queue import RenderQueue
 
 _MIB = 1024 * 1024
 
 
 class Ingest:
-    """Judges originals and stores their ladders; nothing is stored of what is refused."""
+    """Validates originals and stores their renditions; nothing is stored for a rejected original."""
 
     def __init__(
-        self, store: ObjectStore, slots: Slots, renderer: Renderer, metrics: ImagingMetrics, *, max_bytes: int
+        self, store: ObjectStore, queue: RenderQueue, renderer: Renderer, metrics: ImagingMetrics, *, max_bytes: int
     ) -> None:
-        self._store, self._slots, self._renderer, self._metrics = store, slots, renderer, metrics
+        self._store, self._queue, self._renderer, self._metrics = store, queue, renderer, metrics
         self._max_bytes = max_bytes
         self._running: set[asyncio.Task[Ingested]] = set()
 
     async def __call__(self, request: IngestRequest) -> Ingested:
-        """Judge the original of `request`; when this returns, every size is durable.
+        """Validate the original of `request` and render it; when this returns, every rendition is durable.
 
-        Raises what `Renderer.judge` raises, `TooLarge`, `ObjectMissing`, and `Unavailable` when the store is away,
-        all slots are taken, or the stored bytes are not the announced ones.
+        Raises what `Renderer.render` raises, `FileTooLarge`, `ObjectMissing`, and `Unavailable` when the store is
+        unreachable, the queue is full, or the stored bytes differ from the announced ones.
         """
         started, outcome = time.perf_counter(), "ok"
-        work = asyncio.create_task(self._ingest(request))
-        self._running.add(work)
-        work.add_done_callback(self._running.discard)
+        task = asyncio.create_task(self._ingest(request))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         try:
-            return await work
+            return await task
         except HttpError as error:
             outcome = error.code
-            if error.status < 500:  # noqa: PLR2004 - beyond are our own troubles, not the image's
+            if error.status < 500:  # noqa: PLR2004 - 5xx is a failure of this service, not of the image
                 self._metrics.rejects.labels(outcome).inc()
             raise
         finally:
             self._metrics.ingest.labels(outcome).observe(time.perf_counter() - started)
 
     async def drain(self, seconds: float) -> None:
-        """Wait for what is being ingested, at most `seconds`: the store must outlive it."""
+        """Wait for running ingests, at most `seconds`; call it before the store is closed."""
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
 
     async def _ingest(self, request: IngestRequest) -> Ingested:
         key = object_keys.original(request.workspace, request.image, request.sha256)
         _check_size((await self._store.stat(key)).size, self._max_bytes)
-        async with self._slots.take():
+        async with self._queue.slot():
             data = await self._store.get(key)
-            rendered = await self._slots.run(self._judge, data, request)
-        del data  # up to MAX_INPUT_BYTES that need not wait for the store
-        await store_ladder(self._store, request.workspace, request.image, rendered.ladder)
-        return _ingested(rendered)
+            rendered = await self._queue.run(self._render, data, request)
+        del data  # free up to MAX_INPUT_BYTES before waiting for the store
+        await store_renditions(self._store, request.workspace, request.image, rendered.renditions)
+        return _to_ingested(rendered)
 
-    def _judge(self, data: bytes, request: IngestRequest) -> Rendered:
+    def _render(self, data: bytes, request: IngestRequest) -> Rendered:
         if len(data) != request.size or hashlib.sha256(data).hexdigest() != request.sha256:
             raise OriginalDiffers(
-                "The stored file is not the one that was announced. Nothing was kept; send it again.",
+                "The stored original differs from the announced one. Nothing was stored; upload the image again.",
                 retry_after=1,
             )
-        return self._renderer.judge(data)
+        return self._renderer.render(data)
 
 
-async def store_ladder(store: ObjectStore, workspace: UUID, image: UUID, ladder: Ladder) -> None:
-    """Store every file of `ladder` under the keys of its image."""
-    mime_type = VARIANT_MIME_TYPES[ladder.extension]
-    files = {object_keys.mezzanine(workspace, image, ladder.extension): ladder.mezzanine} | {
-        object_keys.variant(workspace, image, name, ladder.extension): body for name, body in ladder.variants.items()
+async def store_renditions(store: ObjectStore, workspace: UUID, image: UUID, renditions: Renditions) -> None:
+    """Store every file of `renditions` under the keys of its image."""
+    mime_type = VARIANT_MIME_TYPES[renditions.extension]
+    files = {object_keys.mezzanine(workspace, image, renditions.extension): renditions.mezzanine} | {
+        object_keys.variant(workspace, image, name, renditions.extension): body
+        for name, body in renditions.variants.items()
     }
     await asyncio.gather(*(store.put(key, body, content_type=mime_type) for key, body in files.items()))
 
@@ -85,18 +86,18 @@ async def store_ladder(store: ObjectStore, workspace: UUID, image: UUID, ladder:
 def _check_size(size: int, allowed: int) -> None:
     if size > allowed:
         raise FileTooLarge(
-            f"The file has {size / _MIB:.1f} MiB; at most {allowed / _MIB:.1f} MiB are allowed. Send a smaller copy."
+            f"The file has {size / _MIB:.1f} MiB; at most {allowed / _MIB:.1f} MiB are allowed. Upload a smaller copy."
         )
 
 
-def _ingested(rendered: Rendered) -> Ingested:
+def _to_ingested(rendered: Rendered) -> Ingested:
     return Ingested(
         format=rendered.format,
         mime_type=MIME_TYPES[rendered.format],
         extension=EXTENSIONS[rendered.format],
-        variant_extension=rendered.ladder.extension,
+        variant_extension=rendered.renditions.extension,
         width=rendered.header.width,
         height=rendered.header.height,
         frames=rendered.header.frames,
-        variant_bytes=rendered.ladder.total,
+        variant_bytes=rendered.renditions.total_bytes,
     )

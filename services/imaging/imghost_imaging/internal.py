@@ -1,4 +1,4 @@
-"""The ops routes of this service: ingest, for api alone, and metrics."""
+"""The routes of the ops listener: ingest, which the api calls, and metrics."""
 
 import secrets
 
@@ -12,22 +12,24 @@ from imghost_core import metrics
 from imghost_core.contract.ingest import INGEST_PATH, IngestRequest
 from imghost_core.errors import InvalidRequest, Unauthorized, Unavailable
 from imghost_core.web.body import read_body
-from imghost_imaging.resources import Resources
+from imghost_imaging.context import ImagingContext
 
 _MAX_BODY_BYTES = 4096
 _BODY_SECONDS = 10.0
 
 
 def routes(token: SecretStr, registry: CollectorRegistry) -> list[Route]:
-    """`POST /internal/ingest`, open to who holds `token`, and `GET /metrics`."""
+    """`POST /internal/ingest`, which requires `token`, and `GET /metrics`."""
 
     async def ingest(request: Request) -> Response:
         _check_token(request, token)
-        resources: Resources | None = getattr(request.app.state, "resources", None)
-        if resources is None:
+        context: ImagingContext | None = getattr(request.app.state, "context", None)
+        if context is None:
             raise Unavailable("The imaging service is starting or stopping. Try again shortly.", retry_after=1)
-        done = await resources.ingest(_parse(await read_body(request, limit=_MAX_BODY_BYTES, seconds=_BODY_SECONDS)))
-        return Response(done.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
+        ingested = await context.ingest(_parse(await read_body(request, limit=_MAX_BODY_BYTES, seconds=_BODY_SECONDS)))
+        return Response(
+            ingested.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"}
+        )
 
     async def show_metrics(_request: Request) -> Response:
         body, content_type = metrics.render(registry)
@@ -40,9 +42,7 @@ def _check_token(request: Request, token: SecretStr) -> None:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     expected = token.get_secret_value().encode()
     if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), expected):
-        raise Unauthorized(
-            "This path is for the api alone and needs its bearer token.", headers={"WWW-Authenticate": "Bearer"}
-        )
+        raise Unauthorized("Requires the internal bearer token.", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _parse(body: bytes) -> IngestRequest:

@@ -1,4 +1,4 @@
-"""The imaging process, assembled: settings in, two apps out."""
+"""Assembles the imaging process: the public app and the ops app."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -16,19 +16,19 @@ from imghost_core.web import health, serve
 from imghost_core.web.middleware import RequestEnvelope
 from imghost_core.web.problems import add_handlers
 from imghost_imaging import internal, routes
+from imghost_imaging.context import ImagingContext, open_context
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.render import engine
-from imghost_imaging.render.engine import EngineUnfit
-from imghost_imaging.resources import Resources, open_resources
+from imghost_imaging.render.engine import UnsafeLibvips
 from imghost_imaging.settings import ImagingSettings
 
 PROGRAM = "imghost imaging-server"
 
 
 def create_apps(settings: ImagingSettings, database: DatabaseSettings, store: StoreSettings) -> tuple[ASGIApp, ASGIApp]:
-    """The public and the ops app of one process; the public one's lifespan opens what both of them use.
+    """The public and the ops app of one process; the public one's lifespan opens the context of both.
 
-    Raises `EngineUnfit` when this libvips must not serve.
+    Raises `UnsafeLibvips` when the installed libvips must not decode untrusted bytes.
     """
     engine.start(settings.formats)
     registry = metrics.new_registry()
@@ -36,10 +36,12 @@ def create_apps(settings: ImagingSettings, database: DatabaseSettings, store: St
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_resources(settings, database, store, measured) as resources:
-            app.state.resources = resources
+        async with open_context(settings, database, store, measured) as context:
+            app.state.context = context
             yield
-            del app.state.resources  # the ops side still listens while we end: it takes nothing new from here on
+            del (
+                app.state.context
+            )  # the ops listener still accepts requests while this closes; it answers 503 from here on
 
     public, ops = Starlette(lifespan=lifespan), Starlette()
     ops.state = public.state
@@ -50,14 +52,14 @@ def create_apps(settings: ImagingSettings, database: DatabaseSettings, store: St
 
 
 def _finish(app: Starlette, http: HttpMetrics) -> ASGIApp:
-    """Problem documents inside, the envelope outside everything, so that no failure escapes it."""
+    """Add problem documents, and around everything the envelope, so that it accounts for every failure."""
     app.router.redirect_slashes = False  # it would build a URL from the request's Host header
     add_handlers(app)
     return RequestEnvelope(app, http, quiet=health.QUIET)
 
 
 def run() -> None:
-    """Serve until SIGTERM; settings come from the environment, and what is wrong with them is one line."""
+    """Serve until SIGTERM. Settings come from the environment; invalid ones end the process with one line."""
     settings, database, store = (
         load(ImagingSettings, program=PROGRAM),
         load(DatabaseSettings, program=PROGRAM),
@@ -68,23 +70,23 @@ def run() -> None:
     try:
         public, ops = create_apps(settings, database, store)
         serve.run(public, ops, settings)
-    except EngineUnfit as error:
+    except UnsafeLibvips as error:
         sys.exit(f"{PROGRAM}: {error}")
     finally:
         stop_tracing()
 
 
 def _probes(public: Starlette) -> list[Route]:
-    def resources() -> Resources:
-        opened: Resources | None = getattr(public.state, "resources", None)
+    def context() -> ImagingContext:
+        opened: ImagingContext | None = getattr(public.state, "context", None)
         if opened is None:
-            raise Unavailable("Still starting, or already stopping.")
+            raise Unavailable("The process is starting or stopping.")
         return opened
 
     async def database() -> None:
-        await resources().catalog.check()
+        await context().catalog.check()
 
     async def store() -> None:
-        await resources().store.check()
+        await context().store.check()
 
     return health.routes("imaging", {"database": database, "store": store})

@@ -1,4 +1,4 @@
-"""Every setting of the imaging process that is its own; the shared ones are in core."""
+"""The settings of the imaging process; those it shares with other processes are in core."""
 
 import os
 from typing import Annotated
@@ -13,17 +13,23 @@ _MIB = 1024 * 1024
 
 
 class ImagingSettings(ServerSettings):
-    """What the imaging process accepts and how much of it at once."""
+    """Input limits and concurrency of the imaging process."""
 
     internal_token: SecretStr = Field(min_length=16, description="Bearer token of /internal/ingest")
-    max_input_bytes: PositiveInt = Field(25 * _MIB, description="A larger original is refused")
-    max_pixels: PositiveInt = Field(100_000_000, description="Width x height x frames beyond this are refused")
-    max_frames: PositiveInt = Field(300, description="An animation of more frames is refused")
-    formats: Annotated[tuple[Format, ...], NoDecode] = Field(DEFAULT_FORMATS, description="Comma-separated")
-    concurrency: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1, description="Images at once")
-    queue_per_slot: NonNegativeInt = Field(4, description="How many may wait for each of them; beyond it 503")
-    slot_wait_seconds: PositiveFloat = Field(10.0, description="How long one may wait for a free slot")
-    render_seconds: PositiveFloat = Field(30.0, description="How long work on one image may take")
+    max_input_bytes: PositiveInt = Field(25 * _MIB, description="Larger originals are rejected")
+    max_pixels: PositiveInt = Field(
+        100_000_000, description="Originals with a larger width x height x frames are rejected"
+    )
+    max_frames: PositiveInt = Field(300, description="Animations with more frames are rejected")
+    formats: Annotated[tuple[Format, ...], NoDecode] = Field(
+        DEFAULT_FORMATS, description="Accepted formats, comma-separated"
+    )
+    concurrency: PositiveInt = Field(
+        default_factory=lambda: os.cpu_count() or 1, description="Images rendered in parallel (slots)"
+    )
+    queue_per_slot: NonNegativeInt = Field(4, description="Requests that may wait per slot; further ones get a 503")
+    slot_wait_seconds: PositiveFloat = Field(10.0, description="Longest wait for a slot, in seconds")
+    render_seconds: PositiveFloat = Field(30.0, description="Longest work on one image, in seconds")
 
     @field_validator("formats", mode="before")
     @classmethod

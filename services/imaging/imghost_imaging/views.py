@@ -1,4 +1,4 @@
-"""Views are counted in memory and written in batches, so that looking at an image never waits for the database."""
+"""View events are collected in memory and written in batches, so that delivery never waits for the database."""
 
 import asyncio
 from collections import deque
@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from imghost_core import logs
+from imghost_core.contract.delivery import ViewEvent
 from imghost_core.errors import Unavailable
-from imghost_imaging.catalog import View
 from imghost_imaging.metrics import ImagingMetrics
 
 _BATCH = 1000
@@ -15,32 +15,32 @@ _log = logs.get("imghost.views")
 
 
 class ViewBuffer:
-    """Holds at most `capacity` views and writes them every `interval` seconds.
+    """Holds at most `capacity` view events and writes them every `interval` seconds.
 
-    While the database is away views wait here; when the buffer is full the oldest are given up, and counted. A process
-    that is killed loses at most one interval of views, which is statistics and not somebody's image.
+    While the database is unreachable events wait here; when the buffer is full the oldest are dropped, and counted in
+    a metric. A killed process loses at most one interval of events: statistics, never image data.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[View]], Awaitable[None]],
+        write: Callable[[Sequence[ViewEvent]], Awaitable[None]],
         metrics: ImagingMetrics,
         *,
         capacity: int = 20_000,
         interval: float = 1.0,
     ) -> None:
         self._write, self._metrics, self._interval = write, metrics, interval
-        self._waiting: deque[View] = deque()
+        self._waiting: deque[ViewEvent] = deque()
         self._capacity = capacity
         self._stopping = asyncio.Event()
 
-    def record(self, view: View) -> None:
-        """Count `view` soon."""
-        self._waiting.append(view)
+    def record(self, event: ViewEvent) -> None:
+        """Write `event` with the next batch."""
+        self._waiting.append(event)
         self._trim()
 
     async def run(self) -> None:
-        """Write what waits, again and again, and a last time after `stop`."""
+        """Write waiting events every interval, and a last time after `stop`."""
         stopping = False
         while not stopping:
             with suppress(TimeoutError):
@@ -48,11 +48,11 @@ class ViewBuffer:
             await self.flush()
 
     def stop(self) -> None:
-        """Let `run` end; never cancel it, a batch may be on its way."""
+        """Let `run` end. Do not cancel it instead: that could lose a batch that is being written."""
         self._stopping.set()
 
     async def flush(self) -> None:
-        """Write all that waits, or keep it when the database is away."""
+        """Write all waiting events; keep them when the database is unreachable."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
             try:
@@ -60,13 +60,13 @@ class ViewBuffer:
             except Unavailable:
                 self._keep(batch)
                 return
-            except Exception:  # noqa: BLE001 - a batch the database refuses must not end the counting for good
+            except Exception:  # noqa: BLE001 - a batch that the database rejects must not end this task
                 self._metrics.views_dropped.inc(len(batch))
-                _log.exception("view events refused", events=len(batch))
+                _log.exception("view events rejected by the database", events=len(batch))
             else:
                 self._metrics.views_written.inc(len(batch))
 
-    def _keep(self, batch: list[View]) -> None:
+    def _keep(self, batch: list[ViewEvent]) -> None:
         self._waiting.extendleft(reversed(batch))
         self._trim()
 

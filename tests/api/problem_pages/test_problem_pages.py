@@ -11,7 +11,7 @@ from imghost_core.problems import ProblemType, problem_types
 
 
 async def test_the_type_of_an_error_leads_to_its_page(api: httpx.AsyncClient) -> None:
-    """Whoever follows the `type` of a problem document reads what it means and what to do."""
+    """The path of the `type` of a problem document is a page with its meaning and what to do."""
     problem = (await api.get("/api/v1/images")).json()
     page = await api.get(urlsplit(problem["type"]).path)
     assert page.status_code == 200

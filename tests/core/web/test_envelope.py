@@ -65,7 +65,7 @@ async def test_every_answer_carries_a_request_id_and_safe_headers(client: httpx.
     assert kept.headers["X-Frame-Options"] == "SAMEORIGIN"
 
 
-async def test_our_errors_are_problem_documents(client: httpx.AsyncClient) -> None:
+async def test_http_errors_are_problem_documents(client: httpx.AsyncClient) -> None:
     """A refusal says what, why and what to do, and is never cached."""
     answer = await client.post("/refuse", headers={"X-Request-Id": "trace-me-0002"})
     assert answer.status_code == 403
@@ -77,14 +77,16 @@ async def test_our_errors_are_problem_documents(client: httpx.AsyncClient) -> No
 
 @pytest.mark.requirement("001-14", "001-33")
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/refuse", 405)])
-async def test_the_frameworks_errors_are_too(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
+async def test_framework_errors_are_problem_documents(
+    client: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
     """An unknown path and a wrong method answer in the same shape."""
     answer = await client.request(method, path)
     assert answer.status_code == status == answer.json()["status"]
     assert answer.json()["success"] is False
 
 
-async def test_an_unexpected_failure_leaks_nothing(client: httpx.AsyncClient) -> None:
+async def test_an_unexpected_error_is_a_500_without_its_text(client: httpx.AsyncClient) -> None:
     """A bug answers 500 with a request id and without its text."""
     answer = await client.get("/break")
     assert answer.status_code == 500
@@ -106,7 +108,7 @@ async def test_requests_are_counted_by_route_not_by_path(
 
 
 @pytest.mark.requirement("000-R22", "000-W8")
-async def test_health_says_what_we_are(client: httpx.AsyncClient) -> None:
+async def test_health_names_the_service_and_the_time(client: httpx.AsyncClient) -> None:
     """GET /health answers {status, service, time} with the time in UTC and Z."""
     answer = (await client.get("/health")).json()
     assert set(answer) == {"status", "service", "time"}

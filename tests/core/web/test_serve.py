@@ -97,7 +97,7 @@ async def test_an_open_request_is_finished_after_sigterm(
     assert process.wait(10) == 0
 
 
-def test_a_start_that_fails_exits_non_zero(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_failed_start_exits_non_zero(environment: dict[str, str], tmp_path: Path) -> None:
     """A process whose lifespan refuses to start ends, so that its supervisor sees it."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)

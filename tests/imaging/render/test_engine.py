@@ -18,14 +18,14 @@ def all_formats_afterwards() -> object:
 
 
 @pytest.mark.parametrize("name", ["tiff", "svg", "ppm"])
-def test_other_loaders_are_shut(name: str) -> None:
+def test_other_loaders_are_blocked(name: str) -> None:
     """Libvips itself refuses what is not on the list, whatever our own look at the bytes says."""
     engine.start(DEFAULT_FORMATS)
     with pytest.raises(pyvips.Error):
-        pyvips.Image.new_from_buffer(hostile.strangers()[name], "")
+        pyvips.Image.new_from_buffer(hostile.unsupported_formats()[name], "")
 
 
-def test_formats_that_are_off_are_shut() -> None:
+def test_loaders_of_disabled_formats_are_blocked() -> None:
     """Only the loaders of FORMATS are open; starting again with more opens them."""
     body = sample_images.photo(64, 48, "avif")
     engine.start(("jpeg",))
@@ -37,31 +37,31 @@ def test_formats_that_are_off_are_shut() -> None:
 
 
 def test_one_thread_and_no_cache() -> None:
-    """Slots are the parallelism, and nothing of one image stays for the next."""
+    """RenderQueue are the parallelism, and nothing of one image stays for the next."""
     engine.start(DEFAULT_FORMATS)
     assert (pyvips.concurrency_get(), pyvips.cache_get_max()) == (1, 0)
 
 
-def test_an_old_library_does_not_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_libvips_is_rejected_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system libvips that slipped in is refused with one line that says what to do."""
     monkeypatch.setattr(pyvips, "version", lambda part: (8, 14, 1)[part])
-    with pytest.raises(engine.EngineUnfit, match=r"libvips 8\.14\.1 .* 8\.18\.6 or newer .* Install pyvips-binary"):
+    with pytest.raises(engine.UnsafeLibvips, match=r"libvips 8\.14\.1 .* 8\.18\.6 or newer .* Install pyvips-binary"):
         engine.start(DEFAULT_FORMATS)
 
 
-def test_a_loader_that_stays_open_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loader_that_is_not_blocked_is_rejected_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """If blocking ever stops working, the service refuses to start instead of being open."""
     pyvips.operation_block_set("VipsForeignLoad", False)
     monkeypatch.setattr(pyvips, "operation_block_set", lambda *_: None)
-    with pytest.raises(engine.EngineUnfit, match="still opens SVG"):
+    with pytest.raises(engine.UnsafeLibvips, match="still opens SVG"):
         engine.start(DEFAULT_FORMATS)
 
 
-def test_a_decoder_that_lies_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_decoder_is_rejected_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """A codec whose images do not come back as they went in keeps the service from starting."""
     real = pyvips.Image.thumbnail_buffer
     monkeypatch.setattr(pyvips.Image, "thumbnail_buffer", lambda *args: real(*args).invert())
-    with pytest.raises(engine.EngineUnfit, match="decodes jpeg wrongly"):
+    with pytest.raises(engine.UnsafeLibvips, match="decodes jpeg wrongly"):
         engine.start(DEFAULT_FORMATS)
 
 
@@ -69,7 +69,8 @@ def test_only_render_imports_pyvips() -> None:
     """The rest of the service can be imported without libvips, so nothing else can decode by accident."""
     code = (
         "import sys; sys.modules['pyvips'] = None\n"
-        "import imghost_imaging.slots, imghost_imaging.catalog, imghost_imaging.conditions, imghost_imaging.settings\n"
+        "import imghost_imaging.render_queue, imghost_imaging.catalog, imghost_imaging.settings\n"
+        "import imghost_imaging.http_conditional\n"
         "import imghost_imaging.disposition, imghost_imaging.views, imghost_imaging.render.sniff\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

@@ -22,7 +22,7 @@ BOUNDS = Limits(pixels=100_000_000, frames=300)
         (sample_images.photo(64, 48, "avif"), "avif", Header(64, 48, 1)),
     ],
 )
-def test_headers(body: bytes, kind: str, expected: Header) -> None:
+def test_the_header_gives_size_and_frames(body: bytes, kind: str, expected: Header) -> None:
     """Size as shown, and frames, for each format."""
     assert limits.read(body, kind, BOUNDS) == expected  # type: ignore[arg-type]
 
@@ -38,7 +38,7 @@ def test_headers(body: bytes, kind: str, expected: Header) -> None:
         (Header(1, 1, 301), "too_many_frames"),
     ],
 )
-def test_the_last_allowed_is_allowed(header: Header, code: str | None) -> None:
+def test_limits_are_inclusive(header: Header, code: str | None) -> None:
     """The limits themselves are within the limits; one more is not."""
     if code is None:
         limits.check(header, BOUNDS)
@@ -54,7 +54,7 @@ def test_counting_frames_stops_at_the_limit() -> None:
     assert gif.read_header(body, max_frames=300).frames == 301
 
 
-def test_a_gif_without_its_last_byte_is_whole() -> None:
+def test_a_gif_without_its_trailer_is_complete() -> None:
     """Some encoders leave the trailer out; the images are complete, so it is taken."""
     found = gif.read_header(sample_images.gif(3)[:-1], max_frames=300)
     assert (found.frames, found.truncated) == (3, False)

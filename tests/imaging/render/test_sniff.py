@@ -12,27 +12,27 @@ from support import hostile, sample_images
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_is_known_by_its_content(name: str) -> None:
+def test_formats_are_detected_by_content(name: str) -> None:
     """An image is recognised by its bytes, whatever it is called."""
     assert sniff.identify(sample_images.photo(64, 48, name)) == name
 
 
-@pytest.mark.parametrize("name", sorted(hostile.strangers()))
-def test_other_formats_are_not_taken_for_ours(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(hostile.unsupported_formats()))
+def test_unsupported_formats_are_not_detected_as_supported(name: str) -> None:
     """No foreign format passes for one of ours."""
-    assert sniff.identify(hostile.strangers()[name]) is None
+    assert sniff.identify(hostile.unsupported_formats()[name]) is None
 
 
 @pytest.mark.parametrize(
     ("name", "told"),
     [("svg", "SVG or XML"), ("tiff", "TIFF"), ("bmp", "BMP"), ("pdf", "PDF"), ("heic", "HEIC"), ("psd", "Photoshop")],
 )
-def test_well_known_strangers_are_named(name: str, told: str) -> None:
+def test_well_known_unsupported_formats_are_named(name: str, told: str) -> None:
     """The refusal can say what the file is, which tells people what to convert."""
-    assert sniff.stranger(hostile.strangers()[name]) == told
+    assert sniff.unsupported_format(hostile.unsupported_formats()[name]) == told
 
 
-def test_real_photographs_are_never_polyglots() -> None:
+def test_photographs_have_no_embedded_content() -> None:
     """Phone trailers, MPF, XMP and plain photographs of every format hold nothing else."""
     good = [
         sample_images.phone_photo(),
@@ -48,16 +48,16 @@ def test_real_photographs_are_never_polyglots() -> None:
     for body in good:
         kind = sniff.identify(body)
         assert kind is not None
-        assert sniff.hidden(body, kind) is None
+        assert sniff.embedded_content(body, kind) is None
 
 
-def test_chance_does_not_make_a_polyglot() -> None:
+def test_random_bytes_are_not_embedded_content() -> None:
     """Compressed data is noise, and noise holds any four bytes now and then: `<svg ` alone, or a ZIP's mark alone."""
     noise = random.Random(1).randbytes(1 << 20)
     body = sample_images.photo() + noise + b"<svg \x93\xfa" + noise + b"<html>\x00\x01" + b"PK\x05\x06" + noise[:5000]
-    assert sniff.hidden(body, "jpeg") is None
+    assert sniff.embedded_content(body, "jpeg") is None
     comment_like = b"\xff\xd8\xff\xe1/*" + noise + b"*/\x00\x93"
-    assert sniff.hidden(comment_like, "jpeg") is None
+    assert sniff.embedded_content(comment_like, "jpeg") is None
 
 
 @pytest.mark.parametrize(
@@ -76,18 +76,18 @@ def test_chance_does_not_make_a_polyglot() -> None:
     ],
 )
 @pytest.mark.parametrize("place", ["metadata", "trailer"])
-def test_markup_and_code_are_found_anywhere(payload: bytes, place: str) -> None:
+def test_embedded_markup_and_code_are_found_at_any_position(payload: bytes, place: str) -> None:
     """Markup and code are found in a comment as well as behind the image, in any case."""
     photo = sample_images.photo()
     body = photo + payload if place == "trailer" else sample_images.with_xmp(photo, payload)
-    assert sniff.hidden(body, "jpeg") is not None
+    assert sniff.embedded_content(body, "jpeg") is not None
 
 
 @pytest.mark.parametrize("place", range(262_144 - 20, 262_144 + 20))
-def test_markup_is_found_across_the_windows(place: int) -> None:
+def test_markup_is_found_across_two_search_windows(place: int) -> None:
     """The search goes in windows of 256 KiB; code that lies across the edge of two is found all the same."""
     head = sample_images.photo()[:40_000]
-    assert sniff.hidden(head + b"\0" * (place - len(head)) + b"<svg/onload=alert(1)>" + b"\0" * 99, "jpeg")
+    assert sniff.embedded_content(head + b"\0" * (place - len(head)) + b"<svg/onload=alert(1)>" + b"\0" * 99, "jpeg")
 
 
 @pytest.mark.parametrize(
@@ -100,29 +100,29 @@ def test_markup_is_found_across_the_windows(place: int) -> None:
     ],
     ids=["gif-comment", "gif-assignment", "jpeg", "webp"],
 )
-def test_headers_that_are_scripts(body: bytes) -> None:
+def test_a_header_that_is_also_javascript_is_found(body: bytes) -> None:
     """A header that reads as JavaScript, with code behind it, is a script."""
     kind = sniff.identify(body)
     assert kind is not None
-    assert sniff.hidden(body, kind) == "a script"
+    assert sniff.embedded_content(body, kind) == "a script"
 
 
 @pytest.mark.parametrize("tail", [b"", b"\0" * 40, b"PK\x05\x06 not an end record"])
-def test_archives_are_found_where_readers_look(tail: bytes) -> None:
+def test_zip_archives_are_found_before_trailing_data(tail: bytes) -> None:
     """A ZIP directory is found with comments or junk behind it, as lenient readers find it."""
-    assert sniff.hidden(hostile.polyglot_zip() + tail, "jpeg") == "a ZIP archive"
+    assert sniff.embedded_content(hostile.polyglot_zip() + tail, "jpeg") == "a ZIP archive"
 
 
-def test_an_end_record_without_a_directory_is_none() -> None:
+def test_a_zip_end_record_without_a_directory_is_ignored() -> None:
     """Only what a ZIP reader could open counts: the directory must be where the end record says."""
     record = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 46, 0, 0)
-    assert sniff.hidden(sample_images.photo() + record, "jpeg") is None
+    assert sniff.embedded_content(sample_images.photo() + record, "jpeg") is None
 
 
-def test_looking_through_the_largest_file_is_quick() -> None:
+def test_the_search_takes_linear_time() -> None:
     """Hostile files cannot make the search slow: many half-matches cost no more than a look at each byte."""
     for filler in (b"<", b"<svg ", b"<html a", b"PK\x05\x06", b"*/", b"/*"):
         body = sample_images.photo() + filler * (8 * 1024 * 1024 // len(filler))
         began = time.process_time()
-        sniff.hidden(body, "jpeg")
+        sniff.embedded_content(body, "jpeg")
         assert time.process_time() - began < 2, filler

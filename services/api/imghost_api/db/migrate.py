@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from imghost_api.db.schema import alembic_config
 from imghost_api.settings import MigrateSettings
 from imghost_core import logs
+from imghost_core.contract.delivery import IMAGES_VIEW, VIEW_EVENT_COLUMNS, VIEW_EVENTS_TABLE
 from imghost_core.settings import load
 
 _LOCK = 0x1196_4057  # any number of our own: one migration at a time per database
@@ -74,7 +75,7 @@ def _apply(connection: Connection, settings: MigrateSettings) -> None:
 def _grant(connection: Connection, settings: MigrateSettings) -> None:
     """Grants are set again each time: the roles may be new ones."""
     api, imaging = sql.Identifier(settings.api_role), sql.Identifier(settings.imaging_role)
-    event = sql.SQL("image_id, viewed_at, variant, bytes, status, referrer_host, user_agent")
+    event = sql.SQL(", ").join(map(sql.Identifier, VIEW_EVENT_COLUMNS))
     statements = [
         sql.SQL("REVOKE ALL ON SCHEMA public FROM PUBLIC"),
         sql.SQL("GRANT USAGE ON SCHEMA public TO {}, {}").format(api, imaging),
@@ -83,8 +84,8 @@ def _grant(connection: Connection, settings: MigrateSettings) -> None:
         sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(api),
         sql.SQL("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC"),
         sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {}").format(api),
-        sql.SQL("GRANT SELECT ON delivery_images TO {}").format(imaging),
-        sql.SQL("GRANT INSERT ({}) ON view_events TO {}").format(event, imaging),
+        sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(IMAGES_VIEW), imaging),
+        sql.SQL("GRANT INSERT ({}) ON {} TO {}").format(event, sql.Identifier(VIEW_EVENTS_TABLE), imaging),
     ]
     cursor = connection.connection.cursor()
     for statement in statements:

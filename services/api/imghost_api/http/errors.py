@@ -18,7 +18,7 @@ def add_handlers(app: FastAPI) -> None:
 
     async def respond(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
-        return problems.problem_response(_to_invalid_request(error), request.url.path)
+        return problems.problem_response(_to_invalid_request(error), request)
 
     app.add_exception_handler(RequestValidationError, respond)
 

@@ -1,1 +1,1 @@
-"""What api and imaging send each other. Either may be one release ahead, so readers ignore what they do not know."""
+"""What api and imaging send each other and share in the database. Either may be one release ahead of the other."""

@@ -1,7 +1,11 @@
-"""The contract between api and imaging: api stores an original and asks imaging to judge it and make its variants.
+"""The request that the api sends to imaging for each upload, and its response.
 
 `POST {IMAGING_URL}/internal/ingest` with `Authorization: Bearer {INTERNAL_TOKEN}` and `X-Request-Id`. 200 carries
-`Ingested`; a refusal is a problem document whose `status`, `code` and `detail` api passes on to its caller unchanged.
+`Ingested`; an error is a problem document, of which the api passes `status`, `title`, `code` and `detail` on unchanged.
+
+During an upgrade either side may be one release ahead. So both models ignore unknown fields when they are read, and a
+new field needs a default until no supported release omits it. Texts such as `format` are not enumerations here: the
+sender may know values that the reader does not, which stores them and passes them on.
 """
 
 from uuid import UUID
@@ -9,12 +13,14 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 INGEST_PATH = "/internal/ingest"
+_TOLERANT = ConfigDict(extra="ignore", frozen=True)
+_NAME = r"^[a-z0-9][a-z0-9.+-]{0,31}$"  # safe in a file name, a header and a key
 
 
 class IngestRequest(BaseModel):
-    """Which original to judge. Its key follows from the three ids (`imghost_core.object_keys.original`)."""
+    """A stored original to validate and render; ids and hash give its key (`imghost_core.object_keys.original`)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _TOLERANT
 
     workspace: UUID
     image: UUID
@@ -23,15 +29,15 @@ class IngestRequest(BaseModel):
 
 
 class Ingested(BaseModel):
-    """What the bytes really are, and what was made from them."""
+    """The detected format and size of an original, and the renditions stored for it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _TOLERANT
 
-    format: str = Field(description="jpeg, png, gif, webp or avif: from the content, never from a header")
-    mime_type: str
-    extension: str = Field(description="Of the original, without a dot: jpg, png, gif, webp, avif")
-    variant_extension: str = Field(description="Of the mezzanine and the variants: jpg or webp")
-    width: int
-    height: int
-    frames: int = 1
-    variant_bytes: int = Field(description="Bytes of the mezzanine and all variants together")
+    format: str = Field(pattern=_NAME, description="jpeg, png, gif, webp or avif, detected from the content")
+    mime_type: str = Field(pattern=r"^image/[a-z0-9.+-]{1,64}$")
+    extension: str = Field(pattern=_NAME, description="Of the original, without a dot: jpg, png, gif, webp, avif")
+    variant_extension: str = Field(pattern=_NAME, description="Of the mezzanine and the variants: jpg or webp")
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    frames: int = Field(1, gt=0)
+    variant_bytes: int = Field(ge=0, description="Size of the mezzanine and all variants together, in bytes")

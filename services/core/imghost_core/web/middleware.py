@@ -1,4 +1,4 @@
-"""One ASGI middleware around everything: request id, access log, metrics, trace span, safe headers, failures logged."""
+"""The outermost ASGI middleware: request id, access log, metrics, trace span, security headers, logged exceptions."""
 
 import re
 import time
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imghost_core import ids, logs
 from imghost_core.metrics import HttpMetrics
+from imghost_core.web.problems import PROBLEM_CODE
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _log = logs.get("imghost.http")
@@ -19,10 +20,10 @@ _tracer = trace.get_tracer("imghost.http")
 
 
 class RequestEnvelope:
-    """Wraps a whole app, outside of the framework's own error answers, so that these are accounted for too.
+    """Wraps a whole app, including the framework's own error responses, so that these are accounted for too.
 
     `quiet` paths (probes, metrics) are neither logged nor traced. `traced` is off for a framework that makes its own
-    spans. `app` is what is wrapped.
+    spans. `app` is the wrapped app.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class RequestEnvelope:
         self.app, self._metrics, self._quiet, self._traced = app, metrics, quiet, traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request and account for it; a failure nobody expected is logged once, here."""
+        """Handle one request and account for it; an unexpected exception is logged once, here."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -40,25 +41,25 @@ class RequestEnvelope:
         if not _ACCEPTABLE_ID.fullmatch(request_id):
             request_id = str(ids.uuid7())
         token = logs.request_id.set(request_id)
-        started, answer = time.perf_counter(), _Answer(send, request_id)
+        started, sent = time.perf_counter(), _RecordingSend(send, request_id)
         self._metrics.active.inc()
         try:
             with self._span(scope, given) as span:
-                await self._guarded(scope, receive, answer)
+                await self._run(scope, receive, sent)
                 if span is not None:
-                    span.set_attribute("http.response.status_code", answer.status)
+                    span.set_attribute("http.response.status_code", sent.status)
                     span.set_attribute("http.route", _route(scope))
         finally:
             self._metrics.active.dec()
-            self._account(scope, answer, time.perf_counter() - started)
+            self._account(scope, sent, time.perf_counter() - started)
             logs.request_id.reset(token)
 
-    async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+    async def _run(self, scope: Scope, receive: Receive, sent: "_RecordingSend") -> None:
         try:
-            await self.app(scope, receive, answer)
+            await self.app(scope, receive, sent)
         except Exception:
             _log.exception("request failed", method=scope["method"], path=scope["path"])
-            if not answer.complete:  # only breaking the connection tells the client that the rest is missing
+            if not sent.complete:  # a broken connection is the only way to signal an incomplete body
                 raise
 
     def _span(self, scope: Scope, headers: Headers) -> Any:
@@ -71,11 +72,11 @@ class RequestEnvelope:
             attributes={"http.request.method": scope["method"], "url.path": scope["path"]},
         )
 
-    def _account(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
-        status = answer.status or 499
+    def _account(self, scope: Scope, sent: "_RecordingSend", seconds: float) -> None:
+        status = sent.status or 499
         self._metrics.duration.labels(scope["method"], _route(scope), str(status)).observe(seconds)
-        if answer.problem:
-            self._metrics.errors.labels(answer.problem).inc()
+        if code := scope.get(PROBLEM_CODE):
+            self._metrics.errors.labels(code).inc()
         if scope["path"] not in self._quiet:
             _log.info(
                 "request",
@@ -83,16 +84,16 @@ class RequestEnvelope:
                 path=scope["path"],
                 status=status,
                 ms=round(seconds * 1000, 1),
-                bytes=answer.bytes,
+                bytes=sent.bytes,
             )
 
 
-class _Answer:
-    """The `send` side: adds the headers every answer carries and remembers what was sent."""
+class _RecordingSend:
+    """The `send` callable: adds the headers of every response and records what was sent."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send, self._request_id = send, request_id
-        self.status, self.bytes, self.problem, self.complete = 0, 0, "", False
+        self.status, self.bytes, self.complete = 0, 0, False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -102,7 +103,6 @@ class _Answer:
             headers.setdefault("X-Content-Type-Options", "nosniff")
             headers.setdefault("X-Frame-Options", "SAMEORIGIN")
             headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
-            self.problem = headers.get("x-problem-code", "")
         elif message["type"] == "http.response.body":
             self.bytes += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)

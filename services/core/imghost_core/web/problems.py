@@ -1,4 +1,4 @@
-"""Problem documents as answers, and the handlers that make every failure one."""
+"""Problem documents as responses, and the handlers that answer every error with one."""
 
 import json
 from http import HTTPStatus
@@ -12,29 +12,31 @@ from imghost_core import logs
 from imghost_core.errors import HttpError, InvalidRequest, MethodNotAllowed, NotFound
 from imghost_core.problems import MEDIA_TYPE, problem, problem_headers
 
+PROBLEM_CODE = "imghost.problem_code"
+"""Key of the ASGI scope under which the code of an error response is kept."""
 
-def problem_response(error: HttpError, path: str) -> Response:
-    """`error` as the answer to a request for `path`."""
-    body = json.dumps(problem(error, instance=path, request_id=logs.request_id.get()))
-    return Response(
-        body, error.status, headers={**problem_headers(error), "X-Problem-Code": error.code}, media_type=MEDIA_TYPE
-    )
+
+def problem_response(error: HttpError, request: Request) -> Response:
+    """`error` as the response to `request`; its code is left in the scope, for metrics."""
+    request.scope[PROBLEM_CODE] = error.code
+    body = json.dumps(problem(error, instance=request.url.path, request_id=logs.request_id.get()))
+    return Response(body, error.status, headers=problem_headers(error), media_type=MEDIA_TYPE)
 
 
 def add_handlers(app: Starlette) -> None:
-    """Answer our own errors, the framework's (unknown path, wrong method) and unexpected ones as problem documents."""
+    """Answer our own errors, the framework's (unknown path, method) and unexpected ones with problem documents."""
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, HttpError)  # noqa: S101 - registered for this type only
-        return problem_response(error, request.url.path)
+        return problem_response(error, request)
 
     async def framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
-        return problem_response(_from_framework(error), request.url.path)
+        return problem_response(_from_framework(error), request)
 
     async def unexpected(request: Request, _error: Exception) -> Response:
         error = HttpError("The request failed because of an internal error. Retry later.")
-        return problem_response(error, request.url.path)
+        return problem_response(error, request)
 
     app.add_exception_handler(HttpError, ours)
     app.add_exception_handler(Exception, unexpected)

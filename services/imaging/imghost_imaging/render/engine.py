@@ -1,4 +1,4 @@
-"""Start libvips the only way we trust it: the right build, one thread an image, no cache, only the loaders we need."""
+"""Start libvips for untrusted input: a checked build, one thread per image, no cache, only the required loaders."""
 
 import ctypes
 
@@ -7,7 +7,7 @@ import pyvips
 from imghost_core import logs
 from imghost_imaging.formats import Format
 
-_FLOOR = (8, 18, 6)  # first release whose AVIF decoder is refused when its libheif is too old
+_MINIMUM = (8, 18, 6)  # first release that refuses to use a libheif too old to be safe for AVIF
 _LOADERS: dict[Format, str] = {
     "jpeg": "VipsForeignLoadJpeg",
     "png": "VipsForeignLoadPng",
@@ -27,19 +27,19 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 _log = logs.get("imghost.render")
 
 
-class EngineUnfit(RuntimeError):
-    """This libvips must not be given untrusted bytes; the message is one line for the operator of the process."""
+class UnsafeLibvips(RuntimeError):
+    """This libvips must not decode untrusted bytes; the message is one line for the administrator."""
 
 
 def start(formats: tuple[Format, ...]) -> None:
-    """Set libvips up for `formats` and prove that it does what it should. Raises `EngineUnfit`; then do not serve."""
+    """Configure libvips for `formats` and check it. Raises `UnsafeLibvips`; the process must not serve then."""
     _check_build()
-    _return_memory_early()
-    pyvips.concurrency_set(1)  # slots are the parallelism; threads inside an image only cost memory
+    _limit_malloc()
+    pyvips.concurrency_set(1)  # images are rendered in parallel; threads within one would only cost memory
     pyvips.cache_set_max(0)  # never hits for buffers
     _allow_only(formats)
     _check_codecs(formats)
-    _check_refusals()
+    _check_blocked_loaders()
     _log.info("image engine ready", libvips=".".join(map(str, _version())), formats=list(formats))
 
 
@@ -48,25 +48,25 @@ def _version() -> tuple[int, ...]:
 
 
 def _check_build() -> None:
-    """Installing pyvips beside system headers silently compiles it against an old system library: look, not trust."""
-    if not pyvips.API_mode or _version() < _FLOOR:
+    """Check the version: with system headers installed, pip silently compiles pyvips against the system library."""
+    if not pyvips.API_mode or _version() < _MINIMUM:
         mode = "API" if pyvips.API_mode else "ABI"
-        found, needed = ".".join(map(str, _version())), ".".join(map(str, _FLOOR))
-        raise EngineUnfit(
+        found, needed = ".".join(map(str, _version())), ".".join(map(str, _MINIMUM))
+        raise UnsafeLibvips(
             f"libvips {found} in {mode} mode is in use; {needed} or newer in API mode is needed. "
             "Install pyvips-binary on a machine without libvips headers."
         )
 
 
 def _allow_only(formats: tuple[Format, ...]) -> None:
-    """Block every loader, then open those of `formats`: libvips picks a loader by the bytes, not by what we say."""
-    pyvips.operation_block_set("VipsForeignLoad", True)  # noqa: FBT003 - the library's own signature
+    """Block every loader, then unblock those of `formats`: libvips selects a loader by content."""
+    pyvips.operation_block_set("VipsForeignLoad", True)  # noqa: FBT003 - the library's signature
     for name in formats:
         pyvips.operation_block_set(_LOADERS[name], False)  # noqa: FBT003
 
 
 def _check_codecs(formats: tuple[Format, ...]) -> None:
-    """Every enabled format goes through its encoder and decoder and must come back looking alike."""
+    """Encode and decode an image in every enabled format; the result must be similar to the source."""
     image = (pyvips.Image.xyz(32, 32)[0] * 8).cast("uchar").bandjoin([90, 200]).copy(interpretation="srgb")
     for name in formats:
         saver, options = _SAVERS[name]
@@ -74,26 +74,26 @@ def _check_codecs(formats: tuple[Format, ...]) -> None:
             back = pyvips.Image.thumbnail_buffer(getattr(image, saver)(**options), 32)
             difference = (back.extract_band(0, n=3) - image).abs().avg()
         except pyvips.Error as error:
-            raise EngineUnfit(f"this libvips cannot read back its own {name}: {_first_line(error)}") from error
+            raise UnsafeLibvips(f"this libvips cannot read back its own {name}: {_first_line(error)}") from error
         if difference > 12:  # noqa: PLR2004 - of 255; lossy codecs stay below 5 on this gradient
-            raise EngineUnfit(f"this libvips decodes {name} wrongly: mean difference {difference:.0f} of 255")
+            raise UnsafeLibvips(f"this libvips decodes {name} wrongly: mean difference {difference:.0f} of 255")
 
 
-def _check_refusals() -> None:
-    """SVG and TIFF stand for the loaders that must be closed; both are in the build, so both must be blocked."""
+def _check_blocked_loaders() -> None:
+    """Check that SVG and TIFF, whose loaders are in the build, are blocked."""
     tiff = pyvips.Image.black(8, 8).tiffsave_buffer()
     for name, body in (("SVG", _SVG), ("TIFF", tiff)):
         try:
             pyvips.Image.new_from_buffer(body, "")
         except pyvips.Error:
             continue
-        raise EngineUnfit(f"this libvips still opens {name} although its loader was blocked")
+        raise UnsafeLibvips(f"this libvips still opens {name} although its loader was blocked")
 
 
-def _return_memory_early() -> None:
-    """Let glibc give freed image buffers back at once: 153 MB after a soak against 653 MB with its defaults."""
+def _limit_malloc() -> None:
+    """Make glibc return freed image buffers immediately: 153 MB after a soak test, 653 MB with its defaults."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:  # another C library; it has no such habit
+    if mallopt is None:  # not glibc
         return
     mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
     mallopt(_M_TRIM_THRESHOLD, 128 * 1024)

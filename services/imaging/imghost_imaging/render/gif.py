@@ -1,4 +1,4 @@
-"""The header of a GIF read without a decoder, which would list a million frames before it says how many there are.
+"""Reads the header of a GIF without a decoder, which would parse every frame before it reports their number.
 
 Layout: GIF89a specification, sections 17 to 27. Pure.
 """
@@ -20,7 +20,7 @@ class GifHeader(NamedTuple):
 
 
 def read_header(data: bytes, *, max_frames: int) -> GifHeader:
-    """The header of a GIF in `data`; at most `max_frames` + 1 frames are looked at."""
+    """The header of a GIF in `data`; reads at most `max_frames` + 1 frames."""
     if len(data) < _HEAD:
         return GifHeader(0, 0, 0, truncated=True)
     width, height = struct.unpack_from("<HH", data, 6)
@@ -42,7 +42,7 @@ def _table_bytes(flags: int) -> int:
 
 
 def _after_blocks(data: bytes, position: int) -> int:
-    """Where the chain of sub-blocks at `position` ends; beyond the data when it does not."""
+    """The end of the chain of sub-blocks at `position`; beyond the data when the chain is truncated."""
     while position < len(data) and (length := data[position]):
         position += 1 + length
     return position + 1

@@ -1,4 +1,4 @@
-"""Limits that are held against an image's header, before any pixel is decoded."""
+"""Limits checked against an image's header before any pixel is decoded."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header says: size in pixels as shown (EXIF orientation applied), and the number of frames."""
+    """Size in pixels as displayed (EXIF orientation applied), and number of frames."""
 
     width: int
     height: int
@@ -27,7 +27,7 @@ class Header:
 
 
 def read(data: bytes, kind: Format, limits: Limits) -> Header:
-    """The header of `data`, within `limits`; costs well below a millisecond for a photograph.
+    """The header of `data`, within `limits`; takes well below a millisecond for a photograph.
 
     Raises `Unprocessable` with `corrupt_image`, `too_many_pixels` or `too_many_frames`.
     """
@@ -55,21 +55,17 @@ def _header(image: pyvips.Image, kind: Format) -> Header:
 def check(header: Header, limits: Limits) -> None:
     """Raise `TooManyFrames` or `TooManyPixels` when `header` goes beyond `limits`."""
     if header.frames > limits.frames:
-        raise TooManyFrames(
-            f"The animation has more than {limits.frames} frames, the most allowed here. "
-            "Send a shorter one, or a video to a video host."
-        )
+        raise TooManyFrames(f"The animation has more than {limits.frames} frames, the maximum. Upload a shorter one.")
     if (pixels := header.width * header.height * header.frames) > limits.pixels:
         frames = f" x {header.frames} frames" if header.frames > 1 else ""
         raise TooManyPixels(
             f"The image is {header.width} x {header.height}{frames}, {pixels:,} pixels; "
-            f"{limits.pixels:,} are allowed. Send a smaller copy."
+            f"{limits.pixels:,} are allowed. Upload a smaller copy."
         )
 
 
 def corrupt() -> CorruptImage:
-    """The refusal of a file that starts like an image and cannot be read to its end."""
+    """The error for a file that starts like an image and cannot be decoded completely."""
     return CorruptImage(
-        "The file begins like an image but is damaged or incomplete, so it cannot be decoded to its end. "
-        "Check the file, then send it again."
+        "The image is damaged or incomplete, so it cannot be decoded. Check the file, then upload it again."
     )

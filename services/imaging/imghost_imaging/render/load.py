@@ -1,4 +1,4 @@
-"""Decoding: bytes in, upright sRGB pixels in memory out."""
+"""Decoding: from bytes to upright sRGB pixels in memory."""
 
 import re
 import time
@@ -10,7 +10,7 @@ import pyvips
 from imghost_core.contract.errors import Overloaded
 from imghost_imaging.render.limits import corrupt
 
-# `thumbnail_buffer` ignores its own `fail_on`; only as a loader option does it reach the decoder.
+# `thumbnail_buffer` ignores its `fail_on` argument; only as a loader option does it reach the decoder.
 _STRICT = "[fail_on=truncated]"
 _STRICT_ALL_FRAMES = "[n=-1,fail_on=truncated]"
 
@@ -22,8 +22,8 @@ def load(data: bytes, box: int, *, all_frames: bool, deadline: float) -> pyvips.
     """The image in `data`, its longest side at most `box` pixels, decoded once into memory.
 
     Shrinks while decoding where the format can, turns by EXIF orientation, converts to 8-bit sRGB, never enlarges.
-    `deadline` is on the clock of `time.monotonic`. Raises `Unprocessable` (`corrupt_image`), also for errors that
-    libvips has only when pixels are asked for, and `Unavailable` (`overloaded`) at the deadline.
+    `deadline` is on the clock of `time.monotonic`. Raises `CorruptImage`, also for errors that libvips reports only
+    when pixels are computed, and `Overloaded` at the deadline.
     """
     options = _STRICT_ALL_FRAMES if all_frames else _STRICT
     try:
@@ -36,7 +36,7 @@ def load(data: bytes, box: int, *, all_frames: bool, deadline: float) -> pyvips.
 
 
 def _colour_options(source: pyvips.Image) -> dict[str, str]:
-    """Go through a colour profile only where it changes something: for a 12-megapixel photo it is 260 ms of 390."""
+    """Convert by colour profile only when the profile is not sRGB: it takes 260 of 390 ms for a 12-megapixel photo."""
     has_profile = source.get_typeof("icc-profile-data")
     if has_profile and _SRGB_NAME.search(source.get("icc-profile-data")):
         return {}
@@ -51,7 +51,7 @@ def check_deadline(deadline: float) -> None:
     """Raise `Overloaded` when `deadline` has passed."""
     if time.monotonic() > deadline:
         raise Overloaded(
-            "Work on the image took too long and was stopped. Nothing was stored; try again, or send a smaller one.",
+            "Processing the image took too long and was stopped. Nothing was stored; retry, or upload a smaller copy.",
             retry_after=5,
         )
 
@@ -62,21 +62,21 @@ def shrink(image: pyvips.Image, box: int, deadline: float) -> pyvips.Image:
 
 
 def _to_memory(image: pyvips.Image, deadline: float) -> pyvips.Image:
-    """Compute the pixels now: a pipeline that is still open could be saved only once, and would fail only then."""
-    image = watched(image, deadline)
+    """Compute the pixels now: a lazy pipeline can be saved only once, and would report errors only then."""
+    image = with_deadline(image, deadline)
     memory: pyvips.Image = image.copy_memory()
     return memory
 
 
-def watched(image: pyvips.Image, deadline: float) -> pyvips.Image:
-    """`image`, whose computation is stopped when `deadline` passes."""
+def with_deadline(image: pyvips.Image, deadline: float) -> pyvips.Image:
+    """A copy of `image` whose computation is stopped when `deadline` passes."""
     image = image.copy()
     image.set_progress(True)
-    image.signal_connect("eval", _killer(deadline))
+    image.signal_connect("eval", _stop_after(deadline))
     return image
 
 
-def _killer(deadline: float) -> Callable[[Any, Any], None]:
+def _stop_after(deadline: float) -> Callable[[Any, Any], None]:
     def stop_when_late(image: Any, _progress: Any) -> None:
         if time.monotonic() > deadline:
             image.set_kill(True)

@@ -1,4 +1,4 @@
-"""The judge of untrusted bytes: the pipeline from a file to its ladder, every refusal in its place."""
+"""The pipeline from untrusted bytes to renditions: identify, check for embedded content, check limits, render."""
 
 import time
 from collections.abc import Callable
@@ -11,48 +11,47 @@ from imghost_core.contract.errors import EmbeddedContent, EmptyFile, Unsupported
 from imghost_core.object_keys import VariantName
 from imghost_imaging.formats import EXTENSIONS, Format
 from imghost_imaging.metrics import ImagingMetrics
-from imghost_imaging.render import ladder, limits, sniff
-from imghost_imaging.render.ladder import Ladder
+from imghost_imaging.render import limits, renditions, sniff
 from imghost_imaging.render.limits import Header, Limits
+from imghost_imaging.render.renditions import Renditions
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What an original turned out to be, and the files made from it."""
+    """Format and size of an original, and its renditions."""
 
     format: Format
     header: Header
-    ladder: Ladder
+    renditions: Renditions
 
 
 class Renderer:
-    """Blocking work on images; call it in a slot's thread. `seconds` bound the work on one image."""
+    """Blocking work on images, for the threads of the render queue. `seconds` limits the work on one image."""
 
     def __init__(
         self, formats: tuple[Format, ...], bounds: Limits, metrics: ImagingMetrics, *, seconds: float = 30.0
     ) -> None:
         self._formats, self._limits, self._metrics, self._seconds = formats, bounds, metrics, seconds
 
-    def judge(self, data: bytes) -> Rendered:
-        """Refuse `data`, or make its ladder.
+    def render(self, data: bytes) -> Rendered:
+        """Validate `data` and make its renditions.
 
-        Raises `Unprocessable` (`empty_file`, `polyglot`, `too_many_pixels`, `too_many_frames`, `corrupt_image`),
-        `UnsupportedMedia`, and `Unavailable` (`overloaded`) when the work takes too long.
+        Raises one of `INGEST_ERRORS`, or `Overloaded` when the work takes too long.
         """
         deadline = time.monotonic() + self._seconds
         kind = self._identify(data)
-        _refuse_polyglot(data, kind)
+        _check_embedded(data, kind)
         header = limits.read(data, kind, self._limits)
-        with self._metrics.render.labels("ladder").time():
-            return Rendered(kind, header, _decoding(lambda: ladder.build(data, header, deadline)))
+        with self._metrics.render.labels("renditions").time():
+            return Rendered(kind, header, _decode(lambda: renditions.render_all(data, header, deadline)))
 
     def variant(self, mezzanine: bytes, name: VariantName, kind: str) -> bytes:
-        """The variant `name` from a stored mezzanine of extension `kind`; raises `Unprocessable` if that is damaged."""
+        """The variant `name` from a stored mezzanine of extension `kind`; raises `CorruptImage`."""
         deadline = time.monotonic() + self._seconds
         with self._metrics.render.labels("variant").time():
-            return _decoding(lambda: ladder.one(mezzanine, name, kind, deadline))
+            return _decode(lambda: renditions.render_variant(mezzanine, name, kind, deadline))
 
     def _identify(self, data: bytes) -> Format:
         if not data:
@@ -60,21 +59,25 @@ class Renderer:
         kind = sniff.identify(data)
         if kind in self._formats and kind is not None:
             return kind
-        name = EXTENSIONS[kind].upper() if kind else sniff.stranger(data)
-        what = f"This is {name}, which is not hosted here" if name else "The content is not an image of a known format"
-        raise UnsupportedFormat(f"{what}, whatever its name says. Send one of: {', '.join(self._formats)}.")
+        name = EXTENSIONS[kind].upper() if kind else sniff.unsupported_format(data)
+        what = (
+            f"The content is {name}, which is not supported"
+            if name
+            else "The content is not an image of a known format"
+        )
+        raise UnsupportedFormat(f"{what}. Upload one of: {', '.join(self._formats)}.")
 
 
-def _refuse_polyglot(data: bytes, kind: Format) -> None:
-    if other := sniff.hidden(data, kind):
+def _check_embedded(data: bytes, kind: Format) -> None:
+    if other := sniff.embedded_content(data, kind):
         raise EmbeddedContent(
-            f"The image also holds {other}, which other programs would open. "
-            "Open it in an image editor, save it as a new file, and send that."
+            f"The image also contains {other}, which other programs would open. "
+            "Export it again with an image editor and upload the new file."
         )
 
 
-def _decoding(work: Callable[[], _T]) -> _T:
-    """Run lazy work: libvips computes late, so its complaint about the input may come from any step."""
+def _decode(work: Callable[[], _T]) -> _T:
+    """Run `work`; libvips computes lazily, so any step may report a damaged input."""
     try:
         return work()
     except pyvips.Error as error:

@@ -1,4 +1,4 @@
-"""Encoding: what an image is stored as. Nothing but pixels goes out, so no place, camera or name can leak."""
+"""Encoding. Only pixels are written, no metadata, so that location, camera and names cannot leak."""
 
 import pyvips
 
@@ -8,7 +8,7 @@ _ANIMATION_EFFORT = 0  # 25 megapixels of frames a second
 
 
 def extension(image: pyvips.Image) -> str:
-    """What `image` is best stored as: `jpg` when it is one opaque frame, else `webp`."""
+    """The extension to store `image` with: `jpg` for one opaque frame, else `webp`."""
     return "webp" if image.hasalpha() or frames(image) > 1 else "jpg"
 
 
@@ -21,5 +21,5 @@ def encode(image: pyvips.Image, kind: str, quality: int) -> bytes:
 
 
 def frames(image: pyvips.Image) -> int:
-    """How many frames lie below each other in `image`."""
+    """Number of frames, which lie below each other in `image`."""
     return int(image.height // image.get("page-height")) if image.get_typeof("page-height") else 1

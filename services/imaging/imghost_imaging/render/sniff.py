@@ -1,4 +1,4 @@
-"""What a file is, told from its bytes alone, and whether another kind of file hides in it. Pure, without libvips."""
+"""Detects the format of a file from its bytes, and content of another format embedded in it. Pure, without libvips."""
 
 import re
 import struct
@@ -12,7 +12,7 @@ _MAGIC: tuple[tuple[Format, re.Pattern[bytes]], ...] = (
     ("webp", re.compile(rb"RIFF....WEBPVP8[ LX]", re.DOTALL)),
     ("avif", re.compile(rb"....ftyp(?:avi[fs]|.{8,64}avif)", re.DOTALL)),
 )
-_STRANGERS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+_UNSUPPORTED_FORMATS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("SVG or XML", re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!--|!doctype svg|svg)", re.IGNORECASE)),
     ("HEIC", re.compile(rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL)),
     ("TIFF", re.compile(rb"II[*+]\0|MM\0[*+]")),
@@ -28,34 +28,38 @@ _STRANGERS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
 
 
 def identify(data: bytes) -> Format | None:
-    """The format of `data` by its first bytes, or None when it is none that we can host."""
+    """The format of `data` by its first bytes, or None when it is not supported."""
     return next((name for name, magic in _MAGIC if magic.match(data)), None)
 
 
-def stranger(data: bytes) -> str | None:
-    """The name of a well-known format we do not host, for a refusal that helps; None when unknown."""
-    return next((name for name, magic in _STRANGERS if magic.match(data)), None)
+def unsupported_format(data: bytes) -> str | None:
+    """The name of a well-known format that is not supported, for the error message; None when unknown."""
+    return next((name for name, magic in _UNSUPPORTED_FORMATS if magic.match(data)), None)
 
 
-# Markup with something after it to be markup of. Compressed pixels hold any four bytes now and then: without the
-# printable tail one good 2 MB photograph in ten thousand would be refused for a chance "<svg ".
+# Markup followed by printable characters. Compressed pixels contain any four bytes now and then: without the printable
+# tail one valid 2 MB photograph in ten thousand would be rejected for a random "<svg ".
 _MARKUP = re.compile(
     rb"<(?:(?:html|svg|body|iframe)[\s>/][\t\n\r\x20-\x7e]{8}|script[\s>/]|\?php\s|!doctype html)", re.IGNORECASE
 )
 _WINDOW, _LONGEST_MARKUP = 256 * 1024, 32
-_ARCHIVE_STUB = b"__HALT_COMPILER();"  # what makes any file a PHAR archive
-_HEADER_COMMENT: dict[Format, int] = {"gif": 6, "jpeg": 4, "webp": 4}  # the first bytes a script can choose
+_ARCHIVE_STUB = b"__HALT_COMPILER();"  # makes any file a PHAR archive
+_HEADER_COMMENT: dict[Format, int] = {
+    "gif": 6,
+    "jpeg": 4,
+    "webp": 4,
+}  # offset of the first bytes that an attacker can choose
 _COMMENT_END = re.compile(rb"\*/[\t\n\r\x20-\x7e]{8}")
 _GIF_ASSIGNMENT = re.compile(rb"GIF8[79]a=[\x20-\x7e]")
 
 
-def hidden(data: bytes, kind: Format) -> str | None:
-    """What else `data` would pass for, or None.
+def embedded_content(data: bytes, kind: Format) -> str | None:
+    """The other kind of file that `data` would also be opened as, or None.
 
-    What phones put behind or into a JPEG is left alone: a second JPEG with its MPF index, the MP4 of a motion photo,
-    XMP packets, maker's notes.
+    What phones append to or embed in a JPEG is accepted: a second JPEG with its MPF index, the MP4 of a motion photo,
+    XMP packets, maker notes.
     """
-    if b"%PDF-" in data[:1024]:  # where readers look for it (ISO 32000-1, annex H, note 13)
+    if b"%PDF-" in data[:1024]:  # where readers search for it (ISO 32000-1, annex H, note 13)
         return "a PDF"
     if _has_markup(data):
         return "a web page or a script"
@@ -69,13 +73,13 @@ def hidden(data: bytes, kind: Format) -> str | None:
 
 
 def _has_markup(data: bytes) -> bool:
-    """Look window by window: one search through 25 MiB of `<` would keep the interpreter's lock for a second."""
+    """Search in windows: one search through 25 MiB of `<` would hold the GIL for a second."""
     starts = range(0, len(data), _WINDOW)
     return any(_MARKUP.search(data, start, start + _WINDOW + _LONGEST_MARKUP) for start in starts)
 
 
 def _is_script(data: bytes, kind: Format) -> bool:
-    """Whether the binary header reads as the start of a JavaScript comment or assignment that code follows."""
+    """Whether the binary header is also the start of a JavaScript comment or assignment that is followed by code."""
     start = _HEADER_COMMENT.get(kind)
     if start is not None and data[start : start + 2] == b"/*":
         return _COMMENT_END.search(data, start) is not None
@@ -88,9 +92,9 @@ _MAX_COMMENT = 0xFFFF
 
 
 def _has_archive(data: bytes) -> bool:
-    """Whether a ZIP reader finds a directory: an end record whose comment fits into the file, entries before it.
+    """Whether a ZIP reader finds a directory: entries, then an end record whose comment fits into the file.
 
-    Layout: APPNOTE.TXT 4.3.16. Readers allow anything in front, so the directory's own offset is not asked.
+    Layout: APPNOTE.TXT 4.3.16. Readers accept any data in front, so the offset of the directory is not checked.
     """
     position = data.rfind(_END_RECORD)
     while position >= max(0, len(data) - _END_SIZE - _MAX_COMMENT):

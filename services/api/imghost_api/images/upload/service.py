@@ -177,7 +177,14 @@ def _to_row(principal: Principal, received: ReceivedFile, request: IngestRequest
         original_name=clean_filename(received.file_name),
         file_size=received.size,
         sha256=received.sha256,
-        **ingested.model_dump(),
+        format=ingested.format,
+        mime_type=ingested.mime_type,
+        extension=ingested.extension,
+        variant_extension=ingested.variant_extension,
+        width=ingested.width,
+        height=ingested.height,
+        frames=ingested.frames,
+        variant_bytes=ingested.variant_bytes,
     )
 
 

@@ -1,7 +1,7 @@
-"""Bounded work: as many images at once as there are slots, a short queue, and an immediate refusal beyond it.
+"""A bounded queue for work on images: slots that run in parallel, a short queue, and an immediate 503 beyond it.
 
-Measured in front of this design: with a queue of four a slot, ten-fold overload keeps its goodput and p99 stays below
-300 ms; without a bound p99 passes four seconds within eight and grows.
+Measured with a queue of four per slot: under ten-fold overload goodput stays and p99 is below 300 ms; with an unbounded
+queue p99 passed 4 s within 8 s and kept growing.
 """
 
 import asyncio
@@ -17,51 +17,51 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Slots:
-    """`concurrency` threads of libvips work, with `queue_per_slot` requests waiting for each."""
+class RenderQueue:
+    """`concurrency` slots, each with a thread for libvips, and at most `queue_per_slot` waiting requests per slot."""
 
     def __init__(
         self, concurrency: int, queue_per_slot: int, metrics: ImagingMetrics, *, wait_seconds: float = 10.0
     ) -> None:
-        self._free = asyncio.Semaphore(concurrency)
-        self._room = concurrency * queue_per_slot
+        self._slots = asyncio.Semaphore(concurrency)
+        self._max_waiting = concurrency * queue_per_slot
         self._waiting = 0
         self._wait_seconds = wait_seconds
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="slot")
         self._metrics = metrics
 
     @asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
-        """Hold a slot. What is read into memory for the work should be read inside, so that the slots bound it too.
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold a slot. Read the input of the work inside, so that the slots bound memory as well.
 
-        Raises `Unavailable` (`overloaded`): at once when the queue is full, else when no slot came free in time.
+        Raises `Overloaded`: immediately when the queue is full, or after `wait_seconds` without a free slot.
         """
-        await self._enter()
+        await self._acquire()
         self._metrics.busy.inc()
         try:
             yield
         finally:
             self._metrics.busy.dec()
-            self._free.release()
+            self._slots.release()
 
     async def run(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Run a blocking call in a slot's thread; only for who holds a slot."""
+        """Run a blocking call in the thread of a slot; call it inside `slot()`."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: call(*args, **kwargs))
 
     def close(self) -> None:
-        """End the threads when their current work is done."""
+        """Stop the threads after their current work."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _enter(self) -> None:
-        if self._free.locked() and self._waiting >= self._room:
+    async def _acquire(self) -> None:
+        if self._slots.locked() and self._waiting >= self._max_waiting:
             self._metrics.overloads.inc()
             raise _overloaded()
         self._waiting += 1
         self._metrics.queued.inc()
         try:
             async with asyncio.timeout(self._wait_seconds):
-                await self._free.acquire()
+                await self._slots.acquire()
         except TimeoutError:
             self._metrics.overloads.inc()
             raise _overloaded() from None
@@ -72,6 +72,6 @@ class Slots:
 
 def _overloaded() -> Overloaded:
     return Overloaded(
-        "More images are waiting than can be worked on. Nothing was stored; try again in a second.",
+        "The processing queue is full. Nothing was stored; retry in a second.",
         retry_after=1,
     )

@@ -12,9 +12,9 @@ _RANGE = re.compile(r"bytes=[ \t]*(\d{0,18})-(\d{0,18})[ \t]*", re.IGNORECASE | 
 
 
 class RangeNotSatisfiable(HttpError):
-    """The range asked for begins behind the end."""
+    """The requested range starts beyond the end of the file."""
 
-    status, code, title = 416, "range_not_satisfiable", "The range lies outside the file"
+    status, code, title = 416, "range_not_satisfiable", "Range not satisfiable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +31,24 @@ def http_date(moment: datetime) -> str:
 
 
 def is_unchanged(if_none_match: str | None, if_modified_since: str | None, etag: str, modified: datetime) -> bool:
-    """Whether to answer 304. `If-None-Match` decides alone when it is there, comparing weakly, in lists or as `*`."""
+    """Whether to answer 304. `If-None-Match`, when present, takes precedence; tags compare weakly."""
     if if_none_match is not None:
         return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
     since = _parse_date(if_modified_since)
     return since is not None and modified.replace(microsecond=0) <= since
 
 
-def wanted_span(header: str | None, if_range: str | None, size: int, etag: str, modified: datetime) -> Span | None:
-    """The one range to send, or None to send all `size` bytes.
+def requested_span(header: str | None, if_range: str | None, size: int, etag: str, modified: datetime) -> Span | None:
+    """The range to send, or None to send all `size` bytes.
 
-    All is sent when there is no range, when it is malformed, when there are several (a cheap way to make a server
-    work, CVE-2025-62727), or when `If-Range` names another version. Raises `RangeNotSatisfiable`.
+    All is sent without a range, for a malformed one, for several (an amplification of work, CVE-2025-62727), and when
+    `If-Range` names another version. Raises `RangeNotSatisfiable`.
     """
     match = _RANGE.fullmatch(header or "")
-    if match is None or match[1] == match[2] == "" or not _still_the_same(if_range, etag, modified):
+    if match is None or match[1] == match[2] == "" or not _matches_if_range(if_range, etag, modified):
         return None
     if match[1] == "":
-        span = _last(int(match[2]), size)
+        span = _suffix(int(match[2]), size)
     elif match[2] and int(match[2]) < int(match[1]):
         return None
     else:
@@ -56,18 +56,18 @@ def wanted_span(header: str | None, if_range: str | None, size: int, etag: str, 
         span = Span(start, end - start + 1)
     if span.length <= 0:
         raise RangeNotSatisfiable(
-            f"The file has {size} bytes, numbered from 0. Ask for a range within it, or leave Range out.",
+            f"The file has {size} bytes, numbered from 0. Request a range within it, or omit Range.",
             headers={"Content-Range": f"bytes */{size}"},
         )
     return span
 
 
-def _last(count: int, size: int) -> Span:
+def _suffix(count: int, size: int) -> Span:
     length = min(count, size)
     return Span(size - length, length)
 
 
-def _still_the_same(if_range: str | None, etag: str, modified: datetime) -> bool:
+def _matches_if_range(if_range: str | None, etag: str, modified: datetime) -> bool:
     """`If-Range` compares strongly: a weak tag never matches, a date only exactly."""
     if if_range is None or if_range == etag:
         return True

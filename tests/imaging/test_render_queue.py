@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from imghost_core.errors import Unavailable
 from imghost_imaging.metrics import ImagingMetrics
-from imghost_imaging.slots import Slots
+from imghost_imaging.render_queue import RenderQueue
 from support.eventually import eventually
 
 
@@ -19,8 +19,8 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-async def slots(registry: CollectorRegistry) -> AsyncIterator[Slots]:
-    made = Slots(2, 2, ImagingMetrics(registry), wait_seconds=30)
+async def queue(registry: CollectorRegistry) -> AsyncIterator[RenderQueue]:
+    made = RenderQueue(2, 2, ImagingMetrics(registry), wait_seconds=30)
     yield made
     made.close()
 
@@ -29,27 +29,29 @@ def gauge(registry: CollectorRegistry, name: str) -> float | None:
     return registry.get_sample_value(f"imghost_imaging_slots_{name}")
 
 
-async def work(slots: Slots, gate: threading.Event) -> str:
-    async with slots.take():
-        await slots.run(gate.wait, 20)
+async def work(queue: RenderQueue, gate: threading.Event) -> str:
+    async with queue.slot():
+        await queue.run(gate.wait, 20)
         return "done"
 
 
-async def test_beyond_the_queue_the_answer_is_immediate(slots: Slots, registry: CollectorRegistry) -> None:
+async def test_a_request_beyond_the_queue_is_rejected_immediately(
+    queue: RenderQueue, registry: CollectorRegistry
+) -> None:
     """Two slots with two waiting each hold six; the seventh is refused at once, and the six are all served."""
     gate = threading.Event()
-    held = [asyncio.create_task(work(slots, gate)) for _ in range(6)]
+    held = [asyncio.create_task(work(queue, gate)) for _ in range(6)]
     await eventually(lambda: gauge(registry, "queued") == 4, why="two at work, four waiting")
     assert gauge(registry, "busy") == 2
     with pytest.raises(Unavailable) as caught:
-        await work(slots, gate)
+        await work(queue, gate)
     assert (caught.value.code, caught.value.retry_after) == ("overloaded", 1)
     gate.set()
     assert await asyncio.gather(*held) == ["done"] * 6
-    assert (gauge(registry, "busy"), gauge(registry, "queued"), gauge(registry, "refused_total")) == (0, 0, 1)
+    assert (gauge(registry, "busy"), gauge(registry, "queued"), gauge(registry, "rejected_total")) == (0, 0, 1)
 
 
-async def test_a_failure_or_a_cancelled_wait_gives_its_place_back(slots: Slots, registry: CollectorRegistry) -> None:
+async def test_an_error_or_a_cancelled_wait_frees_its_place(queue: RenderQueue, registry: CollectorRegistry) -> None:
     """Neither an exception in the work nor a caller who left takes a slot away for good."""
     gate = threading.Event()
 
@@ -58,9 +60,9 @@ async def test_a_failure_or_a_cancelled_wait_gives_its_place_back(slots: Slots, 
 
     for _ in range(5):
         with pytest.raises(ValueError, match="as planned"):
-            async with slots.take():
-                await slots.run(fail)
-    held = [asyncio.create_task(work(slots, gate)) for _ in range(4)]
+            async with queue.slot():
+                await queue.run(fail)
+    held = [asyncio.create_task(work(queue, gate)) for _ in range(4)]
     await eventually(lambda: gauge(registry, "queued") == 2, why="two wait")
     held[3].cancel()
     await asyncio.gather(held[3], return_exceptions=True)
@@ -69,19 +71,19 @@ async def test_a_failure_or_a_cancelled_wait_gives_its_place_back(slots: Slots, 
     assert await asyncio.gather(*held[:3]) == ["done"] * 3
 
 
-async def test_waiting_has_an_end(registry: CollectorRegistry) -> None:
+async def test_waiting_for_a_slot_times_out(registry: CollectorRegistry) -> None:
     """Who waits longer than allowed for a slot is told that we are overloaded."""
-    slots, gate = Slots(1, 4, ImagingMetrics(registry), wait_seconds=0.05), threading.Event()
-    held = asyncio.create_task(work(slots, gate))
+    queue, gate = RenderQueue(1, 4, ImagingMetrics(registry), wait_seconds=0.05), threading.Event()
+    held = asyncio.create_task(work(queue, gate))
     await eventually(lambda: gauge(registry, "busy") == 1)
-    with pytest.raises(Unavailable, match="waiting"):
-        await work(slots, gate)
+    with pytest.raises(Unavailable, match="queue is full"):
+        await work(queue, gate)
     gate.set()
     assert await held == "done"
-    slots.close()
+    queue.close()
 
 
-async def test_the_event_loop_turns_while_slots_work(slots: Slots) -> None:
+async def test_work_runs_in_at_most_one_thread_per_slot(queue: RenderQueue) -> None:
     """Work is done in threads, at most as many as there are slots."""
     names = set()
 
@@ -89,8 +91,8 @@ async def test_the_event_loop_turns_while_slots_work(slots: Slots) -> None:
         names.add(threading.current_thread().name)
 
     async def one() -> None:
-        async with slots.take():
-            await slots.run(note)
+        async with queue.slot():
+            await queue.run(note)
 
     for _ in range(10):
         await one()

@@ -1,4 +1,4 @@
-"""What the imaging process holds while it runs: opened and closed in the public app's lifespan."""
+"""The long-lived parts of the imaging process, opened and closed in the public app's lifespan."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,14 +14,14 @@ from imghost_imaging.ingest import Ingest
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.render.limits import Limits
 from imghost_imaging.render.renderer import Renderer
+from imghost_imaging.render_queue import RenderQueue
 from imghost_imaging.settings import ImagingSettings
-from imghost_imaging.slots import Slots
 from imghost_imaging.views import ViewBuffer
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """The process's parts, ready to use."""
+class ImagingContext:
+    """The parts that routes use."""
 
     catalog: Catalog
     store: ObjectStore
@@ -31,31 +31,25 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(
+async def open_context(
     settings: ImagingSettings, database: DatabaseSettings, storage: StoreSettings, metrics: ImagingMetrics
-) -> AsyncIterator[Resources]:
-    """Connect lazily to database and store, and undo all of it at the end, views written first."""
+) -> AsyncIterator[ImagingContext]:
+    """Open every part; database and store connect on first use. At the end, write waiting views and close all."""
     connections = create_engine(database, application="imghost-imaging")
     store = open_store(storage)
-    slots = Slots(settings.concurrency, settings.queue_per_slot, metrics, wait_seconds=settings.slot_wait_seconds)
+    queue = RenderQueue(settings.concurrency, settings.queue_per_slot, metrics, wait_seconds=settings.slot_wait_seconds)
     limits = Limits(pixels=settings.max_pixels, frames=settings.max_frames)
     renderer = Renderer(settings.formats, limits, metrics, seconds=settings.render_seconds)
     catalog = Catalog(connections)
     views = ViewBuffer(catalog.add_views, metrics)
-    ingest = Ingest(store, slots, renderer, metrics, max_bytes=settings.max_input_bytes)
+    ingest = Ingest(store, queue, renderer, metrics, max_bytes=settings.max_input_bytes)
     writing = asyncio.create_task(views.run())
     try:
-        yield Resources(
-            catalog,
-            store,
-            Delivery(store, slots, renderer, metrics),
-            ingest,
-            views,
-        )
+        yield ImagingContext(catalog, store, Delivery(store, queue, renderer, metrics), ingest, views)
     finally:
         await ingest.drain(settings.shutdown_grace_seconds)
         views.stop()
         await writing
-        slots.close()
+        queue.close()
         await store.close()
         await connections.dispose()

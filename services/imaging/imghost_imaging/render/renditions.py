@@ -1,4 +1,4 @@
-"""The sizes of one image: decoded once, then each size made from the one above it."""
+"""The renditions of one image: decoded once, then each size is made from the next larger one."""
 
 import math
 from collections.abc import Iterator
@@ -12,55 +12,55 @@ from imghost_imaging.render.limits import Header
 from imghost_imaging.render.load import check_deadline, load, shrink
 
 MEZZANINE = 1600
-BOXES: dict[VariantName, int] = {"large": 1200, "medium": 800, "small": 400, "thumb": 200}  # from the largest down
+BOXES: dict[VariantName, int] = {"large": 1200, "medium": 800, "small": 400, "thumb": 200}  # largest first
 _MEZZANINE_QUALITY = 85
 _QUALITY = 80
-# An animated variant is shrunk further until its frames together have no more pixels: a second of encoding, 100 MB.
+# Animated renditions are shrunk until all frames together have at most this many pixels: 1 s of encoding, 100 MB.
 ANIMATION_PIXELS = 25_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
-    """Files made from one original, all with the same extension, `jpg` or `webp`."""
+class Renditions:
+    """The files made from one original, all with the same extension, `jpg` or `webp`."""
 
     extension: str
     mezzanine: bytes
     variants: dict[VariantName, bytes]
 
     @property
-    def total(self) -> int:
-        """Bytes of all files together."""
+    def total_bytes(self) -> int:
+        """Size of all files together."""
         return len(self.mezzanine) + sum(map(len, self.variants.values()))
 
 
-def build(data: bytes, header: Header, deadline: float) -> Ladder:
-    """The whole ladder of the original `data`; `header` was read from it and is within the limits."""
+def render_all(data: bytes, header: Header, deadline: float) -> Renditions:
+    """All renditions of the original `data`; `header` was read from it and is within the limits."""
     animated = header.frames > 1
     box = min(MEZZANINE, _animation_box(header)) if animated else MEZZANINE
-    top = _opaque(load(data, box, all_frames=animated, deadline=deadline))
+    top = _drop_opaque_alpha(load(data, box, all_frames=animated, deadline=deadline))
     kind = save.extension(top)
     mezzanine = save.encode(top, kind, _MEZZANINE_QUALITY)
-    return Ladder(kind, mezzanine, dict(_cascade(top, kind, deadline)))
+    return Renditions(kind, mezzanine, dict(_cascade(top, kind, deadline)))
 
 
-def one(mezzanine: bytes, name: VariantName, kind: str, deadline: float) -> bytes:
-    """The variant `name` made from a stored mezzanine of extension `kind`."""
+def render_variant(mezzanine: bytes, name: VariantName, kind: str, deadline: float) -> bytes:
+    """The variant `name` from a stored mezzanine with the extension `kind`."""
     image = load(mezzanine, BOXES[name], all_frames=kind == "webp" and name != "thumb", deadline=deadline)
     return save.encode(image, kind, _QUALITY)
 
 
 def _cascade(image: pyvips.Image, kind: str, deadline: float) -> Iterator[tuple[VariantName, bytes]]:
-    """Each size from the one above it. A size that is not smaller than the last is the same file again."""
-    made: dict[tuple[int, int], bytes] = {}
+    """Each size from the next larger one. A size that would not be smaller reuses the same file."""
+    encoded: dict[tuple[int, int], bytes] = {}
     for name, box in BOXES.items():
         check_deadline(deadline)
-        image = _step(_first_frame(image) if name == "thumb" else image, box, deadline)
+        image = _fit(_first_frame(image) if name == "thumb" else image, box, deadline)
         size = (image.width, image.height)
-        made[size] = made.get(size) or save.encode(image, kind, _QUALITY)
-        yield name, made[size]
+        encoded[size] = encoded.get(size) or save.encode(image, kind, _QUALITY)
+        yield name, encoded[size]
 
 
-def _step(image: pyvips.Image, box: int, deadline: float) -> pyvips.Image:
+def _fit(image: pyvips.Image, box: int, deadline: float) -> pyvips.Image:
     height = image.height // save.frames(image)
     return image if max(image.width, height) <= box else shrink(image, box, deadline)
 
@@ -74,8 +74,8 @@ def _first_frame(image: pyvips.Image) -> pyvips.Image:
     return still
 
 
-def _opaque(image: pyvips.Image) -> pyvips.Image:
-    """`image` without an alpha channel that hides nothing, as screenshots have it."""
+def _drop_opaque_alpha(image: pyvips.Image) -> pyvips.Image:
+    """`image` without a fully opaque alpha channel, as screenshots have."""
     if image.hasalpha() and save.frames(image) == 1 and image[image.bands - 1].min() == 255:  # noqa: PLR2004
         return image[: image.bands - 1]
     return image
@@ -86,4 +86,4 @@ def _animation_box(header: Header) -> int:
     return max(1, math.floor(longest * math.sqrt(min(1, ANIMATION_PIXELS / pixels))))
 
 
-assert set(BOXES) == set(VARIANT_NAMES)  # noqa: S101 - a size the api names but nobody makes would be a bug at import
+assert set(BOXES) == set(VARIANT_NAMES)  # noqa: S101 - every variant of the contract must be rendered

@@ -9,9 +9,9 @@ import pyvips
 
 from imghost_core.errors import Unavailable, Unprocessable
 from imghost_imaging.formats import FORMATS, Format
-from imghost_imaging.render import ladder, limits, load
-from imghost_imaging.render.ladder import ANIMATION_PIXELS, BOXES, Ladder
+from imghost_imaging.render import limits, load, renditions
 from imghost_imaging.render.limits import Limits
+from imghost_imaging.render.renditions import ANIMATION_PIXELS, BOXES, Renditions
 from support import hostile, image_similarity, sample_images
 
 BOUNDS = Limits(pixels=100_000_000, frames=300)
@@ -22,8 +22,8 @@ def soon() -> float:
 
 
 @cache
-def build(body: bytes, kind: Format) -> Ladder:
-    return ladder.build(body, limits.read(body, kind, BOUNDS), soon())
+def build(body: bytes, kind: Format) -> Renditions:
+    return renditions.render_all(body, limits.read(body, kind, BOUNDS), soon())
 
 
 SCENE = sample_images.scene(1600, 1200, noise=2)
@@ -46,7 +46,7 @@ def test_every_size_of_every_format_looks_like_the_scene(kind: Format, size: str
     assert image_similarity.structure(made, reference) > (0.90 if kind == "gif" else 0.95)
 
 
-def test_the_comparison_notices_a_bad_image() -> None:
+def test_the_similarity_measure_rejects_a_different_image() -> None:
     """The measure is worth something: a shifted, a blurred and a mirrored image fail it."""
     reference = image_similarity.averaged(REFERENCE, 4)
     photo = sample_images.scene(400, 300, noise=20, seed=3)
@@ -67,7 +67,7 @@ def test_the_mezzanine_is_at_most_1600() -> None:
 @pytest.mark.parametrize(
     ("width", "height"), [(1, 1), (3, 2), (199, 100), (200, 200), (401, 30), (1, 5000), (5000, 1), (1201, 1199)]
 )
-def test_nothing_is_ever_enlarged(width: int, height: int) -> None:
+def test_images_are_never_enlarged(width: int, height: int) -> None:
     """Each size fits its box and the original, and keeps the proportions to the pixel."""
     made = build(sample_images.photo(width, height, "png"), "png")
     for name, box in BOXES.items():
@@ -79,7 +79,7 @@ def test_nothing_is_ever_enlarged(width: int, height: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_images_are_upright(orientation: int) -> None:
+def test_exif_orientation_is_applied(orientation: int) -> None:
     """However the camera was held, red is at the top left, and no EXIF tells a viewer to turn it again."""
     made = build(sample_images.oriented(orientation), "jpeg")
     for body in (made.mezzanine, *made.variants.values()):
@@ -100,7 +100,7 @@ def test_transparency_is_kept() -> None:
     assert alpha[:, -3:].min() > 243
 
 
-def test_an_alpha_channel_that_hides_nothing_goes() -> None:
+def test_a_fully_opaque_alpha_channel_is_dropped() -> None:
     """An opaque image with an alpha channel, as screenshots have it, becomes JPEG."""
     opaque = sample_images.encode(sample_images.scene(300, 200).bandjoin(255), "png")
     assert build(opaque, "png").extension == "jpg"
@@ -141,7 +141,7 @@ def test_wide_gamut_is_converted() -> None:
 
 
 @pytest.mark.parametrize(("make", "kind"), [(sample_images.gif, "gif"), (sample_images.webp, "webp")])
-def test_animations_keep_moving_and_their_thumb_stands_still(make: object, kind: Format) -> None:
+def test_animations_keep_their_frames_except_in_the_thumb(make: object, kind: Format) -> None:
     """Sizes of an animation are animated WebP with all frames at their pace; the thumb is the first frame alone."""
     made = build(make(5, 300, 200), kind)  # type: ignore[operator]
     assert made.extension == "webp"
@@ -166,11 +166,11 @@ def _shrunk(image: image_similarity.Pixels) -> image_similarity.Pixels:
     return image_similarity.of(image.thumbnail_image(200))
 
 
-def test_a_heavy_animation_is_made_smaller_not_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_animation_is_scaled_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """All frames of an animated size together stay below the budget; it shrinks and goes on moving."""
-    monkeypatch.setattr(ladder, "ANIMATION_PIXELS", 10 * 160 * 120 // 4)
+    monkeypatch.setattr(renditions, "ANIMATION_PIXELS", 10 * 160 * 120 // 4)
     body = sample_images.gif(10)
-    made = ladder.build(body, limits.read(body, "gif", BOUNDS), soon())
+    made = renditions.render_all(body, limits.read(body, "gif", BOUNDS), soon())
     large = pyvips.Image.new_from_buffer(made.variants["large"], "")
     assert (large.width, large.height, large.get("n-pages")) == (80, 60, 10)
     assert ANIMATION_PIXELS > 1_000_000
@@ -183,12 +183,12 @@ def test_equal_sizes_are_the_same_file() -> None:
     assert variants["medium"] != variants["small"]
 
 
-def test_damage_that_shows_only_in_the_pixels_is_noticed() -> None:
+def test_damaged_pixel_data_is_corrupt() -> None:
     """A header alone is fine, the pixels behind it are not there: refused when decoding, by name."""
     body = hostile.truncated(sample_images.photo(), 60)
     header = limits.read(body, "jpeg", BOUNDS)
     with pytest.raises(Unprocessable) as caught:
-        ladder.build(body, header, soon())
+        renditions.render_all(body, header, soon())
     assert caught.value.code == "corrupt_image"
 
 
@@ -199,9 +199,9 @@ def test_decoding_stops_at_the_deadline() -> None:
     assert caught.value.code == "overloaded"
 
 
-def test_a_variant_from_the_mezzanine_is_like_the_one_of_the_cascade() -> None:
+def test_a_variant_from_the_mezzanine_is_similar_to_the_original_variant() -> None:
     """A size made again later looks like the one made at ingest."""
     made = build(scene("jpeg"), "jpeg")
     for name, body in made.variants.items():
-        again = image_similarity.pixels(ladder.one(made.mezzanine, name, "jpg", soon()))
+        again = image_similarity.pixels(renditions.render_variant(made.mezzanine, name, "jpg", soon()))
         assert image_similarity.difference(again, image_similarity.pixels(body)) < 3

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imghost_imaging.conditions import RangeNotSatisfiable, Span, http_date, is_unchanged, wanted_span
+from imghost_imaging.http_conditional import RangeNotSatisfiable, Span, http_date, is_unchanged, requested_span
 
 WHEN = datetime(2026, 11, 21, 7, 8, 9, 123456, UTC)
 TAG = '"abc"'
 
 
 def span(header: str | None, size: int = 100, if_range: str | None = None) -> Span | None:
-    return wanted_span(header, if_range, size, TAG, WHEN)
+    return requested_span(header, if_range, size, TAG, WHEN)
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def span(header: str | None, size: int = 100, if_range: str | None = None) -> Sp
         ("items=0-1", None),
     ],
 )
-def test_ranges(header: str | None, expected: Span | None) -> None:
+def test_single_ranges_are_parsed(header: str | None, expected: Span | None) -> None:
     """Single ranges are understood; what is malformed, foreign or multiple means the whole."""
     assert span(header) == expected
 
 
 @pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0"])
-def test_ranges_behind_the_end(header: str) -> None:
+def test_a_range_beyond_the_end_is_not_satisfiable(header: str) -> None:
     """A range that begins behind the last byte is refused with the size."""
     with pytest.raises(RangeNotSatisfiable) as caught:
         span(header)
@@ -51,7 +51,7 @@ def test_ranges_behind_the_end(header: str) -> None:
 
 
 @given(st.text(max_size=40) | st.from_regex(r"bytes=\d{0,20}-\d{0,20}"), st.integers(1, 10**12))
-def test_a_span_is_always_inside_the_file(header: str, size: int) -> None:
+def test_a_requested_span_is_always_within_the_file(header: str, size: int) -> None:
     """Whatever a client writes, bytes outside the file are never asked of the store."""
     try:
         found = span(header, size)
@@ -95,6 +95,8 @@ def test_if_range_compares_strongly(validator: str, holds: bool) -> None:
         ('"other"', http_date(WHEN), False),
     ],
 )
-def test_unchanged(none_match: str | None, since: str | None, unchanged: bool) -> None:
+def test_if_none_match_takes_precedence_over_if_modified_since(
+    none_match: str | None, since: str | None, unchanged: bool
+) -> None:
     """Tags compare weakly and take precedence over dates (RFC 9110, 13.1)."""
     assert is_unchanged(none_match, since, TAG, WHEN) == unchanged
