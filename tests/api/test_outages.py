@@ -18,8 +18,8 @@ from support.forwarder import Forwarder
 IMAGE = sample_images.photo(64, 48)
 
 
-def unavailable(answer: httpx.Response) -> None:
-    problem(answer, 503, "unavailable")
+def unavailable(answer: httpx.Response, code: str = "unavailable") -> None:
+    problem(answer, 503, code)
     assert int(answer.headers["retry-after"]) >= 1
 
 
@@ -111,7 +111,7 @@ async def test_imaging_is_away_and_comes_back(open_api: Any, imaging_url: str, s
         person = await register(api)
         await way.down()
         before = set(store_root.rglob("*"))
-        unavailable(await person.upload(IMAGE))
+        unavailable(await person.upload(IMAGE), "imaging_unavailable")
         assert {path for path in set(store_root.rglob("*")) - before if path.is_file()} == set()
         await way.up()
         assert (await person.upload(IMAGE)).status_code == 201
@@ -152,13 +152,13 @@ async def test_imaging_does_not_answer(open_api: Any, imaging_url: str) -> None:
     ):
         person = await register(api)
         way.hold()
-        unavailable(await person.upload(IMAGE))
+        unavailable(await person.upload(IMAGE), "imaging_unavailable")
 
 
 async def test_a_wrong_internal_token_is_our_trouble(open_api: Any, imaging_url: str) -> None:
     """When imaging does not trust us the caller gets a 503, not a 401 that would blame them."""
     async with open_api(imaging_url=imaging_url, internal_token="x" * 40) as api:
-        unavailable(await (await register(api)).upload(IMAGE))
+        unavailable(await (await register(api)).upload(IMAGE), "imaging_unavailable")
 
 
 async def test_a_process_leaves_the_rotation_only_when_trouble_lasts() -> None:

@@ -13,7 +13,7 @@ def settings(url: str) -> DatabaseSettings:
 
 
 async def test_an_unreachable_database_is_unavailable() -> None:
-    """Nobody listening becomes 503 with a time to wait, and no address in the text."""
+    """A port without a listener becomes 503 with a time to wait, and no address in the text."""
     engine = create_engine(settings("postgresql://api:secret@127.0.0.1:9/imghost"), application="test")
     with pytest.raises(Unavailable) as caught:
         async with unavailable_when_down(), engine.connect():

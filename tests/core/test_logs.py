@@ -32,7 +32,7 @@ def test_one_event_is_one_json_line_with_the_request_id(capsys: pytest.CaptureFi
 
 
 def test_values_named_like_secrets_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
-    """A password or a key that somebody logs by name is replaced."""
+    """A password or a key that is logged by name is replaced."""
     logs.configure("api", level="info", console=False)
     logs.get("imghost.test").info("login", password="canary-1", api_key="canary-2", user="ada")
     written = capsys.readouterr().err

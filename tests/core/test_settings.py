@@ -20,9 +20,9 @@ def test_b2_variables_are_aliases_of_the_s3_ones(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("S3_ENDPOINT", "https://s3.example.test")
     monkeypatch.setenv("B2_APPLICATION_KEY_ID", "id")
     monkeypatch.setenv("B2_APPLICATION_KEY", "secret")
-    monkeypatch.setenv("B2_BUCKET_NAME", "pictures")
+    monkeypatch.setenv("B2_BUCKET_NAME", "images")
     settings = StoreSettings()
-    assert (settings.s3_access_key_id, settings.s3_bucket) == ("id", "pictures")
+    assert (settings.s3_access_key_id, settings.s3_bucket) == ("id", "images")
     assert settings.s3_secret_access_key is not None
     assert settings.s3_secret_access_key.get_secret_value() == "secret"
 

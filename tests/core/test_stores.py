@@ -69,7 +69,7 @@ async def test_a_range_of_an_object_can_be_streamed(store: ObjectStore) -> None:
 
 
 async def test_every_method_raises_object_missing(store: ObjectStore) -> None:
-    """Absent is told the same way by every method and every store."""
+    """A missing object raises the same error from every method and every store."""
     with pytest.raises(ObjectMissing):
         await store.get("w/none")
     with pytest.raises(ObjectMissing):
@@ -127,11 +127,11 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
 
 @pytest.mark.services
 async def test_an_unreachable_store_is_unavailable_within_its_timeout() -> None:
-    """Nobody listening becomes 503 with a time to wait, within the store's own time-out."""
+    """A port without a listener becomes 503 with a time to wait, within the store's own time-out."""
     settings = StoreSettings.model_validate(
         {
             "s3_endpoint": "http://127.0.0.1:9",
-            "s3_bucket": "pictures",
+            "s3_bucket": "images",
             "s3_access_key_id": "k",
             "s3_secret_access_key": "s",
         }

@@ -124,7 +124,7 @@ async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None
 
 
 async def test_unknown_private_deleted_and_blocked_images_give_the_same_404(imaging: Imaging) -> None:
-    """Nobody can tell a private, deleted or blocked image from one that never was, on any route."""
+    """On every route, a private, deleted or blocked image gets the same response as one that never existed."""
     hidden = {
         "private": await imaging.upload(sample_images.photo(), public=False),
         "deleted": await imaging.upload(sample_images.photo()),
@@ -162,7 +162,7 @@ async def test_an_unchanged_image_is_not_sent_again(imaging: Imaging, photo: Sto
 
 
 async def test_if_modified_since_works_without_a_tag(imaging: Imaging, photo: Stored) -> None:
-    """If-Modified-Since with the Last-Modified we sent is 304; with If-None-Match beside it, the tag decides."""
+    """If-Modified-Since with the Last-Modified we sent is 304; with If-None-Match as well, the tag decides."""
     path = f"/i/{photo.public_id}"
     modified = (await get(imaging, path)).headers["last-modified"]
     assert (await get(imaging, path, if_modified_since=modified)).status_code == 304
@@ -199,7 +199,7 @@ async def test_a_single_range_is_206(imaging: Imaging, photo: Stored, query: str
 
 
 async def test_a_range_beyond_the_end_is_416(imaging: Imaging, photo: Stored) -> None:
-    """A range that cannot be satisfied is 416 and tells the size."""
+    """A range that cannot be satisfied is 416 with the size."""
     for given in (f"bytes={len(PHOTO)}-", "bytes=-0"):
         answer = await get(imaging, f"/i/{photo.public_id}", range=given)
         assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(PHOTO)}")
@@ -319,7 +319,7 @@ async def test_a_missing_animated_variant_is_regenerated(imaging: Imaging) -> No
 
 
 async def test_concurrent_requests_regenerate_a_variant_once(imaging: Imaging, photo: Stored) -> None:
-    """Thirty who ask at once for a lost size all get it, and it is rendered once."""
+    """Thirty concurrent requests for a lost size all get it, and it is rendered once."""
     await imaging.lose(photo, "variants/medium")
     path = f"/i/{photo.public_id}?size=medium"
     answers = await asyncio.gather(*(get(imaging, path) for _ in range(30)))

@@ -28,7 +28,7 @@ from imghost_imaging.disposition import attachment, safe_name
     ],
 )
 def test_file_names_are_made_safe(name: str, expected: str) -> None:
-    """No folder, no control or direction character, and an ending that tells the truth."""
+    """No folder, no control or direction character, and the extension of the actual format."""
     assert safe_name(name, "jpg") == expected
 
 

@@ -24,7 +24,7 @@ async def ready(imaging: Imaging) -> bool:
 
 
 async def test_uploads_beyond_the_queue_get_a_503(tenant: ImagingDatabase, storage: StoreSettings) -> None:
-    """Beyond slots and queue ingest is 503 overloaded with Retry-After, at once; what was admitted succeeds."""
+    """Beyond slots and queue ingest is 503 overloaded with Retry-After, immediately; what was admitted succeeds."""
     async with running(tenant, storage, concurrency=1, queue_per_slot=2) as imaging:
         requests = [await imaging.put(sample_images.photo(1600, 1200, seed=number)) for number in range(12)]
         answers = await asyncio.gather(*map(imaging.ingest, requests))

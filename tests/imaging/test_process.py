@@ -119,7 +119,7 @@ async def test_the_process_serves_and_exits_on_sigterm(process: tuple[subprocess
 
 
 async def test_a_running_ingest_is_finished_after_sigterm(process: tuple[subprocess.Popen[str], Imaging]) -> None:
-    """What is being ingested when the pod is told to stop is finished, stored and answered."""
+    """What is being ingested when the pod gets SIGTERM is finished, stored and answered."""
     running, imaging = process
     request = await imaging.put(sample_images.webp(60, 400, 400))
     upload = asyncio.create_task(imaging.ingest(request))

@@ -38,7 +38,7 @@ async def work(queue: RenderQueue, gate: threading.Event) -> str:
 async def test_a_request_beyond_the_queue_is_rejected_immediately(
     queue: RenderQueue, registry: CollectorRegistry
 ) -> None:
-    """Two slots with two waiting each hold six; the seventh is refused at once, and the six are all served."""
+    """Two slots with two waiting each hold six; the seventh is rejected immediately, and the six are all served."""
     gate = threading.Event()
     held = [asyncio.create_task(work(queue, gate)) for _ in range(6)]
     await eventually(lambda: gauge(registry, "queued") == 4, why="two at work, four waiting")
@@ -72,7 +72,7 @@ async def test_an_error_or_a_cancelled_wait_frees_its_place(queue: RenderQueue, 
 
 
 async def test_waiting_for_a_slot_times_out(registry: CollectorRegistry) -> None:
-    """Who waits longer than allowed for a slot is told that we are overloaded."""
+    """Waiting longer than allowed for a slot is an overload error."""
     queue, gate = RenderQueue(1, 4, ImagingMetrics(registry), wait_seconds=0.05), threading.Event()
     held = asyncio.create_task(work(queue, gate))
     await eventually(lambda: gauge(registry, "busy") == 1)

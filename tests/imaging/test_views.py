@@ -44,7 +44,7 @@ def view(number: int) -> ViewEvent:
 async def test_views_survive_an_outage_in_order(door: Door, registry: CollectorRegistry) -> None:
     """While the database is away views wait; when it is back they are all written, in order."""
     buffer = ViewBuffer(door.add_views, ImagingMetrics(registry))
-    door.failure = Unavailable("gone")
+    door.failure = Unavailable("away")
     for number in range(2500):
         buffer.record(view(number))
         if number % 500 == 0:
@@ -57,7 +57,7 @@ async def test_views_survive_an_outage_in_order(door: Door, registry: CollectorR
 async def test_a_full_buffer_drops_the_oldest_and_counts(door: Door, registry: CollectorRegistry) -> None:
     """Memory stays bounded during a long outage; what was given up is in a metric."""
     buffer = ViewBuffer(door.add_views, ImagingMetrics(registry), capacity=10)
-    door.failure = Unavailable("gone")
+    door.failure = Unavailable("away")
     for number in range(25):
         buffer.record(view(number))
         await buffer.flush()

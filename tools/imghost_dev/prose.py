@@ -1,7 +1,6 @@
 """Refuse the words that docs/glossary.md replaces, in comments, strings, test names and documents.
 
-`python -m imghost_dev prose` checks every committed file except those below `PENDING`; `prose PATH...` checks only
-these paths.
+`python -m imghost_dev prose` checks every committed file; `prose PATH...` checks only these paths.
 """
 
 import io
@@ -13,12 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imghost_dev.addresses import committed
-
-PENDING: tuple[str, ...] = (
-    "services/core/", "services/imaging/",
-    "tests/core/", "tests/imaging/",
-)  # fmt: skip
-"""Not cleaned yet. Only shrinks; an empty tuple is the goal."""
 
 SKIPPED = (
     "tools/imghost_dev/prose.py",
@@ -124,11 +117,7 @@ def _checked(path: Path) -> bool:
 def main(arguments: Sequence[str]) -> None:
     """Print every finding and fail if there is one."""
     wanted = tuple(arguments)
-    paths = [
-        path
-        for path in committed()
-        if _checked(path) and (str(path).startswith(wanted) if wanted else not str(path).startswith(PENDING))
-    ]
+    paths = [path for path in committed() if _checked(path) and (not wanted or str(path).startswith(wanted))]
     found = [finding for path in paths for finding in check(path, path.read_text())]
     if found:
         sys.exit("\n".join(str(finding) for finding in found))

@@ -80,7 +80,7 @@ def test_images_are_never_enlarged(width: int, height: int) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation: int) -> None:
-    """However the camera was held, red is at the top left, and no EXIF tells a viewer to turn it again."""
+    """However the camera was held, red is at the top left, and no EXIF orientation is left to rotate it again."""
     made = build(sample_images.oriented(orientation), "jpeg")
     for body in (made.mezzanine, *made.variants.values()):
         image = image_similarity.pixels(body)

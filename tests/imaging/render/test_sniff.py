@@ -24,12 +24,12 @@ def test_unsupported_formats_are_not_detected_as_supported(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reported"),
     [("svg", "SVG or XML"), ("tiff", "TIFF"), ("bmp", "BMP"), ("pdf", "PDF"), ("heic", "HEIC"), ("psd", "Photoshop")],
 )
-def test_well_known_unsupported_formats_are_named(name: str, told: str) -> None:
-    """The refusal can say what the file is, which tells people what to convert."""
-    assert sniff.unsupported_format(hostile.unsupported_formats()[name]) == told
+def test_well_known_unsupported_formats_are_named(name: str, reported: str) -> None:
+    """The error names the kind of file, so that people know what to convert."""
+    assert sniff.unsupported_format(hostile.unsupported_formats()[name]) == reported
 
 
 def test_photographs_have_no_embedded_content() -> None:

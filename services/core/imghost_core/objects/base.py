@@ -25,7 +25,7 @@ class ObjectInfo:
 
 
 class ObjectStore(Protocol):
-    """Objects by key. Every method is safe to call at once from many tasks."""
+    """Objects by key. Every method is safe to call concurrently."""
 
     async def put_file(self, key: str, source: Path, *, content_type: str) -> None:
         """Store a file; the object appears whole or not at all, and is durable when this returns."""

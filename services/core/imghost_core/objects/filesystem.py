@@ -127,7 +127,7 @@ class FilesystemStore:
         while folder != self._root:
             try:
                 folder.rmdir()
-            except OSError:  # not empty: somebody else's objects are below
+            except OSError:  # not empty: other objects are below
                 return
             folder = folder.parent
 
@@ -153,7 +153,7 @@ def _move(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             source.replace(target)
-        except FileNotFoundError:  # a delete beside us has just pruned the folder that was empty
+        except FileNotFoundError:  # a concurrent delete has just pruned the folder that was empty
             continue
         return
     raise OSError(errno.EBUSY, "the folder vanished again and again", str(target.parent))

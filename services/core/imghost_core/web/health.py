@@ -1,4 +1,4 @@
-"""Health: `/livez` tells that the event loop turns, `/readyz` that what we need answers, `/health` what we are."""
+"""Health: `/livez`: the event loop runs; `/readyz`: the dependencies respond; `/health`: which service this is."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

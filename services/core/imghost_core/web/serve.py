@@ -26,7 +26,7 @@ class _Listener(uvicorn.Server):
 
 
 def run(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> None:
-    """Serve until told to stop; the public app's lifespan opens and closes what both of them use."""
+    """Serve until SIGTERM or SIGINT; the public app's lifespan opens and closes what both of them use."""
     import uvloop  # noqa: PLC0415
 
     uvloop.run(_serve(public, ops, settings))
