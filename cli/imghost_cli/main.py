@@ -223,11 +223,15 @@ def operator() -> None:
 
 
 @app.command()
-def migrate() -> None:
-    """Bring a tenant's database to this version's schema; settings come from the environment."""
-    from imghost_api.db.migrate import run
+def migrate(
+    action: Annotated[
+        str, typer.Argument(help="pre: expand the schema; post: contract it; status: show what is pending.")
+    ],
+) -> None:
+    """Change the schema of a tenant's database; settings come from the environment."""
+    from imghost_api.__main__ import main as run
 
-    run()
+    run(["migrate", action])
 
 
 def _state(folder: Path) -> "State":

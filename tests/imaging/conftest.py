@@ -38,7 +38,8 @@ def tenant(postgres: Postgres) -> ImagingDatabase:
         part: f"postgresql://{role}:{SECRET}@{postgres.host}:{postgres.port}/{name}" for part, role in roles.items()
     }
     migrate(
-        MigrateSettings(database_url=SecretStr(urls["owner"]), api_role=roles["api"], imaging_role=roles["imaging"])
+        MigrateSettings(database_url=SecretStr(urls["owner"]), api_role=roles["api"], imaging_role=roles["imaging"]),
+        "pre",
     )
     tenant = ImagingDatabase(postgres.url(name), urls["imaging"], uuid.uuid4(), uuid.uuid4())
     tenant.execute(

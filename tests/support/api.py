@@ -12,6 +12,7 @@ from joserfc.jwk import OKPKey
 from psycopg import sql
 
 from imghost_api.db.migrate import migrate
+from imghost_api.db.schema import VERSION_TABLES
 from imghost_api.settings import ApiSettings, MigrateSettings, WorkerSettings
 from support.postgres import Postgres
 
@@ -63,7 +64,9 @@ class TenantDatabase:
         )
 
     def migrate(self) -> None:
-        migrate(self.migrate_settings())
+        """Expand and contract the schema, as the two Jobs of a release do."""
+        for phase in VERSION_TABLES:
+            migrate(self.migrate_settings(), phase)
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows, as the superuser sees them: past every wall."""

@@ -93,7 +93,7 @@ def prepare(server: EmbeddedPostgres) -> DatabaseSettings:
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute("CREATE TABLE bench (id int PRIMARY KEY, events int)")
         connection.execute("INSERT INTO bench SELECT n, 0 FROM generate_series(0, %s) n", [SUBJECTS])
-    migrate(MigrateSettings(database_url=owner, api_role="api", imaging_role="imaging"))
+    migrate(MigrateSettings(database_url=owner, api_role="api", imaging_role="imaging"), "pre")
     return DatabaseSettings(database_url=api, database_pool_size=20)
 
 

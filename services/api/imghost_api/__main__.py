@@ -10,17 +10,18 @@ def main(arguments: list[str]) -> None:
             from imghost_api.main import run
         case ["worker"]:
             from imghost_api.worker import run
-        case ["migrate"] | ["migrate", "pre"]:
-            from imghost_api.db.migrate import run
-        case ["migrate", "post"]:
-            return  # no revision contracts the schema yet
+        case ["migrate", ("pre" | "post" | "status") as action]:
+            from imghost_api.db.migrate import run as migrate
+
+            migrate(action)
+            return
         case ["dead-letters", *rest]:
             from imghost_api.dead_letters import run as run_command
 
             run_command(rest)
             return
         case _:
-            sys.exit("usage: python -m imghost_api server|worker|migrate pre|migrate post|dead-letters")
+            sys.exit("usage: python -m imghost_api server|worker|migrate pre|post|status|dead-letters")
     run()
 
 

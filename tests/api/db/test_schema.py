@@ -12,7 +12,7 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import create_engine
 
 from imghost_api.db.migrate import MigrationFailed, migrate
-from imghost_api.db.schema import OutdatedSchema, alembic_config, is_current
+from imghost_api.db.schema import VERSION_TABLES, OutdatedSchema, Phase, alembic_config, is_current
 from imghost_api.db.tables import Base
 from imghost_api.events import tables as _events  # noqa: F401 - their tables are compared as well
 from imghost_api.startup import wait_for_schema
@@ -34,10 +34,11 @@ def test_migrations_make_the_tables(tenant: TenantDatabase) -> None:
     assert found == []
 
 
-def test_history_is_one_line() -> None:
-    """There is one first and one last migration, and each has one successor."""
-    scripts = ScriptDirectory.from_config(alembic_config())
-    assert len(scripts.get_bases()) == len(scripts.get_heads()) == 1
+@pytest.mark.parametrize("phase", VERSION_TABLES)
+def test_history_is_one_line(phase: Phase) -> None:
+    """Each phase has at most one first and one last migration, and each has one successor."""
+    scripts = ScriptDirectory.from_config(alembic_config(phase))
+    assert len(scripts.get_bases()) == len(scripts.get_heads()) == (1 if phase == "pre" else 0)
     assert not any(script.is_branch_point or script.is_merge_point for script in scripts.walk_revisions())
 
 
@@ -57,7 +58,7 @@ def test_two_concurrent_migrations(postgres: Postgres) -> None:
         "API_ROLE": fresh.role("api"),
         "IMAGING_ROLE": fresh.role("imaging"),
     }
-    argv = [sys.executable, "-c", "from imghost_api.db.migrate import run; run()"]
+    argv = [sys.executable, "-c", "from imghost_api.db.migrate import run; run('pre')"]
     both = [subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     ends = [(process.communicate(timeout=60)[1], process.returncode) for process in both]
     assert [code for _, code in ends] == [0, 0], ends
@@ -80,7 +81,7 @@ def test_a_migration_that_fails_says_why_in_one_line(tenant: TenantDatabase, cha
         "IMAGING_ROLE": tenant.role("imaging"),
         **change,
     }
-    argv = [sys.executable, "-c", "from imghost_api.db.migrate import run; run()"]
+    argv = [sys.executable, "-c", "from imghost_api.db.migrate import run; run('pre')"]
     ended = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
     lines = [line for line in ended.stderr.splitlines() if line.startswith("imghost migrate:")]
     assert (ended.returncode, len(lines)) == (1, 1), ended.stderr
@@ -95,7 +96,7 @@ def test_a_migration_gives_up_on_a_lock(tenant: TenantDatabase) -> None:
     with psycopg.connect(tenant.url("owner")) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [0x1196_4057])
         with pytest.raises(MigrationFailed, match="busy"):
-            migrate(settings)
+            migrate(settings, "pre")
 
 
 async def test_a_server_refuses_an_outdated_schema(postgres: Postgres, tmp_path: object) -> None:

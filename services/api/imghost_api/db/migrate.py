@@ -1,15 +1,24 @@
-"""`imghost migrate`: bring the schema up to date as its owner, and give each role just what it needs."""
+"""`imghost migrate pre|post|status`: change the schema as its owner, and give each role just what it needs.
+
+*pre* expands and may run while pods of the release before serve. *post* contracts and may run only when none of them is
+left; the operator's Jobs keep to that. A pre revision that cannot work before a certain post revision names it in
+`requires_post`: a database that skipped it is refused, except a new one, where nothing runs and both are applied.
+"""
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
 
 import psycopg
-from alembic import command
 from psycopg import sql
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from imghost_api.db.schema import alembic_config
+from imghost_api.db.history import History
+from imghost_api.db.schema import MIGRATIONS, VERSION_TABLES, Phase
 from imghost_api.settings import MigrateSettings
 from imghost_core import logs
 from imghost_core.contract.delivery import IMAGES_VIEW, VIEW_EVENT_COLUMNS, VIEW_EVENTS_TABLE
@@ -24,29 +33,60 @@ class MigrationFailed(Exception):
     """Nothing was changed; the text says why, in one line."""
 
 
-def run() -> None:
+def run(action: Phase | Literal["status"]) -> None:
     """Read the settings from the environment, migrate, and end non-zero with one clear line when that fails."""
     settings = load(MigrateSettings, program="imghost migrate")
     logs.configure("migrate", level="info", console=sys.stderr.isatty())
     logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     try:
-        migrate(settings)
+        if action == "status":
+            sys.stdout.write(describe(settings))
+        else:
+            migrate(settings, action)
     except MigrationFailed as error:
         sys.exit(f"imghost migrate: {error}")
 
 
-def migrate(settings: MigrateSettings) -> None:
-    """Apply what is missing and set the grants, in one transaction; safe to repeat and to start twice concurrently.
+def migrate(settings: MigrateSettings, phase: Phase, migrations: Path = MIGRATIONS) -> None:
+    """Apply what is missing of a phase and set the grants, in one transaction.
 
+    Safe to repeat and to start twice concurrently. A database that a later release has migrated is left as it is.
     Raises `MigrationFailed`.
     """
+    apply = _expand if phase == "pre" else _contract
+    with _open(settings) as connection:
+        _take_turn(connection, settings.migrate_timeout_seconds)
+        with connection.begin():
+            connection.execute(text("SELECT set_config('imghost.all_workspaces', 'on', true)"))
+            pre, post = History(connection, "pre", migrations), History(connection, "post", migrations)
+            if pre.is_ahead or post.is_ahead:
+                _log.info("the database was migrated by a later release; nothing to do")
+                return
+            apply(pre, post)
+            _grant(connection, settings)
+    _log.info("schema is up to date", phase=phase)
+
+
+def describe(settings: MigrateSettings) -> str:
+    """What is applied and what is pending, a line for each phase. Raises `MigrationFailed`."""
+    with _open(settings) as connection:
+        histories = {phase: History(connection, phase) for phase in VERSION_TABLES}
+        lines = []
+        for phase, history in histories.items():
+            pending = "a later release's" if history.is_ahead else ", ".join(_names(history)) or "none"
+            lines.append(f"{phase}: applied {history.revision or 'none'}, pending {pending}\n")
+        return "".join(lines)
+
+
+@contextmanager
+def _open(settings: MigrateSettings) -> Iterator[Connection]:
     url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg")
-    seconds = settings.migrate_timeout_seconds
-    engine = create_engine(url, hide_parameters=True, connect_args={"connect_timeout": seconds})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"connect_timeout": settings.migrate_timeout_seconds}
+    )
     try:
         with engine.connect() as connection:
-            _take_turn(connection, seconds)
-            _apply(connection, settings)
+            yield connection
     except OperationalError as error:
         raise MigrationFailed(f"the database is out of reach or busy: {_reason(error)}. Run it again.") from error
     except (DBAPIError, psycopg.Error) as error:
@@ -62,14 +102,29 @@ def _take_turn(connection: Connection, seconds: int) -> None:
         connection.execute(text(f"SET lock_timeout = '{_DDL_LOCK_TIMEOUT}'"))
 
 
-def _apply(connection: Connection, settings: MigrateSettings) -> None:
-    with connection.begin():
-        connection.execute(text("SELECT set_config('imghost.all_workspaces', 'on', true)"))
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        _grant(connection, settings)
-    _log.info("schema is up to date")
+def _expand(pre: History, post: History) -> None:
+    is_new = pre.revision is None
+    for script in pre.pending():
+        required: str | None = getattr(script.module, "requires_post", None)
+        if required and not post.has(required):
+            if not is_new:
+                raise MigrationFailed(
+                    f"pre migration {script.revision} needs post migration {required}, which has not run. "
+                    "Finish the upgrade to the release before this one: run its `migrate post`, then this again."
+                )
+            post.upgrade(required)
+        pre.upgrade(script.revision)
+
+
+def _contract(pre: History, post: History) -> None:
+    if pending := _names(pre):
+        raise MigrationFailed(f"pre migrations have not run: {', '.join(pending)}. Run `migrate pre` first.")
+    for script in post.pending():
+        post.upgrade(script.revision)
+
+
+def _names(history: History) -> list[str]:
+    return [script.revision for script in history.pending()]
 
 
 def _grant(connection: Connection, settings: MigrateSettings) -> None:
@@ -80,7 +135,7 @@ def _grant(connection: Connection, settings: MigrateSettings) -> None:
         sql.SQL("REVOKE ALL ON SCHEMA public FROM PUBLIC"),
         sql.SQL("GRANT USAGE ON SCHEMA public TO {}, {}").format(api, imaging),
         sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(api),
-        sql.SQL("REVOKE INSERT, UPDATE, DELETE ON plans, alembic_version, delivery_images FROM {}").format(api),
+        sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {} FROM {}").format(_read_only(connection), api),
         sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(api),
         sql.SQL("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC"),
         sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {}").format(api),
@@ -90,6 +145,16 @@ def _grant(connection: Connection, settings: MigrateSettings) -> None:
     cursor = connection.connection.cursor()
     for statement in statements:
         cursor.execute(statement)
+
+
+def _read_only(connection: Connection) -> sql.Composed:
+    """Tables and views that the api only reads."""
+    names = ["plans", IMAGES_VIEW, *VERSION_TABLES.values()]
+    found = connection.execute(
+        text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL"),
+        {"names": names},
+    )
+    return sql.SQL(", ").join(map(sql.Identifier, found.scalars()))
 
 
 def _reason(error: DBAPIError | psycopg.Error) -> str:
