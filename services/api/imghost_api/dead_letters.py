@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from imghost_api.db.engine import ALL_WORKSPACES, Database, Session
+from imghost_api.db.engine import Database, Session
+from imghost_api.db.system import all_workspaces
 from imghost_api.events import dead_letters
 from imghost_core.errors import Unavailable
 from imghost_core.settings import DatabaseSettings, load
@@ -29,7 +30,7 @@ def run(arguments: Sequence[str]) -> None:
 async def _run(settings: DatabaseSettings, chosen: argparse.Namespace) -> str:
     database = Database.open(settings, application="imghost-dead-letters")
     try:
-        async with database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(database) as session:
             if chosen.verb == "list":
                 return await _table(session)
             if chosen.verb == "requeue":

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from sqlalchemy import text
 
-from imghost_api.db.engine import ALL_WORKSPACES, Session
+from imghost_api.db.engine import Session
+from imghost_api.db.system import all_workspaces
 from imghost_api.events import dead_letters
 from imghost_api.events.delivery import Patience
 from imghost_api.events.event import Subscriber, on
@@ -60,7 +61,7 @@ async def test_a_dead_letter_holds_back_its_subject_only(outbox: Outbox) -> None
         for event in (happened("a", 1), happened("a", 2), happened("b", 3), happened("a", 4)):
             await outbox.publish(event)
         await eventually(lambda: sorted(outbox.received("other")) == [1, 2, 3, 4], why="the other subscriber has all")
-        async with outbox.database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(outbox.database) as session:
             (dead,) = await eventually(lambda: dead_letters.list_dead(session), why="it is a dead letter")
         assert (dead.subscriber, dead.type, dead.subject) == ("reader", "test.happened", "test/a")
         assert (dead.attempts, dead.error, dead.waiting) == (QUICK.attempts, "ValueError", 2)
@@ -70,7 +71,7 @@ async def test_a_dead_letter_holds_back_its_subject_only(outbox: Outbox) -> None
         assert [figure.labels("reader")._value.get() for figure in figures] == [1, 2]
         assert dispatching.metrics.lag.labels("reader")._value.get() > 0
         broken = False
-        async with outbox.database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(outbox.database) as session:
             assert await dead_letters.requeue(session, subscriber="reader") == 1
         await eventually(lambda: outbox.received("reader") == [3, 1, 2, 4], why="what waited follows")
 
@@ -85,7 +86,7 @@ async def test_a_discarded_dead_letter_is_skipped(outbox: Outbox) -> None:
     async with outbox.dispatcher(outbox.keep("reader", fail_one)):
         await outbox.publish(happened("a", 1))
         await outbox.publish(happened("a", 2))
-        async with outbox.database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(outbox.database) as session:
             (dead,) = await eventually(lambda: dead_letters.list_dead(session), why="it is a dead letter")
             assert await dead_letters.discard(session, subscriber="reader", event_id=dead.event_id) == 1
         await eventually(lambda: outbox.received("reader") == [2], why="the next follows")

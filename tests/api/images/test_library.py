@@ -8,7 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import select, text
 
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.db.tables import ApiKey, IdempotencyKey, Image, Membership, UsageDay, Workspace
 from imghost_core.ids import uuid7
 from support import sample_images
@@ -125,7 +126,7 @@ async def test_the_second_wall_holds_without_the_first(
             text(f"DELETE FROM {table.__tablename__} WHERE {column.key} = :other"), {"other": workspace_of(tenant, eve)}
         )
         assert gone.rowcount == 0
-    async with database.transaction(ALL_WORKSPACES) as session:
+    async with all_workspaces(database) as session:
         assert {mine, workspace_of(tenant, eve)} <= set(await session.scalars(select(column)))
     async with database._engine.connect() as bare:
         assert (await bare.execute(select(column))).all() == []

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.jobs.enqueue import enqueue
 from imghost_api.jobs.job import Job, JobHandler, PeriodicJob, Queue, on
 from imghost_api.jobs.runner import ATTEMPTS, JobRunner
@@ -78,7 +79,7 @@ def run(database: Database, jobs_tenant: TenantDatabase) -> Run:
 
 
 async def put(database: Database, *jobs: Job, lock: str | None = None) -> None:
-    async with database.transaction(ALL_WORKSPACES) as session:
+    async with all_workspaces(database) as session:
         for job in jobs:
             await enqueue(session, job, lock=lock)
 
@@ -93,7 +94,7 @@ def record(numbers: list[int]) -> Callable[[Write], Awaitable[None]]:
 async def test_a_job_is_part_of_its_transaction(database: Database, jobs_tenant: TenantDatabase) -> None:
     """A job exists if, and only if, the transaction that enqueued it commits."""
     with pytest.raises(RuntimeError, match="changed my mind"):
-        async with database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(database) as session:
             await enqueue(session, Write(number=1))
             raise RuntimeError("changed my mind")
     await put(database, Write(number=2))

@@ -10,7 +10,8 @@ from imghost_api.clock import Clock
 from imghost_api.crypto.digests import Digest
 from imghost_api.crypto.errors import InvalidToken
 from imghost_api.crypto.tokens import Tokens
-from imghost_api.db.engine import ALL_WORKSPACES, Database, Session
+from imghost_api.db.engine import Database, Session
+from imghost_api.db.system import all_workspaces
 from imghost_api.plans.rate_limits import RateLimit, RateLimitStatus, count_request
 from imghost_core import ids
 from imghost_core.errors import Unauthorized
@@ -55,7 +56,7 @@ class Authenticator:
     ) -> tuple[Principal, list[RateLimitStatus]]:
         """Use one short transaction, so that no counter stays locked while the request is handled."""
         now = self.clock()
-        async with self.database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(self.database) as session:
             principal = await find(session)
             if principal is None:
                 raise missing

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Final
 
 from imghost_api.analytics import queries
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.jobs.job import PeriodicJob
 from imghost_api.worker_context import WorkerContext
 
@@ -26,7 +27,7 @@ async def roll_up_views(database: Database) -> None:
     """Add the view events since the last run to images and days, one batch per transaction."""
     counted = BATCH
     while counted == BATCH:
-        async with database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(database) as session:
             counted = await queries.roll_up_views(session, BATCH)
 
 
@@ -34,5 +35,5 @@ async def delete_expired_views(database: Database, retention: timedelta) -> None
     """Delete counted view events older than `retention`, one batch per transaction."""
     deleted = BATCH
     while deleted == BATCH:
-        async with database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(database) as session:
             deleted = await queries.delete_expired_views(session, retention, BATCH)

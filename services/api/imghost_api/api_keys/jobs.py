@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from imghost_api.api_keys import queries
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.jobs.job import PeriodicJob
 from imghost_api.worker_context import WorkerContext
 
@@ -16,5 +17,5 @@ def jobs(context: WorkerContext) -> Sequence[PeriodicJob]:
 
 async def fold_rate_windows(database: Database) -> None:
     """Delete the rate windows of past hours, adding their counts to the keys."""
-    async with database.transaction(ALL_WORKSPACES) as session:
+    async with all_workspaces(database) as session:
         await queries.fold_rate_windows(session)

@@ -1,8 +1,14 @@
-"""Transactions: every one says whose rows it may see, and row-level security holds it to that."""
+"""Transactions: each sees the rows of one workspace, and row-level security holds it to that.
+
+One convention for the whole api: a route's transaction is a dependency (`WorkspaceSession` or `UserSession` of
+`access.deps`), committed before the response is sent; services and queries get that session and neither open nor commit
+one. What cannot be one transaction (an upload, whose bytes are received in between; a check of credentials, which must
+hold no lock while the request is handled; jobs, in batches) opens its own, as short as possible. Transactions across
+workspaces are opened by `db.system` only.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -11,13 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from imghost_core.database import create_engine, unavailable_when_down
 from imghost_core.settings import DatabaseSettings
 
-ALL_WORKSPACES: Final = "all workspaces"
-Scope = UUID | Literal["all workspaces"]
 Session = AsyncSession
 
-_SCOPE = text(
-    "SELECT set_config('imghost.workspace', :workspace, true), set_config('imghost.all_workspaces', :all, true)"
-)
+_WORKSPACE = text("SELECT set_config('imghost.workspace', :workspace, true)")
 
 
 class Database:
@@ -32,17 +34,23 @@ class Database:
         return cls(create_engine(settings, application=application))
 
     @asynccontextmanager
-    async def transaction(self, scope: Scope) -> AsyncIterator[Session]:
-        """One transaction that sees the rows of one workspace, or of all: committed at the end, else rolled back.
+    async def transaction(self, workspace_id: UUID) -> AsyncIterator[Session]:
+        """One transaction that sees the rows of one workspace: committed at the end, else rolled back.
 
         Raises `Unavailable` when the database is out of reach.
         """
+        async with self.begin() as session:
+            await session.execute(_WORKSPACE, {"workspace": str(workspace_id)})
+            yield session
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Session]:
+        """A transaction that sees the rows of no workspace. Raises `Unavailable` when the database is out of reach."""
         async with (
             unavailable_when_down(),
             AsyncSession(self._engine, expire_on_commit=False) as session,
             session.begin(),
         ):
-            await enter(session, scope)
             yield session
 
     async def check(self) -> None:
@@ -61,9 +69,3 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
-
-
-async def enter(session: Session, scope: Scope) -> None:
-    """Set, until the transaction ends, whose rows `session` may see."""
-    everything = scope == ALL_WORKSPACES
-    await session.execute(_SCOPE, {"workspace": "" if everything else str(scope), "all": "on" if everything else ""})

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from imghost_api.db.engine import ALL_WORKSPACES, Database, Session
+from imghost_api.db.engine import Database, Session
+from imghost_api.db.system import all_workspaces
 from imghost_api.events import queries
 from imghost_api.events.event import Subscriber
 from imghost_api.events.queries import Claimed, Next
@@ -87,7 +88,7 @@ class Delivery:
                 if not self._progress:
                     await self.wakeup.wait(self._poll)
                 self._progress = False
-                async with self._database.transaction(ALL_WORKSPACES) as session:
+                async with all_workspaces(self._database) as session:
                     found = await queries.next_deliveries(session, self._subscriber.name, self._known, _BATCH)
                 self._next.extend(found)
             return self._next.popleft()

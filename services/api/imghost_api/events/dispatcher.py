@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
 from imghost_api.db.notifications import listen
+from imghost_api.db.system import all_workspaces
 from imghost_api.events import queries
 from imghost_api.events.delivery import Delivery, Patience
 from imghost_api.events.event import Subscriber
@@ -76,12 +77,12 @@ class Dispatcher:
     async def subscribe(self) -> None:
         """Make our subscribers known: from now on, events are kept for them whether or not they run."""
         for subscriber in self._subscribers:
-            async with self._database.transaction(ALL_WORKSPACES) as session:
+            async with all_workspaces(self._database) as session:
                 await queries.subscribe(session, subscriber.name, subscriber.subscriptions)
 
     async def route(self) -> bool:
         """List the deliveries of one batch of new events; returns whether there may be more."""
-        async with self._database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(self._database) as session:
             routed = await queries.route(session, _BATCH)
         if routed:
             self._wake()
@@ -89,7 +90,7 @@ class Dispatcher:
 
     async def measure(self) -> None:
         """Refresh the figures of what is pending."""
-        async with self._database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(self._database) as session:
             figures = await queries.figures(session)
             count, age = await queries.unrouted(session)
         for name, found in figures.items():

@@ -5,7 +5,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.events import queries
 from imghost_api.events.event import Event
 from imghost_api.jobs.job import PeriodicJob
@@ -22,6 +23,6 @@ async def delete_old_events(database: Database, events: Collection[type[Event]],
     """Delete events that every subscriber has received. Types of another release are left to it."""
     deleted = _BATCH
     while deleted == _BATCH:
-        async with database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(database) as session:
             types = [event.type for event in events]
             deleted = await queries.delete_old(session, types, retention=retention, batch=_BATCH)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.idempotency import queries
 from imghost_api.jobs.job import PeriodicJob
 from imghost_api.worker_context import WorkerContext
@@ -18,5 +19,5 @@ def jobs(context: WorkerContext) -> Sequence[PeriodicJob]:
 
 async def delete_expired_keys(database: Database) -> None:
     """Delete the keys whose retention has ended."""
-    async with database.transaction(ALL_WORKSPACES) as session:
+    async with all_workspaces(database) as session:
         await queries.delete_expired_keys(session)

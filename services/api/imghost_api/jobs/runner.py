@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from procrastinate import App, PsycopgConnector, RetryStrategy
 
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.jobs import queries
 from imghost_api.jobs.job import REQUEST_ID, JobHandler, PeriodicJob, Queue
 from imghost_api.metrics import JobMetrics
@@ -71,7 +72,7 @@ class JobRunner:
 
     async def recover(self) -> None:
         """Queue jobs again that a dead worker, or one that did not know them, left; refresh the figures."""
-        async with self._database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(self._database) as session:
             await queries.recover_stalled(session, _SILENCE, attempts=ATTEMPTS)
             await queries.requeue_unknown(session, self._known, attempts=ATTEMPTS, pause=_UNKNOWN_PAUSE)
             await queries.prune_ended(session, _KEPT)

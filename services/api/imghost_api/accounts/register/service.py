@@ -10,7 +10,8 @@ from imghost_api.clock import Clock
 from imghost_api.crypto.digests import Digest
 from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Claims, Tokens
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.events.outbox import publish
 from imghost_api.plans.queries import get_limits
 
@@ -41,7 +42,7 @@ class RegistrationService:
     async def register(self, names: dict[str, str | None], *, password: str) -> Registered:
         """Create an account; `names` are columns of the user. Raises `Conflict` for a name in use."""
         columns = {**names, "password_hash": await self.passwords.hash(password)}
-        async with self.database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(self.database) as session:
             user_id, workspace_id = await queries.add_account(
                 session, columns, workspace=str(names["first_name"]), plan=FIRST_PLAN
             )

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Final
 
 from imghost_api.accounts.sessions import queries
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.jobs.job import PeriodicJob
 from imghost_api.worker_context import WorkerContext
 
@@ -21,5 +22,5 @@ def jobs(context: WorkerContext) -> Sequence[PeriodicJob]:
 
 async def delete_expired_attempts(database: Database) -> None:
     """Delete the counters of sign-in attempts that no window covers."""
-    async with database.transaction(ALL_WORKSPACES) as session:
+    async with all_workspaces(database) as session:
         await queries.delete_expired_attempts(session, _LONGEST_WINDOW)

@@ -11,7 +11,8 @@ from imghost_api.accounts.sessions.errors import InvalidCredentials, NoWorkspace
 from imghost_api.clock import Clock
 from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Claims, Tokens
-from imghost_api.db.engine import ALL_WORKSPACES, Database, Session
+from imghost_api.db.engine import Database, Session
+from imghost_api.db.system import all_workspaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class SessionService:
 
         Raises `InvalidCredentials`, `TooManySignIns`, `AccountBlocked` or `NoWorkspace`.
         """
-        async with self.database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(self.database) as session:
             user = await queries.find_user(session, identifier)
             subject = hashlib.sha256(f"user {user.id}".encode() if user else identifier.lower().encode()).digest()
             await self._count_attempt(session, subject)
@@ -56,7 +57,7 @@ class SessionService:
             raise InvalidCredentials
         if user.is_blocked:
             raise AccountBlocked
-        async with self.database.transaction(ALL_WORKSPACES) as session:
+        async with all_workspaces(self.database) as session:
             await queries.reset_attempts(session, subject)
             if better_hash:
                 await queries.store_password_hash(session, user.id, better_hash)

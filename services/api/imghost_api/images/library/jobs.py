@@ -5,7 +5,8 @@ from functools import partial
 from typing import ClassVar
 from uuid import UUID
 
-from imghost_api.db.engine import ALL_WORKSPACES, Database, Session
+from imghost_api.db.engine import Database, Session
+from imghost_api.db.system import all_workspaces
 from imghost_api.events.event import Subscriber
 from imghost_api.events.event import on as on_event
 from imghost_api.images.events import ImageDeleted
@@ -34,7 +35,7 @@ def jobs(context: WorkerContext) -> Sequence[JobHandler]:
 
 async def delete_objects(database: Database, store: ObjectStore, job: DeleteObjects) -> None:
     """Delete the objects of an image, unless the image exists."""
-    async with database.transaction(ALL_WORKSPACES) as session:
+    async with all_workspaces(database) as session:
         if await find_existing(session, [job.image_id]):
             return
     await store.delete_prefix(object_keys.image_prefix(job.workspace_id, job.image_id))

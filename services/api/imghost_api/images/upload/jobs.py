@@ -8,7 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from imghost_api.clock import Clock
-from imghost_api.db.engine import ALL_WORKSPACES, Database
+from imghost_api.db.engine import Database
+from imghost_api.db.system import all_workspaces
 from imghost_api.images.queries import find_existing
 from imghost_api.jobs.job import PeriodicJob
 from imghost_api.metrics import WorkerMetrics
@@ -45,7 +46,7 @@ class OrphanSweep:
         deleted = 0
         remaining = iter(aged)
         while batch := list(islice(remaining, BATCH)):
-            async with self.database.transaction(ALL_WORKSPACES) as session:
+            async with all_workspaces(self.database) as session:
                 existing = await find_existing(session, [image for _, image in batch])
             for workspace, image in batch:
                 if image not in existing:
