@@ -36,6 +36,10 @@ unit: $(VENV)/.dev ## Run the tests that start nothing and build nothing (half a
 test: $(VENV)/.dev ## Run all tests but those of a cluster, on real services; builds the programs that they use, once
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Send many generated requests to every route of the api (EXAMPLES=500: of each)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -n $(JOBS) --timeout 1800 tests/api/http/test_error_fuzz.py $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/ruff check

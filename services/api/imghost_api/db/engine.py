@@ -12,9 +12,11 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from imghost_core.database import create_engine, unavailable_when_down
+from imghost_core.errors import InvalidRequest
 from imghost_core.settings import DatabaseSettings
 
 Session = AsyncSession
@@ -48,6 +50,7 @@ class Database:
         """A transaction that sees the rows of no workspace. Raises `Unavailable` when the database is out of reach."""
         async with (
             unavailable_when_down(),
+            _invalid_when_not_text(),
             AsyncSession(self._engine, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -69,3 +72,16 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+@asynccontextmanager
+async def _invalid_when_not_text() -> AsyncIterator[None]:
+    """Turn text that the driver cannot send (NUL, unpaired surrogates) into a 400: only a client can have sent it."""
+    try:
+        yield
+    except (DataError, UnicodeEncodeError) as error:
+        if isinstance(error, DataError) and getattr(error.orig, "sqlstate", None) is not None:
+            raise  # the server rejected a value of this code
+        raise InvalidRequest(
+            "The request contains a NUL character or an unpaired surrogate, which is not text. Remove it."
+        ) from error

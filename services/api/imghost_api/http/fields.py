@@ -1,5 +1,6 @@
 """Field types and base classes that the models of several features share."""
 
+import re
 import unicodedata
 from typing import Annotated, Literal
 
@@ -11,10 +12,14 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    field_validator,
 )
 
 # Control, format and separator characters: invisible, so usable to imitate another name.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 def _require_printable(value: str) -> str:
@@ -42,6 +47,14 @@ class RequestModel(BaseModel):
     """The body of a request. Unknown fields are rejected, so that a typing mistake is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def require_text(cls, value: object) -> object:
+        """Reject strings that are no Unicode text, or that no database stores."""
+        if isinstance(value, str) and _NOT_TEXT.search(value):
+            raise ValueError("must not contain NUL characters or unpaired surrogates")
+        return value
 
 
 class ResponseModel(BaseModel):
