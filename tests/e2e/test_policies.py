@@ -30,7 +30,7 @@ async def test_pod_security_refuses_a_privileged_pod(tenants: Tenants, objects: 
 
 async def test_the_quota_refuses_the_pod_too_many(tenants: Tenants) -> None:
     """The pod beyond the quota is refused; the tenant says why and what to do, and serves on."""
-    tenant = await tenants.ready(quota={"compute": {"pods": 3}})
+    tenant = await tenants.ready(quota={"compute": {"pods": 4}})  # api, worker, imaging, and one more
     tenant.edit(imaging={"replicas": 3})
 
     def told() -> str:
