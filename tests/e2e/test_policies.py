@@ -31,6 +31,7 @@ async def test_pod_security_refuses_a_privileged_pod(tenants: Tenants, objects: 
 async def test_the_quota_refuses_the_pod_too_many(tenants: Tenants) -> None:
     """The pod beyond the quota is refused; the tenant says why and what to do, and serves on."""
     tenant = await tenants.ready(quota={"compute": {"pods": 4}})  # api, worker, imaging, and one more
+    await tenant.until("SchemaContracted")  # the pod of the migration no longer counts
     tenant.edit(imaging={"replicas": 3})
 
     def told() -> str:
