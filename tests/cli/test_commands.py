@@ -167,9 +167,9 @@ def test_reset_removes_only_a_state_folder(run: Run) -> None:
     assert "is not a state folder" in said.err
 
 
-@pytest.mark.parametrize("command", ["api-server", "imaging-server", "migrate"])
+@pytest.mark.parametrize("command", ["api-server", "worker", "imaging-server", "migrate pre", "migrate status"])
 def test_a_server_without_settings_says_what_is_missing(imghost: Imghost, command: str) -> None:
     """A pod's command started by hand ends immediately with a missing setting, not with a traceback."""
-    done = imghost(command, code=1)
+    done = imghost(*command.split(), code=1)
     assert "Traceback" not in done.stderr
     assert "required" in done.stderr.lower()
