@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from imghost_api.db.migrate import migrate
+from imghost_api.migrate import migrate
 from imghost_api.settings import MigrateSettings
 from imghost_core.settings import StoreSettings
 from imghost_imaging.render import engine

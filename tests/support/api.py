@@ -11,8 +11,8 @@ import psycopg
 from joserfc.jwk import OKPKey
 from psycopg import sql
 
-from imghost_api.db.migrate import migrate
 from imghost_api.db.schema import VERSION_TABLES
+from imghost_api.migrate import migrate
 from imghost_api.settings import ApiSettings, MigrateSettings, WorkerSettings
 from support.postgres import Postgres
 

@@ -19,11 +19,11 @@ from psycopg import sql
 from sqlalchemy import text
 
 from imghost_api.db.engine import Database, Session
-from imghost_api.db.migrate import migrate
 from imghost_api.events.dispatcher import Dispatcher
 from imghost_api.events.event import Event, Subscriber, on
 from imghost_api.events.outbox import publish
 from imghost_api.metrics import EventMetrics
+from imghost_api.migrate import migrate
 from imghost_api.settings import MigrateSettings
 from imghost_core import metrics
 from imghost_core.ids import uuid7

@@ -16,7 +16,7 @@ from pathlib import Path
 # The modules that each image is for, and packages that must not have come along.
 MAINS = {
     "operator": ["imghost_operator.main"],
-    "api": ["imghost_api.main", "imghost_api.worker", "imghost_api.db.migrate"],
+    "api": ["imghost_api.main", "imghost_api.worker", "imghost_api.migrate"],
     "imaging": ["imghost_imaging.main"],
 }
 FOREIGN = {

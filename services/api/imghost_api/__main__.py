@@ -11,7 +11,7 @@ def main(arguments: list[str]) -> None:
         case ["worker"]:
             from imghost_api.worker import run
         case ["migrate", ("pre" | "post" | "status") as action]:
-            from imghost_api.db.migrate import run as migrate
+            from imghost_api.migrate import run as migrate
 
             migrate(action)
             return

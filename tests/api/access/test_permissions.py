@@ -25,7 +25,7 @@ from imghost_api.access.permissions import (
     to_scopes,
 )
 from imghost_api.access.principal import Principal
-from imghost_api.db.tables import Membership
+from imghost_api.access.tables import Membership
 from imghost_api.features import FEATURES, Feature
 from imghost_api.settings import ApiSettings
 from imghost_dev import permissions as page

@@ -1,36 +1,162 @@
-"""Isolation of workspaces, derived from the migrated database: a new table is found without being listed anywhere."""
+"""Isolation of workspaces and rights of roles, derived from the tables: a new one is held to them without a list."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import ClassVar
+from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
+from sqlalchemy.orm import Mapped, mapped_column
 
+from imghost_api.db.base import API_WRITES, Base
+from imghost_api.tables import RELATIONS
 from imghost_core.ids import uuid7
 from support.api import TenantDatabase
 
-_TABLES = """
+ISOLATED = {found.name: found.workspace_column for found in RELATIONS if found.workspace_column}
+_WITH_WORKSPACE = """
     SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
       AND a.attname = 'workspace_id' AND NOT a.attisdropped
-    ORDER BY 1
 """
+_RELATIONS = (
+    "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm') AND relnamespace = 'public'::regnamespace"
+)
+_GRANTS = """
+    SELECT c.relname, r.rolname, acl.privilege_type, ''
+    FROM pg_class c, aclexplode(c.relacl) acl JOIN pg_roles r ON r.oid = acl.grantee
+    WHERE c.relkind IN ('r', 'p', 'v', 'm') AND c.relnamespace = 'public'::regnamespace AND acl.grantee <> c.relowner
+    UNION ALL
+    SELECT c.relname, r.rolname, acl.privilege_type, a.attname
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
+    JOIN pg_roles r ON r.oid = acl.grantee
+    WHERE c.relnamespace = 'public'::regnamespace
+"""
+_NEEDED = """
+    SELECT attname, format_type(atttypid, NULL) FROM pg_attribute a
+    WHERE attrelid = to_regclass(%s) AND attnum > 0 AND attnotnull AND NOT atthasdef AND attidentity = ''
+"""
+# By type, for the first and the second row. All text is a role: memberships accept nothing else.
+VALUES: dict[str, Callable[[int], object]] = {
+    "uuid": lambda _: uuid7(),
+    "text": lambda number: ("owner", "admin")[number],
+    "bigint": lambda number: number + 1,
+    "integer": lambda number: number + 1,
+    "bytea": lambda _: uuid7().bytes,
+    "date": lambda _: datetime.now(UTC).date(),
+    "timestamp with time zone": lambda _: datetime.now(UTC),
+    "jsonb": lambda _: "{}",
+}
 
 
 def test_every_table_with_a_workspace_enforces_row_level_security(tenant: TenantDatabase) -> None:
     """A table with `workspace_id` and without row-level security, also for its owner, would show rows of all."""
-    tables = dict(tenant.query(_TABLES))
-    assert {"images", "api_keys", "outbox"} < tables.keys()
+    tables = dict(tenant.query(_WITH_WORKSPACE))
+    assert tables.keys() == ISOLATED.keys() - {"workspaces"}
     assert [table for table, is_enforced in tables.items() if not is_enforced] == []
 
 
-def test_a_row_for_another_workspace_is_not_accepted(tenant: TenantDatabase) -> None:
-    """In each of these tables the api's role cannot insert a row for a workspace that its transaction is not in."""
-    mine, other = uuid7(), uuid7()
+@pytest.mark.parametrize("table", ISOLATED)
+def test_a_row_for_another_workspace_is_not_accepted(tenant: TenantDatabase, table: str) -> None:
+    """The api's role cannot insert a row for a workspace that its transaction is not in."""
+    insert = sql.SQL("INSERT INTO {} ({}) VALUES (%s)").format(sql.Identifier(table), sql.Identifier(ISOLATED[table]))
     with psycopg.connect(tenant.url("api")) as connection:
-        for table in dict(tenant.query(_TABLES)):
-            insert = sql.SQL("INSERT INTO {} (workspace_id) VALUES (%s)").format(sql.Identifier(table))
-            with connection.transaction(force_rollback=True):
-                connection.execute("SELECT set_config('imghost.workspace', %s, true)", [str(mine)])
-                with pytest.raises(InsufficientPrivilege, match=f'row-level security policy for table "{table}"'):
-                    connection.execute(insert, [other])
+        connection.execute("SELECT set_config('imghost.workspace', %s, true)", [str(uuid7())])
+        with pytest.raises(InsufficientPrivilege, match=f'row-level security policy for table "{table}"'):
+            connection.execute(insert, [uuid7()])
+
+
+@pytest.mark.parametrize("table", ISOLATED)
+def test_rows_of_another_workspace_are_not_reached(tenant: TenantDatabase, table: str) -> None:
+    """Without any condition a statement of the api's role reads, moves and deletes its own workspace's rows only."""
+    mine, other = uuid7(), uuid7()
+    with rows_of(tenant, table, mine, other) as execute:
+        for workspace, reached in (("", []), (mine, [(mine,)]), (other, [(other,)])):
+            execute("SELECT set_config('imghost.workspace', {value}, true)", str(workspace))
+            for statement in (
+                "SELECT {column} FROM {table}",
+                "UPDATE {table} SET {column} = {column} RETURNING {column}",
+                "DELETE FROM {table} RETURNING {column}",
+            ):
+                assert execute(statement).fetchall() == reached
+
+
+@pytest.mark.parametrize("table", ISOLATED)
+def test_a_row_is_not_moved_to_another_workspace(tenant: TenantDatabase, table: str) -> None:
+    """An update of the api's role cannot put a row into a workspace that its transaction is not in."""
+    mine = uuid7()
+    with rows_of(tenant, table, mine) as execute:
+        execute("SELECT set_config('imghost.workspace', {value}, true)", str(mine))
+        with pytest.raises(InsufficientPrivilege, match="row-level security"):
+            execute("UPDATE {table} SET {column} = {value}", uuid7())
+
+
+@contextmanager
+def rows_of(tenant: TenantDatabase, table: str, *workspaces: UUID) -> Iterator[Callable[..., psycopg.Cursor]]:
+    """A table with a row for each workspace, under the api's role with every right, in a transaction that is undone."""
+    with psycopg.connect(tenant.admin_url) as connection, connection.transaction(force_rollback=True):
+
+        def execute(statement: str, value: object = None) -> psycopg.Cursor:
+            return connection.execute(sql.SQL(statement).format(**names, value=sql.Literal(value)))
+
+        names = {
+            "table": sql.Identifier(table),
+            "column": sql.Identifier(ISOLATED[table]),
+            "role": sql.Identifier(tenant.role("api")),
+        }
+        execute("SET LOCAL session_replication_role = replica")  # without foreign keys
+        for number, workspace in enumerate(workspaces):
+            insert_row(connection, table, workspace, number)
+        execute("GRANT ALL ON {table} TO {role}")
+        execute("SET LOCAL ROLE {role}")
+        yield execute
+
+
+def insert_row(connection: psycopg.Connection, table: str, workspace: UUID, number: int) -> None:
+    """Insert a row of a workspace with some value in each column that needs one."""
+    needed = connection.execute(_NEEDED, [table]).fetchall()
+    values = {column: VALUES[kind](number) for column, kind in needed} | {ISOLATED[table]: workspace}
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, values)),
+        sql.SQL(", ").join(sql.Placeholder() * len(values)),
+    )
+    connection.execute(statement, list(values.values()))
+
+
+def test_roles_have_exactly_the_declared_grants(tenant: TenantDatabase) -> None:
+    """No table, view or column grants a role more or less than its declaration, and none is undeclared."""
+    declared = {
+        (found.name, tenant.role(grant.role), privilege, column)
+        for found in RELATIONS
+        for grant in found.grants
+        for privilege in grant.privileges
+        for column in grant.columns or ("",)
+    }
+    existing = {row[0] for row in tenant.query(_RELATIONS)}
+    assert existing == {found.name for found in RELATIONS} - {"alembic_version_post"}  # made by the first of that phase
+    assert set(tenant.query(_GRANTS)) == {grant for grant in declared if grant[0] in existing}
+
+
+def test_a_table_without_grants_cannot_be_defined() -> None:
+    """A class that forgets to say who may do what is refused when it is imported."""
+    with pytest.raises(TypeError, match="no __grants__"):
+
+        class _Ungranted(Base):
+            __tablename__ = "ungranted"
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+
+def test_a_table_with_a_workspace_cannot_be_defined_without_isolation() -> None:
+    """A class with a `workspace_id` that is no `WorkspaceRow` is refused when it is imported."""
+    with pytest.raises(TypeError, match="WorkspaceRow"):
+
+        class _Open(Base):
+            __tablename__ = "open"
+            __grants__: ClassVar = (API_WRITES,)
+            workspace_id: Mapped[int] = mapped_column(primary_key=True)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from imghost_api.db.migrate import MigrationFailed, migrate
+from imghost_api.db.migrate import MigrationFailed, apply
 from imghost_api.db.schema import MIGRATIONS, Phase
+from imghost_api.migrate import migrate
+from imghost_api.tables import RELATIONS
 from support.api import TenantDatabase, new_tenant
 from support.postgres import Postgres
 
@@ -56,7 +58,7 @@ def columns(database: TenantDatabase) -> set[str]:
 
 
 def run(database: TenantDatabase, phase: Phase, migrations: Path) -> None:
-    migrate(database.migrate_settings(), phase, migrations)
+    apply(database.migrate_settings(), phase, RELATIONS, migrations)
 
 
 def test_pre_expands_and_only_post_contracts(fresh: TenantDatabase, tmp_path: Path) -> None:
@@ -121,6 +123,20 @@ def test_the_api_may_not_change_the_histories(fresh: TenantDatabase, tmp_path: P
             *(fresh.role("api"), table) * 2,
         )
         assert (may_read, may_write) == (True, False), table
+
+
+def test_only_post_revokes_what_the_release_before_was_granted(tenant: TenantDatabase) -> None:
+    """Pods of the release before keep their rights until post, which leaves the declared ones."""
+    settings, role = tenant.migrate_settings(), tenant.role("api")
+
+    def may_delete() -> bool:
+        return bool(tenant.query("SELECT has_table_privilege(%s, 'users', 'DELETE')", role)[0][0])
+
+    tenant.query(f'GRANT DELETE ON users TO "{role}"')
+    migrate(settings, "pre")
+    assert may_delete()
+    migrate(settings, "post")
+    assert not may_delete()
 
 
 def test_status_names_what_is_pending(postgres: Postgres) -> None:

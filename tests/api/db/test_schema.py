@@ -11,17 +11,17 @@ from alembic.script import ScriptDirectory
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import create_engine
 
-from imghost_api.db.migrate import MigrationFailed, migrate
+from imghost_api.db.base import Base
+from imghost_api.db.migrate import MigrationFailed
 from imghost_api.db.schema import VERSION_TABLES, OutdatedSchema, Phase, alembic_config, is_current
-from imghost_api.db.tables import Base
-from imghost_api.events import tables as _events  # noqa: F401 - their tables are compared as well
+from imghost_api.migrate import migrate
 from imghost_api.startup import wait_for_schema
 from support.api import TenantDatabase, api_settings, new_tenant
 from support.postgres import Postgres
 
 
 def test_migrations_make_the_tables(tenant: TenantDatabase) -> None:
-    """A migrated database has exactly the tables, columns, indexes and constraints of `db/tables.py`."""
+    """A migrated database has exactly the tables, columns, indexes and constraints of the classes."""
     engine = create_engine(tenant.url("owner").replace("postgresql://", "postgresql+psycopg://"))
     options = {
         "compare_type": True,
@@ -58,7 +58,7 @@ def test_two_concurrent_migrations(postgres: Postgres) -> None:
         "API_ROLE": fresh.role("api"),
         "IMAGING_ROLE": fresh.role("imaging"),
     }
-    argv = [sys.executable, "-c", "from imghost_api.db.migrate import run; run('pre')"]
+    argv = [sys.executable, "-c", "from imghost_api.migrate import run; run('pre')"]
     both = [subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     ends = [(process.communicate(timeout=60)[1], process.returncode) for process in both]
     assert [code for _, code in ends] == [0, 0], ends
@@ -81,7 +81,7 @@ def test_a_migration_that_fails_says_why_in_one_line(tenant: TenantDatabase, cha
         "IMAGING_ROLE": tenant.role("imaging"),
         **change,
     }
-    argv = [sys.executable, "-c", "from imghost_api.db.migrate import run; run('pre')"]
+    argv = [sys.executable, "-c", "from imghost_api.migrate import run; run('pre')"]
     ended = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
     lines = [line for line in ended.stderr.splitlines() if line.startswith("imghost migrate:")]
     assert (ended.returncode, len(lines)) == (1, 1), ended.stderr

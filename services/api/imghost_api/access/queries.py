@@ -8,9 +8,10 @@ from sqlalchemy import Row, Select, select, update
 
 from imghost_api.access.permissions import Role, to_scopes
 from imghost_api.access.principal import ApiKeyCredential, Principal
+from imghost_api.access.tables import ApiKey, Membership, User
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import ApiKey, Membership, Plan, User, Workspace
 from imghost_api.plans.queries import to_limits
+from imghost_api.plans.tables import Plan, Workspace
 
 TOUCH_INTERVAL = timedelta(minutes=1)
 

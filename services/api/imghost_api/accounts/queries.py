@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from imghost_api.access.tables import User
 from imghost_api.accounts.errors import EmailTaken, UsernameTaken
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import Plan, User, Workspace
+from imghost_api.plans.tables import Plan, Workspace
 
 _CONFLICTS: Mapping[str, type[EmailTaken | UsernameTaken]] = {
     "uq_users_email": EmailTaken,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import delete, func, select, text
 
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import ViewEvent
+from imghost_api.images.tables import ViewEvent
 
 # Marks events as counted and adds them to images and days in one statement: each is counted exactly once.
 # Rows are locked in the order of their keys, so that concurrent runs cannot deadlock.

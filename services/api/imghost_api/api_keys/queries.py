@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import func, select, text, update
 
 from imghost_api.access.permissions import Permission, sort_permissions, to_scopes
+from imghost_api.access.tables import ApiKey
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import ApiKey, RateWindow, Workspace
+from imghost_api.plans.tables import RateWindow, Workspace
 
 # Deletes the rate windows of past hours, and adds what they counted of a key's requests to the key.
 _FOLD_WINDOWS = text("""

@@ -1,28 +1,24 @@
-"""`imghost migrate pre|post|status`: change the schema as its owner, and give each role just what it needs.
+"""Migrations: change the schema as its owner, and give each role just what it needs.
 
 *pre* expands and may run while pods of the release before serve. *post* contracts and may run only when none of them is
 left; the operator's Jobs keep to that. A pre revision that cannot work before a certain post revision names it in
 `requires_post`: a database that skipped it is refused, except a new one, where nothing runs and both are applied.
 """
 
-import logging
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import psycopg
-from psycopg import sql
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from imghost_api.db import grants, row_security
+from imghost_api.db.base import Relation
 from imghost_api.db.history import History
 from imghost_api.db.schema import MIGRATIONS, VERSION_TABLES, Phase
 from imghost_api.settings import MigrateSettings
 from imghost_core import logs
-from imghost_core.contract.delivery import IMAGES_VIEW, VIEW_EVENT_COLUMNS, VIEW_EVENTS_TABLE
-from imghost_core.settings import load
 
 _LOCK = 0x1196_4057  # any number of our own: one migration at a time per database
 _DDL_LOCK_TIMEOUT = "5s"  # an ALTER waiting for its lock queues every query behind it
@@ -33,27 +29,15 @@ class MigrationFailed(Exception):
     """Nothing was changed; the text says why, in one line."""
 
 
-def run(action: Phase | Literal["status"]) -> None:
-    """Read the settings from the environment, migrate, and end non-zero with one clear line when that fails."""
-    settings = load(MigrateSettings, program="imghost migrate")
-    logs.configure("migrate", level="info", console=sys.stderr.isatty())
-    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
-    try:
-        if action == "status":
-            sys.stdout.write(describe(settings))
-        else:
-            migrate(settings, action)
-    except MigrationFailed as error:
-        sys.exit(f"imghost migrate: {error}")
-
-
-def migrate(settings: MigrateSettings, phase: Phase, migrations: Path = MIGRATIONS) -> None:
-    """Apply what is missing of a phase and set the grants, in one transaction.
+def apply(
+    settings: MigrateSettings, phase: Phase, relations: Iterable[Relation], migrations: Path = MIGRATIONS
+) -> None:
+    """Apply what is missing of a phase, then what `relations` declare, in one transaction.
 
     Safe to repeat and to start twice concurrently. A database that a later release has migrated is left as it is.
     Raises `MigrationFailed`.
     """
-    apply = _expand if phase == "pre" else _contract
+    roles = {"api": settings.api_role, "imaging": settings.imaging_role}
     with _open(settings) as connection:
         _take_turn(connection, settings.migrate_timeout_seconds)
         with connection.begin():
@@ -62,8 +46,13 @@ def migrate(settings: MigrateSettings, phase: Phase, migrations: Path = MIGRATIO
             if pre.is_ahead or post.is_ahead:
                 _log.info("the database was migrated by a later release; nothing to do")
                 return
-            apply(pre, post)
-            _grant(connection, settings)
+            if phase == "pre":
+                _expand(pre, post)
+                row_security.enforce(connection, relations)
+                grants.add(connection, roles, relations)
+            else:
+                _contract(pre, post)
+                grants.revoke_others(connection, roles, relations)
     _log.info("schema is up to date", phase=phase)
 
 
@@ -125,36 +114,6 @@ def _contract(pre: History, post: History) -> None:
 
 def _names(history: History) -> list[str]:
     return [script.revision for script in history.pending()]
-
-
-def _grant(connection: Connection, settings: MigrateSettings) -> None:
-    """Grants are set again each time: the roles may be new ones."""
-    api, imaging = sql.Identifier(settings.api_role), sql.Identifier(settings.imaging_role)
-    event = sql.SQL(", ").join(map(sql.Identifier, VIEW_EVENT_COLUMNS))
-    statements = [
-        sql.SQL("REVOKE ALL ON SCHEMA public FROM PUBLIC"),
-        sql.SQL("GRANT USAGE ON SCHEMA public TO {}, {}").format(api, imaging),
-        sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(api),
-        sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {} FROM {}").format(_read_only(connection), api),
-        sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(api),
-        sql.SQL("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC"),
-        sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {}").format(api),
-        sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(IMAGES_VIEW), imaging),
-        sql.SQL("GRANT INSERT ({}) ON {} TO {}").format(event, sql.Identifier(VIEW_EVENTS_TABLE), imaging),
-    ]
-    cursor = connection.connection.cursor()
-    for statement in statements:
-        cursor.execute(statement)
-
-
-def _read_only(connection: Connection) -> sql.Composed:
-    """Tables and views that the api only reads."""
-    names = ["plans", IMAGES_VIEW, *VERSION_TABLES.values()]
-    found = connection.execute(
-        text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL"),
-        {"names": names},
-    )
-    return sql.SQL(", ").join(map(sql.Identifier, found.scalars()))
 
 
 def _reason(error: DBAPIError | psycopg.Error) -> str:

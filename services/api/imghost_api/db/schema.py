@@ -12,11 +12,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
+from imghost_api.db.base import API_READS, Relation
 from imghost_api.db.engine import Database
 
 Phase = Literal["pre", "post"]
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLES: Mapping[Phase, str] = {"pre": "alembic_version", "post": "alembic_version_post"}
+VERSIONS = tuple(Relation(name, (API_READS,)) for name in VERSION_TABLES.values())
 
 
 class OutdatedSchema(Exception):

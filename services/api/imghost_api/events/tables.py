@@ -8,13 +8,14 @@ from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Identity, I
 from sqlalchemy import false as sql_false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from imghost_api.db.tables import Base
+from imghost_api.db.base import API_WRITES, Base, Grant, WorkspaceRow
 
 
-class OutboxEvent(Base):
+class OutboxEvent(WorkspaceRow, Base):
     """An event, inserted by the transaction in which it happened. `routed` once its deliveries are listed."""
 
     __tablename__ = "outbox"
+    __grants__ = (API_WRITES,)
     __table_args__ = (
         Index("ix_outbox_unrouted", "id", postgresql_where=text("NOT routed")),
         Index("ix_outbox_type_id", "type", "id"),
@@ -35,16 +36,18 @@ class EventSubscription(Base):
     """One type of event that a subscriber receives, of any release that ran here. Removed by a migration only."""
 
     __tablename__ = "event_subscriptions"
+    __grants__ = (Grant("api", ("SELECT", "INSERT")),)
 
     subscriber: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class EventDelivery(Base):
+class EventDelivery(WorkspaceRow, Base):
     """An event that a subscriber has not received yet; removed by the transaction that delivers it."""
 
     __tablename__ = "event_deliveries"
+    __grants__ = (API_WRITES,)
     __table_args__ = (
         ForeignKeyConstraint(
             ["subscriber", "type"],

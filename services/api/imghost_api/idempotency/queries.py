@@ -9,7 +9,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import IdempotencyKey
+from imghost_api.idempotency.tables import IdempotencyKey
 
 RETENTION = timedelta(hours=24)
 

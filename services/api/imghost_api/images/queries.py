@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import Image
+from imghost_api.images.tables import Image
 from imghost_api.images.values import StoredImage
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import Plan, RateWindow, UsageDay, Workspace
 from imghost_api.plans.limits import PlanLimits
+from imghost_api.plans.tables import Plan, RateWindow, UsageDay, Workspace
 
 
 @dataclass(frozen=True, slots=True)

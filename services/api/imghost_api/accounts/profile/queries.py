@@ -5,9 +5,9 @@ from uuid import UUID
 
 from sqlalchemy import update
 
+from imghost_api.access.tables import User
 from imghost_api.accounts.queries import name_conflicts
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import User
 
 
 async def update_user(session: Session, user_id: UUID, values: Mapping[str, str | None]) -> None:

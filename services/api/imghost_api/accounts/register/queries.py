@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+from imghost_api.access.tables import Membership, User
 from imghost_api.accounts.queries import name_conflicts
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import Membership, User, Workspace
+from imghost_api.plans.tables import Workspace
 from imghost_core.ids import uuid7
 
 

@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from imghost_api.access.tables import Membership, User
+from imghost_api.accounts.sessions.tables import LoginAttempt
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import LoginAttempt, Membership, User
 
 
 async def find_user(session: Session, identifier: str) -> User | None:

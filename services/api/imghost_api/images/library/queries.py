@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_, update
 
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import Image, ViewEvent
+from imghost_api.images.tables import Image, ViewEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from imghost_api.access.principal import Principal
 from imghost_api.db.engine import Session
-from imghost_api.db.tables import Image
 from imghost_api.events.outbox import publish
 from imghost_api.images.events import ImageDeleted
 from imghost_api.images.library import queries
 from imghost_api.images.library.errors import ImageNotFound, InvalidCursor
 from imghost_api.images.library.queries import Position
 from imghost_api.images.queries import to_stored_image
+from imghost_api.images.tables import Image
 from imghost_api.images.values import StoredImage
 from imghost_api.plans.quota import release_storage
 

@@ -15,11 +15,11 @@ from imghost_api.access.principal import Principal
 from imghost_api.clock import Clock
 from imghost_api.concurrency import ConcurrencyLimit
 from imghost_api.db.engine import Database
-from imghost_api.db.tables import Image
 from imghost_api.events.outbox import publish
 from imghost_api.idempotency.service import Claim, claim_key
 from imghost_api.images.events import ImageUploaded
 from imghost_api.images.queries import to_stored_image
+from imghost_api.images.tables import Image
 from imghost_api.images.upload import queries
 from imghost_api.images.upload.spool import ReceivedFile, receive
 from imghost_api.images.values import StoredImage

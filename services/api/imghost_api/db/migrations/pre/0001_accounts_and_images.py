@@ -1,4 +1,4 @@
-"""Accounts, keys, plans, images, usage: the tables, the plan catalogue, the delivery view and row-level security."""
+"""Accounts, keys, plans, images, usage: the tables, the plan catalogue and the delivery view."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,15 +16,6 @@ PLANS = [
     ("pro", "Pro", 1999, 1_000, 5_000, 50 * GB, 500 * GB, 50 * MIB),
     ("enterprise", "Enterprise", None, 10_000, 20_000, 500 * GB, 5_000 * GB, 100 * MIB),
 ]
-# Tables whose every row belongs to one workspace, and the column that says which.
-WALLED = {
-    "workspaces": "id",
-    "memberships": "workspace_id",
-    "api_keys": "workspace_id",
-    "images": "workspace_id",
-    "usage_daily": "workspace_id",
-    "idempotency_keys": "workspace_id",
-}
 
 
 def upgrade() -> None:
@@ -32,22 +23,9 @@ def upgrade() -> None:
     make_tables()
     seed_plans()
     make_delivery_view()
-    for table, column in WALLED.items():
-        build_wall(table, column)
     # The delivery view reads with its owner's rights, and so needs to see every workspace's images; only read them.
     for table in ("images", "workspaces"):
         op.execute(f"CREATE POLICY delivery ON {table} FOR SELECT TO CURRENT_USER USING (true)")
-
-
-def build_wall(table: str, column: str) -> None:
-    """Show and accept rows of the transaction's workspace only, unless it declared to act on all of them."""
-    mine = (
-        f"{column} = nullif(current_setting('imghost.workspace', true), '')::uuid"
-        " OR current_setting('imghost.all_workspaces', true) = 'on'"
-    )
-    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY workspace ON {table} USING ({mine}) WITH CHECK ({mine})")
 
 
 def seed_plans() -> None:

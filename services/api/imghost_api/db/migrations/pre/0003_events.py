@@ -68,16 +68,3 @@ def upgrade() -> None:
         "event_deliveries",
         ["subscriber", "subject", "event_id"],
     )
-    for table in ("outbox", "event_deliveries"):
-        build_wall(table)
-
-
-def build_wall(table: str) -> None:
-    """Show and accept rows of the transaction's workspace only, unless it declared to act on all of them."""
-    mine = (
-        "workspace_id = nullif(current_setting('imghost.workspace', true), '')::uuid"
-        " OR current_setting('imghost.all_workspaces', true) = 'on'"
-    )
-    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY workspace ON {table} USING ({mine}) WITH CHECK ({mine})")
