@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import BaseModel
 
-from imghost_core.timestamps import UtcDatetime, format_utc
+from imghost_core.timestamps import PATTERN, UtcDatetime, format_utc
 
 
 @pytest.mark.requirement("000-W8")
@@ -23,3 +23,5 @@ def test_a_field_is_written_the_same_way() -> None:
         at: UtcDatetime
 
     assert Model(at=datetime(2026, 1, 2, 3, tzinfo=UTC)).model_dump_json() == '{"at":"2026-01-02T03:00:00.000Z"}'
+    described = Model.model_json_schema(mode="serialization")["properties"]["at"]
+    assert (described["format"], described["pattern"]) == ("date-time", PATTERN)

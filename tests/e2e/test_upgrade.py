@@ -1,12 +1,16 @@
-"""A new release of everything reaches tenants that are in use."""
+"""New releases, of everything or of one service, reach tenants that are in use."""
 
 import asyncio
+import json
 from functools import partial
 
+import pytest
+
 from imghost_dev.cluster.install import Installation
-from imghost_dev.cluster.kubectl import Object
+from imghost_dev.cluster.kubectl import Kubectl, Object
 from imghost_dev.cluster.provider import Provider
 from support.e2e import faults, release
+from support.e2e.backends import Backends
 from support.e2e.faults import Faults
 from support.e2e.tenants import ClusterTenant
 
@@ -34,6 +38,55 @@ async def test_a_new_release_is_not_noticed(under_load: Faults, provider: Provid
             await under_load.unnoticed("upgrade", partial(upgrade, tags))
     finally:
         await asyncio.to_thread(installation.operator)
+
+
+# Run in a pod of api: sends the request that it sends for an upload, and prints the fields of both messages.
+_INGEST = """
+import httpx, json, os, sys
+from imghost_core.contract.ingest import INGEST_PATH, IngestRequest
+request = IngestRequest.model_validate_json(sys.argv[1]).model_dump_json()
+headers = {"Authorization": f"Bearer {os.environ['INTERNAL_TOKEN']}", "Content-Type": "application/json"}
+response = httpx.post(os.environ["IMAGING_URL"] + INGEST_PATH, content=request, headers=headers, timeout=30)
+fields = {"sent": list(json.loads(request)), "received": list(response.json())}
+print(json.dumps({"status": response.status_code, **fields}))
+"""
+_STORED = """
+    SELECT json_build_object('workspace', workspace_id, 'image', id, 'sha256', sha256, 'size', file_size)::text
+    FROM images ORDER BY uploaded_at LIMIT 1
+"""
+
+
+@pytest.mark.timeout(400)
+async def test_one_service_is_upgraded_before_the_other(
+    under_load: Faults, provider: Provider, kubectl: Kubectl, backends: Backends
+) -> None:
+    """Under load imaging gets a release whose messages have a new field, then api gets it and imaging goes back: in
+    both combinations the field travels and is ignored, and no request fails.
+    """
+
+    async def one_by_one(tags: dict[str, str], tenant: ClusterTenant) -> None:
+        tenant.edit(imaging={"image": tags["imaging"]})
+        await faults.rolled_out(tenant, "imaging", tags["imaging"])
+        assert _exchanged(kubectl, backends, tenant) == (False, True)
+        tenant.edit(api={"image": tags["api"]}, imaging={"image": None})
+        await faults.rolled_out(tenant, "api", tags["api"])
+        await tenant.settled()
+        assert tags["imaging"] not in _images(tenant.pods("imaging"))
+        assert _exchanged(kubectl, backends, tenant) == (True, False)
+
+    with release.with_a_later_contract(provider) as tags:
+        await under_load.unnoticed("upgrade of one service", partial(one_by_one, tags))
+
+
+def _exchanged(kubectl: Kubectl, backends: Backends, tenant: ClusterTenant) -> tuple[bool, bool]:
+    """Whether the request of an api pod has the added field, and whether imaging's response has it."""
+    database = f"iht_{tenant.name.replace('-', '_')}"
+    ((request,),) = backends.rows(_STORED, database=database)
+    pod = tenant.pods("api")[0]["metadata"]["name"]
+    printed = kubectl("exec", pod, f"--namespace={tenant.namespace}", "--", "python", "-c", _INGEST, request)
+    exchanged = json.loads(printed)
+    assert exchanged["status"] == 200, exchanged
+    return release.ADDED in exchanged["sent"], release.ADDED in exchanged["received"]
 
 
 def _of(installation: Installation, tags: dict[str, str]) -> dict[str, object]:

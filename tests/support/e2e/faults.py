@@ -74,6 +74,19 @@ async def replaced(tenant: ClusterTenant, before: set[str]) -> None:
     await is_back(tenant)
 
 
+async def rolled_out(tenant: ClusterTenant, component: str, image: str) -> None:
+    """Wait until all pods of a service run this image and are ready, and no other is left."""
+
+    def all_of_it() -> bool:
+        pods = tenant.pods(component)
+        images = [container["image"] for pod in pods for container in pod["spec"]["containers"]]
+        assert images == [image] * TWO["replicas"], images
+        assert all(map(_is_ready, pods)), [pod["status"] for pod in pods]
+        return True
+
+    await eventually(all_of_it, within=REPLACED_WITHIN, why=f"all pods of {component} run {image}")
+
+
 async def is_back(tenant: ClusterTenant) -> None:
     """Wait until all pods are ready, as the cluster sees it."""
 

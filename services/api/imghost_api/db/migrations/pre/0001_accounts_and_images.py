@@ -52,7 +52,7 @@ def make_delivery_view() -> None:
         CREATE VIEW delivery_images WITH (security_barrier) AS
         SELECT i.public_id, i.id AS image_id, i.workspace_id, i.public_id || '.' || i.extension AS filename,
                i.original_name, i.mime_type, i.extension, i.variant_extension, i.file_size AS size,
-               i.width::int AS width, i.height::int AS height, i.frames::int AS frames, i.sha256, i.is_public,
+               i.width::int AS width, i.height::int AS height, i.sha256, i.is_public,
                i.views + (SELECT count(*) FROM view_events e
                           WHERE e.image_id = i.id AND NOT e.counted AND e.status BETWEEN 200 AND 399) AS views,
                i.uploaded_at
