@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from imghost_core import object_keys
 from imghost_core.object_keys import VARIANT_NAMES
 from support import image_similarity, sample_images
 from support.eventually import eventually
@@ -52,6 +53,15 @@ async def test_every_variant_has_its_size_and_type(imaging: Imaging, photo: Stor
     small = image_similarity.pixels(answer.content)
     assert max(small.shape[:2]) == BOXES[size]
     assert answer.headers["content-length"] == str(len(answer.content))
+
+
+async def test_a_variant_format_of_a_later_release_is_delivered(imaging: Imaging, photo: Stored) -> None:
+    """After a rollback, variants that a later release stored in a format of its own are sent as they are."""
+    key = object_keys.variant(imaging.tenant.workspace, photo.image, "thumb", "jxl")
+    await imaging.store.put(key, b"later", content_type="image/jxl")
+    imaging.tenant.execute("UPDATE images SET variant_extension = 'jxl' WHERE id = %(id)s", {"id": photo.image})
+    answer = await get(imaging, f"/{photo.public_id}_thumb.jxl")
+    assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "image/jxl", b"later")
 
 
 @pytest.mark.requirement("000-W5")
