@@ -37,10 +37,10 @@ async def ensure(documents: Documents, tenant: str, urls: dict[str, str]) -> dic
 
 
 async def _works(client: httpx.AsyncClient, urls: dict[str, str], key: str) -> bool:
-    answer = await client.get(f"{urls['upload']}/upload/quota", headers={"X-API-Key": key})
-    if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+    response = await client.get(f"{urls['upload']}/upload/quota", headers={"X-API-Key": key})
+    if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         return False
-    answer.raise_for_status()
+    response.raise_for_status()
     return True
 
 
@@ -59,20 +59,20 @@ async def _register(client: httpx.AsyncClient, urls: dict[str, str], tenant: str
 
 async def _upload(client: httpx.AsyncClient, urls: dict[str, str], key: str) -> dict[str, Any]:
     photograph = files("imghost_local").joinpath("samples", PHOTOGRAPH).read_bytes()
-    answer = await client.post(
+    response = await client.post(
         f"{urls['upload']}/upload",
         files={"file": (PHOTOGRAPH, photograph, "image/jpeg")},
         headers={"X-API-Key": key},
     )
-    if answer.is_client_error:
-        return {"refusal": _problem(answer)}
-    answer.raise_for_status()
-    return {"image": answer.json()["image"]}
+    if response.is_client_error:
+        return {"refusal": _problem(response)}
+    response.raise_for_status()
+    return {"image": response.json()["image"]}
 
 
-def _problem(answer: httpx.Response) -> str:
+def _problem(response: httpx.Response) -> str:
     """What the problem document says, or the status when there is none."""
     try:
-        return f"{answer.status_code} {answer.json()['detail']}"
+        return f"{response.status_code} {response.json()['detail']}"
     except (ValueError, KeyError):
-        return f"{answer.request.url} answered {answer.status_code}"
+        return f"{response.request.url} answered {response.status_code}"

@@ -70,8 +70,8 @@ def _package() -> Path:
 
 def _major(bin_folder: Path) -> int:
     """The major version that `postgres --version` prints, e.g. "postgres (PostgreSQL) 18.4"."""
-    answer = subprocess.run([bin_folder / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return int(answer.stdout.split()[-1].split(".")[0])
+    response = subprocess.run([bin_folder / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return int(response.stdout.split()[-1].split(".")[0])
 
 
 def _open_to_all(folder: Path) -> bool:

@@ -99,8 +99,8 @@ class ExecPlugin:
     def _read(self, output: bytes) -> ExecCredential:
         """The credential in the program's output, which is a secret and never shown."""
         try:
-            answer = json.loads(output)
-            status = answer["status"]
+            response = json.loads(output)
+            status = response["status"]
             expires = status.get("expirationTimestamp")
             found = ExecCredential(
                 status.get("token"),
@@ -110,7 +110,7 @@ class ExecPlugin:
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BadKubeconfig(f"the exec plugin {self._argv[0]} printed no ExecCredential.") from None
-        if answer.get("apiVersion") != self._version:
+        if response.get("apiVersion") != self._version:
             raise BadKubeconfig(f"the exec plugin {self._argv[0]} printed another version than {self._version}.")
         if not found.token and not (found.certificate and found.private_key):
             raise BadKubeconfig(f"the exec plugin {self._argv[0]} printed neither a token nor a client certificate.")

@@ -18,13 +18,13 @@ async def serve(
     """Serve `/livez`, `/readyz` and `/metrics`; end it with `cleanup()` of what this returns."""
 
     def probe(checks: Mapping[str, Check]) -> Handler:
-        async def answer(_request: web.Request) -> web.Response:
+        async def respond(_request: web.Request) -> web.Response:
             wrong = {name: problem for name, check in checks.items() if (problem := check())}
             return web.json_response(
                 {"status": "unavailable" if wrong else "ok", "checks": wrong}, status=503 if wrong else 200
             )
 
-        return answer
+        return respond
 
     async def exposition(_request: web.Request) -> web.Response:
         text, content_type = render(metrics.registry)

@@ -111,17 +111,19 @@ class KubernetesClient:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=WATCH_SILENCE_SECONDS)
         try:
             await self._authorize()
-            async with self._request("GET", RESOURCES[kind].path(namespace), params=params, timeout=timeout) as answer:
-                self._count("watch", kind, answer.status)
-                self._check_login(answer.status)
-                if answer.status != 200:  # noqa: PLR2004
-                    _refuse("watch", kind, answer, await _body(answer))
+            async with self._request(
+                "GET", RESOURCES[kind].path(namespace), params=params, timeout=timeout
+            ) as response:
+                self._count("watch", kind, response.status)
+                self._check_login(response.status)
+                if response.status != 200:  # noqa: PLR2004
+                    _refuse("watch", kind, response, await _body(response))
                 try:
-                    async for line in _lines(answer.content):
+                    async for line in _lines(response.content):
                         yield _event(kind, json.loads(line))
                 finally:  # the stream has no end to wait for politely
-                    if answer.connection and answer.connection.transport:
-                        answer.connection.transport.abort()
+                    if response.connection and response.connection.transport:
+                        response.connection.transport.abort()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._count("watch", kind, type(error).__name__)
             raise PlatformDown(f"The watch of {kind} broke ({type(error).__name__}); it is opened again.") from error
@@ -181,15 +183,15 @@ class KubernetesClient:
         for attempt in range(_PATIENCE + 1):
             try:
                 await self._authorize()
-                async with self._request(method, path, **request) as answer:
-                    self._count(verb, kind, answer.status)
-                    self._check_login(answer.status)
-                    body = await _body(answer)
-                    if answer.ok:
+                async with self._request(method, path, **request) as response:
+                    self._count(verb, kind, response.status)
+                    self._check_login(response.status)
+                    body = await _body(response)
+                    if response.ok:
                         return body
-                    if answer.status != 429 or attempt == _PATIENCE:  # noqa: PLR2004
-                        _refuse(verb, kind, answer, body)
-                    wait = min(float(answer.headers.get("Retry-After", 1)), _LONGEST_WAIT_SECONDS)
+                    if response.status != 429 or attempt == _PATIENCE:  # noqa: PLR2004
+                        _refuse(verb, kind, response, body)
+                    wait = min(float(response.headers.get("Retry-After", 1)), _LONGEST_WAIT_SECONDS)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 self._count(verb, kind, type(error).__name__)
                 raise PlatformDown(
@@ -228,9 +230,9 @@ def _encode(body: object) -> bytes:
     return re.sub("[\x7f-\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
-async def _body(answer: aiohttp.ClientResponse) -> Object:
+async def _body(response: aiohttp.ClientResponse) -> Object:
     try:
-        body = json.loads(await answer.read() or b"{}")
+        body = json.loads(await response.read() or b"{}")
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
@@ -255,14 +257,14 @@ def _event(kind: str, event: dict[str, Any]) -> tuple[str, Object]:
     raise PlatformDown(f"The watch of {kind} ended with an error ({body.get('reason', 'unknown')}).")
 
 
-def _refuse(verb: str, kind: str, answer: aiohttp.ClientResponse, body: Object) -> NoReturn:
+def _refuse(verb: str, kind: str, response: aiohttp.ClientResponse, body: Object) -> NoReturn:
     """Raise what a failed answer means to the operator."""
-    what, reason = f"{verb} {kind}", str(body.get("reason") or answer.reason)
+    what, reason = f"{verb} {kind}", str(body.get("reason") or response.reason)
     # The server may quote the value it refuses.
     text = "" if kind == "Secret" else str(body.get("message", ""))[:300]
     causes = (body.get("details") or {}).get("causes") or ()
     fields = {cause.get("field") for cause in causes}
-    match answer.status:
+    match response.status:
         case 404:
             raise ObjectNotFound(f"{what}: there is no such object.")
         case 409:
@@ -272,7 +274,7 @@ def _refuse(verb: str, kind: str, answer: aiohttp.ClientResponse, body: Object) 
             raise StaleObject(f"{what}: the object changed meanwhile ({reason}). {text}")
         case 410:
             raise ListExpired(f"{what}: the version asked for is no longer kept.")
-        case 422 if JSON_PATCH in str(answer.request_info.headers.get("Content-Type")) or "metadata.uid" in fields:
+        case 422 if JSON_PATCH in str(response.request_info.headers.get("Content-Type")) or "metadata.uid" in fields:
             raise StaleObject(f"{what}: the object changed meanwhile. {text}")
         case 401 | 408 | 429:
             raise PlatformDown(f"The Kubernetes API asks for patience ({what}: {reason}).")

@@ -86,7 +86,7 @@ async def test_logs_hold_no_secret_and_one_request_id(
     api_log, imaging_log = ((tmp_path / f"{name}.log").read_text() for name in ("api", "imaging"))
     for line in (api_log + imaging_log + worker_log).splitlines():
         assert isinstance(json.loads(line), dict), line
-    hidden = [PASSWORD, PEPPER, TOKEN, PRIVATE_KEY[30:80], person.answer["token"], person.key["X-API-Key"][3:-4]]
+    hidden = [PASSWORD, PEPPER, TOKEN, PRIVATE_KEY[30:80], person.registration["token"], person.key["X-API-Key"][3:-4]]
     for secret in [*hidden, *tenant.passwords.values(), "$argon2id$", "canary"]:
         assert secret not in api_log + imaging_log + worker_log, secret[:12]
     for log in (api_log, imaging_log):
@@ -142,6 +142,6 @@ async def test_metrics_count_uploads_and_requests(server: httpx.AsyncClient) -> 
 async def test_a_refused_large_upload_reaches_a_real_client(server: httpx.AsyncClient) -> None:
     """Over a real connection, too, a client that sends far too much gets the 413 and its reason."""
     person = await register(server)
-    answer = await person.upload(b"x" * (60 * 1024 * 1024))
-    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    response = await person.upload(b"x" * (60 * 1024 * 1024))
+    assert (response.status_code, response.json()["code"]) == (413, "too_large")
     assert (await server.get("/images", headers=person.key)).status_code == 200

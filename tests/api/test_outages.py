@@ -18,9 +18,9 @@ from support.forwarder import Forwarder
 IMAGE = sample_images.photo(64, 48)
 
 
-def unavailable(answer: httpx.Response, code: str = "unavailable") -> None:
-    problem(answer, 503, code)
-    assert int(answer.headers["retry-after"]) >= 1
+def unavailable(response: httpx.Response, code: str = "unavailable") -> None:
+    problem(response, 503, code)
+    assert int(response.headers["retry-after"]) >= 1
 
 
 async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: str, tenant: TenantDatabase) -> None:

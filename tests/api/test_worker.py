@@ -84,16 +84,16 @@ async def setup(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Setup]:
 
 async def upload(setup: Setup, person: Person) -> tuple[str, UUID]:
     """Public id and id of a new image."""
-    answer = await person.upload(IMAGE)
-    assert answer.status_code == 201, answer.text
-    public_id = answer.json()["image"]["id"]
+    response = await person.upload(IMAGE)
+    assert response.status_code == 201, response.text
+    public_id = response.json()["image"]["id"]
     ((image,),) = setup.tenant.query("SELECT id FROM images WHERE public_id = %s", public_id)
     return public_id, image
 
 
 async def delete(person: Person, public_id: str) -> None:
-    answer = await person.client.delete(f"/images/{public_id}", headers=person.key)
-    assert answer.status_code == 200, answer.text
+    response = await person.client.delete(f"/images/{public_id}", headers=person.key)
+    assert response.status_code == 200, response.text
 
 
 async def killed_before_routing(setup: Setup, person: Person, public_id: str) -> None:

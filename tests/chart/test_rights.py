@@ -114,14 +114,14 @@ def can(cluster: AuditedKube, user: str, verb: str, kind: str, namespace: str) -
         "kind": "SubjectAccessReview",
         "spec": {"user": user, "resourceAttributes": asked},
     }
-    answer = cluster.api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
-    return bool(answer.body["status"]["allowed"])
+    response = cluster.api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(response.body["status"]["allowed"])
 
 
 def make_namespace(cluster: AuditedKube, name: str) -> None:
     """A namespace, unless another test has made it."""
-    answer = cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    assert answer.status in {201, 409}
+    response = cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    assert response.status in {201, 409}
 
 
 async def refused(cluster: AuditedKube, *command: str, saying: str) -> None:
@@ -228,8 +228,8 @@ class Life:
             version, plural, _ = RESOURCES[kind]
             original = self._cluster.items(version, plural, self._namespace)[0]
             stray = {**_copy(original), "apiVersion": version, "kind": kind}
-            answer = self._cluster.api.create(stray)
-            assert answer.status == 201, answer.body
+            response = self._cluster.api.create(stray)
+            assert response.status == 201, response.body
             strays.append(stray)
         return strays
 

@@ -152,8 +152,8 @@ def test_reset_asks_first(imghost: Imghost) -> None:
     """Without `--yes`, reset removes nothing before a person has agreed."""
     state = State(imghost.project / ".imghost")
     state.create()
-    for answer, code, left in (("n\n", 1, True), ("", 1, True), ("y\n", 0, False)):
-        done = imghost("reset", code=code, typed=answer)
+    for response, code, left in (("n\n", 1, True), ("", 1, True), ("y\n", 0, False)):
+        done = imghost("reset", code=code, typed=response)
         assert "Remove everything in" in done.stdout
         assert state.root.exists() == left
 

@@ -64,8 +64,8 @@ def test_the_first_image_is_served(demo: Imghost, client: httpx.Client) -> None:
     tenant = demo.ready()
     image, urls = tenant["image"], tenant["urls"]
     for url in (image["url"], image["view_url"], image["thumbnail"], f"{image['view_url']}?size=medium"):
-        answer = client.get(url)
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg"), url
+        response = client.get(url)
+        assert (response.status_code, response.headers["content-type"]) == (200, "image/jpeg"), url
     info = client.get(f"{urls['view']}/info/{image['id']}").json()
     assert info["dimensions"] == {"width": 1000, "height": 872}
     assert client.get(urls["docs"]).status_code == 200
@@ -144,11 +144,11 @@ async def test_killed_processes_are_restarted_and_lose_nothing(demo: Imghost, cl
         with httpx.Client(timeout=20, trust_env=False) as mine:
             while not done.is_set():
                 try:
-                    answer = upload(mine, tenant)
+                    response = upload(mine, tenant)
                 except httpx.TransportError:
                     continue
-                if answer.status_code == 201:
-                    acknowledged.append(answer.json()["image"])
+                if response.status_code == 201:
+                    acknowledged.append(response.json()["image"])
 
     threads = [threading.Thread(target=upload_for_ever) for _ in range(2)]
     for thread in threads:
@@ -179,9 +179,9 @@ async def test_a_killed_database_is_503_until_it_is_back(demo: Imghost, client: 
     server = psutil.Process(demo.status()["postgres"]["pid"])
     for process in (server, *server.children(recursive=True)):
         process.kill()
-    answer = client.get(quota, headers=header)
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    assert int(answer.headers["retry-after"]) > 0
+    response = client.get(quota, headers=header)
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert int(response.headers["retry-after"]) > 0
     await eventually(lambda: client.get(quota, headers=header).status_code == 200, 20, ignoring=(httpx.TransportError,))
     await eventually(demo.ready, 20)
     assert client.get(tenant["image"]["view_url"]).status_code == 200

@@ -82,25 +82,23 @@ def test_an_existing_cluster_is_used_when_it_is_allowed(node: Local, monkeypatch
 
 async def test_pods_reach_services_by_name(kubectl: Kubectl, web: str) -> None:
     """Name server, service addresses and the bridge work together, also back to the pod that asks."""
-    ask = f"import urllib.request; print(urllib.request.urlopen('{web}', timeout=5).read().decode())"
+    script = f"import urllib.request; print(urllib.request.urlopen('{web}', timeout=5).read().decode())"
 
-    def answer() -> str:
-        return kubectl("exec", "web", "--namespace=web", "--", "python3", "-c", ask).strip()
+    def ask() -> str:
+        return kubectl("exec", "web", "--namespace=web", "--", "python3", "-c", script).strip()
 
-    assert await eventually(
-        answer, within=20, every=0.5, ignoring=(ClusterError,), why="the pod cannot ask the Service"
-    )
+    assert await eventually(ask, within=20, every=0.5, ignoring=(ClusterError,), why="the pod cannot ask the Service")
 
 
 async def test_this_machine_reaches_node_ports(node: Local, web: str, network: Guard) -> None:
     """Node ports are open at the node's address, which only this machine knows."""
     network.allowed.add(node.address)
 
-    def answer() -> bytes:
+    def fetch() -> bytes:
         with urllib.request.urlopen(f"http://{node.address}:31000/debian_version", timeout=2) as response:
             return bytes(response.read())
 
-    assert await eventually(answer, within=10, ignoring=(OSError,), why="the node port does not answer")
+    assert await eventually(fetch, within=10, ignoring=(OSError,), why="the node port does not answer")
 
 
 async def test_autoscalers_get_metrics(kubectl: Kubectl, web: str) -> None:

@@ -33,9 +33,9 @@ async def test_uploads_and_views_through_the_services(tenants: Tenants, objects:
         figures.add(f"upload of {len(photo) / 1e6:.1f} MB", monotonic() - began)
         for name, url in (("thumbnail", image["thumbnail"]), ("original", image["view_url"])):
             began = monotonic()
-            answer = await tenant.client.view(url)
+            response = await tenant.client.view(url)
             figures.add(f"view of a {name}", monotonic() - began)
-            assert answer.status_code == httpx.codes.OK
+            assert response.status_code == httpx.codes.OK
     assert tenant.client.again == []
 
 

@@ -40,9 +40,9 @@ async def test_a_sample_becomes_an_image(tenants: Tenants, figures: Figures, sam
     thumb = await client.view(image["thumbnail"])
     assert thumb.content == (await client.view(f"{image['view_url']}?size=thumb")).content
     for size, longest in SIZES.items():
-        answer = await client.view(f"{image['view_url']}?size={size}")
-        _is_safe(answer)
-        shape = image_similarity.pixels(answer.content).shape
+        response = await client.view(f"{image['view_url']}?size={size}")
+        _is_safe(response)
+        shape = image_similarity.pixels(response.content).shape
         assert max(shape[:2]) == min(longest, max(width, height))
         assert abs(shape[1] / shape[0] - width / height) < 0.02
     unchanged = await client.http.get(image["url"], headers={"If-None-Match": original.headers["etag"]})
@@ -50,12 +50,12 @@ async def test_a_sample_becomes_an_image(tenants: Tenants, figures: Figures, sam
     assert client.again == []
 
 
-def _is_safe(answer: httpx.Response) -> None:
-    assert answer.status_code == httpx.codes.OK, answer.text
+def _is_safe(response: httpx.Response) -> None:
+    assert response.status_code == httpx.codes.OK, response.text
     expected = {
         "cache-control": "public, max-age=3600, immutable",
         "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; sandbox",
-        "content-length": str(len(answer.content)),
+        "content-length": str(len(response.content)),
     }
-    assert {name: answer.headers.get(name) for name in expected} == expected
+    assert {name: response.headers.get(name) for name in expected} == expected

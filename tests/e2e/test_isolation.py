@@ -39,7 +39,7 @@ async def _api_is_closed(tenant: ClusterTenant, key: str, token: str) -> None:
                 f"{tenant.urls['upload']}/upload", headers=headers, files={"file": ("a.jpg", IMAGE)}
             ),
         ]
-        assert {answer.status_code for answer in answers} == {httpx.codes.UNAUTHORIZED}
+        assert {response.status_code for response in answers} == {httpx.codes.UNAUTHORIZED}
 
 
 def _database_is_closed(backends: Backends, ours: ClusterTenant, theirs: ClusterTenant) -> None:

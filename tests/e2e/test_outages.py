@@ -37,20 +37,20 @@ async def test_an_outage_is_reported_and_heals(
         )
 
     async with _stopped(objects, server):
-        answer = await status_of_upload()
-        assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert int(answer.headers["retry-after"]) > 0
+        response = await status_of_upload()
+        assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE, response.text
+        assert response.headers["content-type"] == "application/problem+json"
+        assert int(response.headers["retry-after"]) > 0
         told = await tenant.until(condition, "False", "BackendDown", within=90)
         assert "does not answer" in told["message"]
         await tenant.until("Ready", "False", "BackendDown")
 
     async def accepted() -> bool:
-        answer = await status_of_upload()
-        if answer.status_code != httpx.codes.CREATED:
-            assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
+        response = await status_of_upload()
+        if response.status_code != httpx.codes.CREATED:
+            assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE, response.text
             return False
-        ledger.write(account.key, IMAGE, answer.json()["image"])
+        ledger.write(account.key, IMAGE, response.json()["image"])
         return True
 
     with figures.timed(f"uploads again after {server} is back"):

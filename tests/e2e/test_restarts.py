@@ -103,6 +103,6 @@ def _serves(tenant: ClusterTenant) -> Callable[[], Awaitable[bool]]:
 
     async def serves() -> bool:
         answers = [await http.get(f"{url}/readyz") for url in urls]
-        return all(answer.status_code == httpx.codes.OK for answer in answers)
+        return all(response.status_code == httpx.codes.OK for response in answers)
 
     return serves

@@ -28,9 +28,9 @@ async def get(imaging: Imaging, path: str, **headers: str) -> httpx.Response:
 @pytest.mark.requirement("000-R16")
 async def test_the_original_comes_back_byte_for_byte(imaging: Imaging, photo: Stored) -> None:
     """GET /i/{id} is the uploaded file, with headers that make it safe to embed and to cache."""
-    answer = await get(imaging, f"/i/{photo.public_id}")
-    assert answer.status_code == 200
-    assert answer.content == PHOTO
+    response = await get(imaging, f"/i/{photo.public_id}")
+    assert response.status_code == 200
+    assert response.content == PHOTO
     expected = {
         "content-type": "image/jpeg",
         "content-length": str(len(PHOTO)),
@@ -40,19 +40,19 @@ async def test_the_original_comes_back_byte_for_byte(imaging: Imaging, photo: St
         "content-security-policy": "default-src 'none'; sandbox",
         "cross-origin-resource-policy": "cross-origin",
     }
-    assert {name: answer.headers.get(name) for name in expected} == expected
-    assert "content-disposition" not in answer.headers
+    assert {name: response.headers.get(name) for name in expected} == expected
+    assert "content-disposition" not in response.headers
 
 
 @pytest.mark.requirement("000-R17")
 @pytest.mark.parametrize("size", VARIANT_NAMES)
 async def test_every_variant_has_its_size_and_type(imaging: Imaging, photo: Stored, size: str) -> None:
     """GET /i/{id}?size= gives the image with that longest side, looking like the original."""
-    answer = await get(imaging, f"/i/{photo.public_id}?size={size}")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
-    small = image_similarity.pixels(answer.content)
+    response = await get(imaging, f"/i/{photo.public_id}?size={size}")
+    assert (response.status_code, response.headers["content-type"]) == (200, "image/jpeg")
+    small = image_similarity.pixels(response.content)
     assert max(small.shape[:2]) == BOXES[size]
-    assert answer.headers["content-length"] == str(len(answer.content))
+    assert response.headers["content-length"] == str(len(response.content))
 
 
 async def test_a_variant_format_of_a_later_release_is_delivered(imaging: Imaging, photo: Stored) -> None:
@@ -60,8 +60,8 @@ async def test_a_variant_format_of_a_later_release_is_delivered(imaging: Imaging
     key = object_keys.variant(imaging.tenant.workspace, photo.image, "thumb", "jxl")
     await imaging.store.put(key, b"later", content_type="image/jxl")
     imaging.tenant.execute("UPDATE images SET variant_extension = 'jxl' WHERE id = %(id)s", {"id": photo.image})
-    answer = await get(imaging, f"/{photo.public_id}_thumb.jxl")
-    assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "image/jxl", b"later")
+    response = await get(imaging, f"/{photo.public_id}_thumb.jxl")
+    assert (response.status_code, response.headers["content-type"], response.content) == (200, "image/jxl", b"later")
 
 
 @pytest.mark.requirement("000-W5")
@@ -98,18 +98,18 @@ async def test_a_file_name_needs_the_right_extension(imaging: Imaging) -> None:
 
 @pytest.mark.parametrize("size", ["huge", "", "original", "THUMB", "thumb,small", "../x"])
 async def test_an_unknown_size_is_400_and_names_the_valid_ones(imaging: Imaging, photo: Stored, size: str) -> None:
-    """A size there is not is 400, and the answer lists the sizes there are."""
-    answer = await imaging.public.get(f"/i/{photo.public_id}", params={"size": size})
-    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_size")
-    assert "thumb, small, medium, large" in answer.json()["detail"]
+    """A size there is not is 400, and the response lists the sizes there are."""
+    response = await imaging.public.get(f"/i/{photo.public_id}", params={"size": size})
+    assert (response.status_code, response.json()["code"]) == (400, "unknown_size")
+    assert "thumb, small, medium, large" in response.json()["detail"]
 
 
 @pytest.mark.requirement("000-R18")
 async def test_download_sends_the_original_file_name(imaging: Imaging) -> None:
     """?download=true saves the image under the name it was uploaded with."""
     stored = await imaging.upload(sample_images.photo(), "Ferien am Wörthersee.JPG")
-    answer = await get(imaging, f"/i/{stored.public_id}?download=true")
-    assert answer.headers["content-disposition"] == (
+    response = await get(imaging, f"/i/{stored.public_id}?download=true")
+    assert response.headers["content-disposition"] == (
         "attachment; filename=\"Ferien am W_rthersee.JPG\"; filename*=UTF-8''Ferien%20am%20W%C3%B6rthersee.JPG"
     )
     assert "content-disposition" not in (await get(imaging, f"/i/{stored.public_id}?download=false")).headers
@@ -118,8 +118,8 @@ async def test_download_sends_the_original_file_name(imaging: Imaging) -> None:
 @pytest.mark.requirement("000-R19", "000-W6")
 async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None:
     """GET /info/{id} has the fields older clients read, and no others."""
-    answer = await get(imaging, f"/info/{photo.public_id}")
-    body = answer.json()
+    response = await get(imaging, f"/info/{photo.public_id}")
+    body = response.json()
     uploaded = body.pop("uploaded_at")
     assert body == {
         "id": photo.public_id,
@@ -147,9 +147,9 @@ async def test_unknown_private_deleted_and_blocked_images_give_the_same_404(imag
     for path in ("/i/{}", "/i/{}?size=thumb", "/info/{}", "/{}.jpg", "/{}_thumb.jpg"):
         seen = set()
         for public_id in ids.values():
-            answer = await get(imaging, path.format(public_id), x_request_id="the-same-request")
-            seen.add((answer.status_code, answer.text.replace(public_id, "ID")))
-            assert answer.headers["cache-control"] == "no-store"
+            response = await get(imaging, path.format(public_id), x_request_id="the-same-request")
+            seen.add((response.status_code, response.text.replace(public_id, "ID")))
+            assert response.headers["cache-control"] == "no-store"
         assert len(seen) == 1
         assert seen.pop()[0] == 404
 
@@ -166,8 +166,8 @@ async def test_an_unchanged_image_is_not_sent_again(imaging: Imaging, photo: Sto
     path = f"/i/{photo.public_id}?size=small"
     tag = (await get(imaging, path)).headers["etag"]
     for given in (tag, f'"other", {tag}', f"W/{tag}", "*"):
-        answer = await get(imaging, path, if_none_match=given)
-        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+        response = await get(imaging, path, if_none_match=given)
+        assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", tag)
     assert (await get(imaging, path, if_none_match='"other"')).status_code == 200
 
 
@@ -202,26 +202,26 @@ async def test_a_single_range_is_206(imaging: Imaging, photo: Stored, query: str
         ("bytes=-50", len(whole) - 50, len(whole)),
         (f"bytes=10-{len(whole) * 9}", 10, len(whole)),
     ):
-        answer = await get(imaging, path, range=given)
-        assert (answer.status_code, answer.content) == (206, whole[start:end])
-        assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(whole)}"
-        assert answer.headers["content-length"] == str(end - start)
+        response = await get(imaging, path, range=given)
+        assert (response.status_code, response.content) == (206, whole[start:end])
+        assert response.headers["content-range"] == f"bytes {start}-{end - 1}/{len(whole)}"
+        assert response.headers["content-length"] == str(end - start)
 
 
 async def test_a_range_beyond_the_end_is_416(imaging: Imaging, photo: Stored) -> None:
     """A range that cannot be satisfied is 416 with the size."""
     for given in (f"bytes={len(PHOTO)}-", "bytes=-0"):
-        answer = await get(imaging, f"/i/{photo.public_id}", range=given)
-        assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(PHOTO)}")
+        response = await get(imaging, f"/i/{photo.public_id}", range=given)
+        assert (response.status_code, response.headers["content-range"]) == (416, f"bytes */{len(PHOTO)}")
 
 
 @pytest.mark.parametrize(
     "given", ["bytes=0-1,5-6", "bytes=" + ",".join(["0-"] * 10_000), "bytes=9-3", "bytes=", "bytes=a-b", "pages=1-2"]
 )
 async def test_several_or_malformed_ranges_get_the_whole_file(imaging: Imaging, photo: Stored, given: str) -> None:
-    """Several ranges or nonsense cost nothing extra: the answer is the whole file."""
-    answer = await get(imaging, f"/i/{photo.public_id}", range=given)
-    assert (answer.status_code, len(answer.content)) == (200, len(PHOTO))
+    """Several ranges or nonsense cost nothing extra: the response is the whole file."""
+    response = await get(imaging, f"/i/{photo.public_id}", range=given)
+    assert (response.status_code, len(response.content)) == (200, len(PHOTO))
 
 
 async def test_a_range_with_another_if_range_gets_the_whole_file(imaging: Imaging, photo: Stored) -> None:
@@ -245,12 +245,12 @@ async def test_head_has_the_headers_of_get_and_no_body(imaging: Imaging, photo: 
 async def test_other_methods_are_405(imaging: Imaging, photo: Stored) -> None:
     """Nothing can be changed through the public side."""
     for method in ("POST", "PUT", "DELETE", "PATCH"):
-        answer = await imaging.public.request(method, f"/i/{photo.public_id}")
-        assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+        response = await imaging.public.request(method, f"/i/{photo.public_id}")
+        assert (response.status_code, response.headers["content-type"]) == (405, "application/problem+json")
 
 
 async def test_request_headers_never_change_the_bytes(imaging: Imaging, photo: Stored) -> None:
-    """A cache in front cannot be poisoned: no header that a client makes up gets into a cacheable answer."""
+    """A cache in front cannot be poisoned: no header that a client makes up gets into a cacheable response."""
     path = f"/i/{photo.public_id}?size=thumb"
     plain = await get(imaging, path, x_request_id="the-same-request")
     odd = {
@@ -260,8 +260,8 @@ async def test_request_headers_never_change_the_bytes(imaging: Imaging, photo: S
         "user_agent": "evil.example",
     }  # fmt: skip
     for name, value in odd.items():
-        answer = await get(imaging, path, x_request_id="the-same-request", **{name: value})
-        assert (answer.status_code, answer.content, answer.headers) == (200, plain.content, plain.headers), name
+        response = await get(imaging, path, x_request_id="the-same-request", **{name: value})
+        assert (response.status_code, response.content, response.headers) == (200, plain.content, plain.headers), name
 
 
 async def views_of(imaging: Imaging, stored: Stored) -> list[tuple[object, ...]]:
@@ -299,9 +299,9 @@ async def test_a_missing_variant_is_regenerated(imaging: Imaging, photo: Stored)
     before = await get(imaging, path)
     everything = await imaging.stored_keys(photo.image)
     await imaging.lose(photo, "variants/", "mezzanine")
-    answer = await get(imaging, path)
-    assert (answer.status_code, answer.content) == (200, before.content)
-    assert answer.headers["etag"] == before.headers["etag"]
+    response = await get(imaging, path)
+    assert (response.status_code, response.content) == (200, before.content)
+    assert response.headers["etag"] == before.headers["etag"]
     assert await imaging.stored_keys(photo.image) == everything
     assert await imaging.metric("imghost_imaging_variants_regenerated_total") == 1
 
@@ -313,9 +313,9 @@ async def test_a_variant_is_regenerated_from_the_mezzanine_without_the_original(
     path = f"/i/{photo.public_id}?size=small"
     before = (await get(imaging, path)).content
     await imaging.lose(photo, "variants/small", "original/")
-    answer = await get(imaging, path)
-    assert answer.status_code == 200
-    assert image_similarity.difference(image_similarity.pixels(answer.content), image_similarity.pixels(before)) < 3
+    response = await get(imaging, path)
+    assert response.status_code == 200
+    assert image_similarity.difference(image_similarity.pixels(response.content), image_similarity.pixels(before)) < 3
     assert "variants/small.jpg" in await imaging.stored_keys(photo.image)
 
 
@@ -333,8 +333,8 @@ async def test_concurrent_requests_regenerate_a_variant_once(imaging: Imaging, p
     await imaging.lose(photo, "variants/medium")
     path = f"/i/{photo.public_id}?size=medium"
     answers = await asyncio.gather(*(get(imaging, path) for _ in range(30)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.content for answer in answers}) == 1
+    assert {response.status_code for response in answers} == {200}
+    assert len({response.content for response in answers}) == 1
     assert await imaging.metric('imghost_imaging_render_seconds_count{op="renditions"}') == 2  # with ingest's
 
 
@@ -342,6 +342,6 @@ async def test_an_image_whose_objects_are_missing_is_404(imaging: Imaging, photo
     """Between a delete in the store and in the database an image is simply not there; no 500, nothing counted."""
     await imaging.lose(photo, "")
     for query in ("", "?size=thumb"):
-        answer = await get(imaging, f"/i/{photo.public_id}{query}")
-        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        response = await get(imaging, f"/i/{photo.public_id}{query}")
+        assert (response.status_code, response.json()["code"]) == (404, "not_found")
     assert await views_of(imaging, photo) == []

@@ -16,10 +16,10 @@ RENDITIONS = {"mezzanine", *(f"variants/{name}" for name in VARIANT_NAMES)}
 async def refuse(imaging: Imaging, body: bytes, status: int, code: str) -> str:
     """Ingest `body`, expect this refusal and that nothing was stored; returns the detail."""
     request = await imaging.put(body)
-    answer = await imaging.ingest(request)
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (status, code), problem
-    assert answer.headers["content-type"] == "application/problem+json"
+    response = await imaging.ingest(request)
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (status, code), problem
+    assert response.headers["content-type"] == "application/problem+json"
     assert await imaging.stored_keys(request["image"]) == [f"original/{request['sha256']}"]
     return str(problem["detail"])
 
@@ -42,9 +42,9 @@ async def test_ingest_detects_the_format_and_stores_all_renditions(
 ) -> None:
     """The verdict comes from the content; mezzanine and four variants are in the store when it is given."""
     request = await imaging.put(body)
-    answer = await imaging.ingest(request)
-    assert answer.status_code == 200, answer.text
-    found = Ingested.model_validate_json(answer.content)
+    response = await imaging.ingest(request)
+    assert response.status_code == 200, response.text
+    found = Ingested.model_validate_json(response.content)
     assert tuple(found.model_dump(exclude={"variant_bytes"}).values()) == expected
     stored = await imaging.stored_keys(request["image"])
     renditions = {key.rpartition(".")[0] for key in stored if not key.startswith("original/")}
@@ -54,7 +54,7 @@ async def test_ingest_detects_the_format_and_stores_all_renditions(
 
 @pytest.mark.parametrize("name", sorted(hostile.unsupported_formats()))
 async def test_unsupported_formats_are_rejected(imaging: Imaging, name: str) -> None:
-    """Whatever is not one of the hosted formats is 415, and the answer lists what to send instead."""
+    """Whatever is not one of the hosted formats is 415, and the response lists what to send instead."""
     detail = await refuse(imaging, hostile.unsupported_formats()[name], 415, "unsupported_format")
     assert "jpeg, png, gif, webp" in detail
 
@@ -189,23 +189,23 @@ async def test_large_originals_are_rejected_before_they_are_read(
 )
 async def test_unusual_valid_images_are_accepted(imaging: Imaging, body: bytes) -> None:
     """Phone photographs with films behind them, print colours, broken metadata: people have them, we host them."""
-    answer = await imaging.ingest(await imaging.put(body))
-    assert answer.status_code == 200, answer.text
+    response = await imaging.ingest(await imaging.put(body))
+    assert response.status_code == 200, response.text
 
 
 async def test_an_original_that_differs_from_its_announced_hash_is_rejected(imaging: Imaging) -> None:
     """If the store holds other bytes than api hashed, nothing is made of them; sending again helps."""
     request = await imaging.put(sample_images.photo())
-    answer = await imaging.ingest(request | {"size": request["size"] + 1})
-    assert (answer.status_code, answer.json()["code"]) == (503, "original_differs")
+    response = await imaging.ingest(request | {"size": request["size"] + 1})
+    assert (response.status_code, response.json()["code"]) == (503, "original_differs")
     assert await imaging.stored_keys(request["image"]) == [f"original/{request['sha256']}"]
 
 
 async def test_ingest_of_a_missing_original_is_404(imaging: Imaging) -> None:
     """Ingest of what was never stored is 404 object_missing."""
     request = await imaging.put(sample_images.photo())
-    answer = await imaging.ingest(request | {"image": str(uuid.uuid4())})
-    assert (answer.status_code, answer.json()["code"]) == (404, "object_missing")
+    response = await imaging.ingest(request | {"image": str(uuid.uuid4())})
+    assert (response.status_code, response.json()["code"]) == (404, "object_missing")
 
 
 async def test_renditions_have_no_metadata(imaging: Imaging) -> None:
@@ -227,8 +227,8 @@ async def test_renditions_have_no_metadata(imaging: Imaging) -> None:
 async def test_ingest_requires_the_internal_token(imaging: Imaging, token: str) -> None:
     """Without the right bearer token ingest is 401 and touches nothing."""
     request = await imaging.put(sample_images.photo())
-    answer = await imaging.ingest(request, token)
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    response = await imaging.ingest(request, token)
+    assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
     assert len(await imaging.stored_keys(request["image"])) == 1
 
 
@@ -244,17 +244,17 @@ async def test_ingest_and_metrics_are_not_on_the_public_listener(imaging: Imagin
 )
 async def test_malformed_ingest_requests_are_rejected(imaging: Imaging, body: bytes, status: int) -> None:
     """A body that is no ingest request is refused without echoing it; an oversized one is not even read."""
-    answer = await imaging.ops.post(
+    response = await imaging.ops.post(
         "/internal/ingest", content=body, headers={"Authorization": "Bearer test-token-of-the-internal-door"}
     )
-    assert answer.status_code == status, answer.text
-    assert "xxxx" not in answer.text
+    assert response.status_code == status, response.text
+    assert "xxxx" not in response.text
 
 
 async def test_rejections_are_counted_by_error_code(imaging: Imaging) -> None:
     """Rejects and ingest times are metrics, and the request id given by api comes back."""
     request = await imaging.put(hostile.polyglot_zip())
-    answer = await imaging.ingest(request)
-    assert answer.headers["x-request-id"] == "request-from-api" == answer.json()["request_id"]
+    response = await imaging.ingest(request)
+    assert response.headers["x-request-id"] == "request-from-api" == response.json()["request_id"]
     assert await imaging.metric('imghost_imaging_rejects_total{reason="polyglot"}') == 1
     assert await imaging.metric('imghost_imaging_ingest_seconds_count{outcome="polyglot"}') == 1

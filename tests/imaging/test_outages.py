@@ -28,12 +28,12 @@ async def test_uploads_beyond_the_queue_get_a_503(tenant: ImagingDatabase, stora
     async with running(tenant, storage, concurrency=1, queue_per_slot=2) as imaging:
         requests = [await imaging.put(sample_images.photo(1600, 1200, seed=number)) for number in range(12)]
         answers = await asyncio.gather(*map(imaging.ingest, requests))
-        statuses = [answer.status_code for answer in answers]
+        statuses = [response.status_code for response in answers]
         assert set(statuses) == {200, 503}
         assert statuses.count(200) >= 3
-        for request, answer in zip(requests, answers, strict=True):
-            if answer.status_code == 503:
-                assert (answer.json()["code"], answer.headers["retry-after"]) == ("overloaded", "1")
+        for request, response in zip(requests, answers, strict=True):
+            if response.status_code == 503:
+                assert (response.json()["code"], response.headers["retry-after"]) == ("overloaded", "1")
                 assert len(await imaging.stored_keys(request["image"])) == 1
         assert (await imaging.ingest(requests[statuses.index(503)])).status_code == 200
 
@@ -42,8 +42,8 @@ async def test_rendering_stops_at_its_time_limit(tenant: ImagingDatabase, storag
     """An image whose work passes its time limit is 503 overloaded, nothing is stored, and the slot is free again."""
     async with running(tenant, storage, concurrency=1, render_seconds=0.02) as imaging:
         request = await imaging.put(sample_images.photo(4000, 3000))
-        answer = await imaging.ingest(request)
-        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        response = await imaging.ingest(request)
+        assert (response.status_code, response.json()["code"]) == (503, "overloaded")
         assert len(await imaging.stored_keys(request["image"])) == 1
         assert await imaging.metric("imghost_imaging_slots_busy") == 0
         assert (await imaging.ingest(await imaging.put(hostile.polyglot_zip()))).status_code == 422
@@ -73,9 +73,9 @@ async def test_views_and_images_survive_a_database_outage(
     assert (await imaging.public.get(f"/i/{stored.public_id}")).status_code == 200
     with tenant.database_away(postgres.admin_url):
         for path in (f"/i/{stored.public_id}", f"/{stored.public_id}_thumb.jpg", f"/info/{stored.public_id}"):
-            answer = await imaging.public.get(path)
-            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-            assert int(answer.headers["retry-after"]) >= 1
+            response = await imaging.public.get(path)
+            assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+            assert int(response.headers["retry-after"]) >= 1
         assert not await ready(imaging)
         assert (await imaging.public.get("/livez")).status_code == 200
         assert (await imaging.ingest(await imaging.put(sample_images.png()))).status_code == 200  # needs no database
@@ -130,13 +130,13 @@ async def test_delivery_and_ingest_are_503_while_the_store_is_down(on_minio: Ima
     request = await on_minio.put(sample_images.png())
     minio.stop()
     try:
-        for answer in (
+        for response in (
             await on_minio.public.get(f"/i/{stored.public_id}"),
             await on_minio.public.get(f"/i/{stored.public_id}?size=thumb"),
             await on_minio.ingest(request),
         ):
-            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-            assert int(answer.headers["retry-after"]) >= 1
+            assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+            assert int(response.headers["retry-after"]) >= 1
         assert not await ready(on_minio)
         unchanged = await on_minio.public.get(f"/i/{stored.public_id}", headers={"If-None-Match": "*"})
         assert unchanged.status_code == 304

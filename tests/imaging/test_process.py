@@ -129,8 +129,8 @@ async def test_a_running_ingest_is_finished_after_sigterm(process: tuple[subproc
 
     await eventually(at_work, why="the upload is being worked on", every=0.005)
     running.send_signal(signal.SIGTERM)
-    answer = await upload
-    assert answer.status_code == 200, answer.text
+    response = await upload
+    assert response.status_code == 200, response.text
     assert len(await imaging.stored_keys(request["image"])) == 6
     await eventually(lambda: running.poll() is not None, within=30, why="SIGTERM ends the process")
     assert running.returncode == 0
@@ -143,10 +143,10 @@ async def test_an_unexpected_error_is_a_500_without_its_text(imaging: Imaging, m
         raise RuntimeError("canary")
 
     monkeypatch.setattr(Catalog, "find", defect)
-    answer = await imaging.public.get(f"/i/{'a' * 12}", headers={"X-Request-Id": "known-to-the-caller"})
-    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
-    assert answer.headers["x-request-id"] == "known-to-the-caller" == answer.json()["request_id"]
-    assert "canary" not in answer.text
+    response = await imaging.public.get(f"/i/{'a' * 12}", headers={"X-Request-Id": "known-to-the-caller"})
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert response.headers["x-request-id"] == "known-to-the-caller" == response.json()["request_id"]
+    assert "canary" not in response.text
     assert await imaging.metric('imghost_http_errors_total{code="internal_error"}') == 1
 
 
@@ -154,8 +154,8 @@ async def test_health_is_on_both_listeners(imaging: Imaging) -> None:
     """Probes and /health answer on the public and the ops listener."""
     for client in (imaging.public, imaging.ops):
         for path in ("/health", "/livez", "/readyz"):
-            answer = await client.get(path)
-            assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+            response = await client.get(path)
+            assert (response.status_code, response.json()["status"]) == (200, "ok")
     assert (await imaging.ops.get("/readyz")).json()["checks"] == {"database": "ok", "store": "ok"}
 
 

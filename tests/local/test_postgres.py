@@ -33,8 +33,8 @@ async def running(server: EmbeddedPostgres) -> AsyncIterator[EmbeddedPostgres]:
 
 async def ask(url: str, question: str) -> object:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        answer = await connection.execute(question)  # type: ignore[arg-type]
-        found = await answer.fetchone() if answer.description else None
+        response = await connection.execute(question)  # type: ignore[arg-type]
+        found = await response.fetchone() if response.description else None
         return found[0] if found else None
 
 

@@ -23,33 +23,33 @@ def create(cluster: KubeApi, body: dict[str, Any]) -> Answer:
     )
 
 
-def words(answer: Answer) -> set[str]:
+def words(response: Answer) -> set[str]:
     """What the server complains about, without what is said twice.
 
     The scale subresource repeats complaints about replicas with a leading dot; a note says that rules were left
     unchecked; and what is no quantity is also called no integer, and fails the rules on quantities.
     """
-    if found := _STRICT.fullmatch(answer.body["message"]):
+    if found := _STRICT.fullmatch(response.body["message"]):
         return set(found["fields"].split(", "))
-    said = answer.messages
+    said = response.messages
     return {it for it in said if not it.startswith((".spec", "<nil>")) and not _TWICE.search(it)}
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_refusals_are_worded_as_by_the_cluster(cluster: KubeApi, name: str) -> None:
     """A manifest that breaks a rule gets the messages that the real API server gives."""
-    answer = create(cluster, BAD[name])
-    assert answer.status >= 400
-    assert set(admission.check(BAD[name])) == words(answer)
+    response = create(cluster, BAD[name])
+    assert response.status >= 400
+    assert set(admission.check(BAD[name])) == words(response)
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_defaults_are_those_of_the_cluster(cluster: KubeApi, name: str) -> None:
     """A manifest that is fine here is fine there, and both write out the same defaults."""
     assert admission.check(GOOD[name]) == []
-    answer = create(cluster, GOOD[name])
-    assert answer.status == 201, answer.body
-    assert admission.with_defaults(GOOD[name])["spec"] == answer.body["spec"]
+    response = create(cluster, GOOD[name])
+    assert response.status == 201, response.body
+    assert admission.with_defaults(GOOD[name])["spec"] == response.body["spec"]
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def test_what_cannot_move_is_immutable(cluster: KubeApi, field: str, spec: dict[
     name = f"fixed-{field.split('.')[1]}"
     old, new = manifest(metadata={"name": name}), manifest(metadata={"name": name}, spec=spec)
     assert cluster.create(old).status == 201
-    answer = cluster.apply(new, "&dryRun=All")
-    assert answer.status == 422
+    response = cluster.apply(new, "&dryRun=All")
+    assert response.status == 422
     (message,) = admission.check(new, old)
-    assert {message} == words(answer)
+    assert {message} == words(response)
     assert message.startswith(f"{field}: ")
     assert "immutable" in message
     assert admission.check(new) == []
@@ -145,13 +145,13 @@ def test_random_manifests_get_the_same_answer(cluster: KubeApi) -> None:
     @given(values(crd.root()["properties"]["spec"]))
     def compare(spec: Any) -> None:
         written = manifest(spec=spec)
-        answer = create(cluster, written)
-        verdicts.add(answer.status)
-        if answer.status == 201:
+        response = create(cluster, written)
+        verdicts.add(response.status)
+        if response.status == 201:
             assert admission.check(written) == []
-            assert admission.with_defaults(written)["spec"] == answer.body["spec"]
+            assert admission.with_defaults(written)["spec"] == response.body["spec"]
         else:
-            assert set(admission.check(written)) == words(answer)
+            assert set(admission.check(written)) == words(response)
 
     compare()
     assert verdicts >= {201, 422}

@@ -150,17 +150,17 @@ Answer = tuple[int, dict[str, str], str]
 
 
 @asynccontextmanager
-async def misbehaving(*answers: Answer) -> AsyncIterator[tuple[KubernetesClient, list[str]]]:
-    """A cluster behind a server that gives these answers, one after another; and what it was asked."""
-    left, asked = list(answers), []
+async def misbehaving(*responses: Answer) -> AsyncIterator[tuple[KubernetesClient, list[str]]]:
+    """A cluster behind a server that gives these responses, one after another; and what it was asked."""
+    left, asked = list(responses), []
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def respond(request: web.Request) -> web.StreamResponse:
         asked.append(request.headers.get("Authorization", ""))
         status, headers, text = left.pop(0) if len(left) > 1 else left[0]
         return web.Response(status=status, headers=headers, text=text)
 
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
+    app.router.add_route("*", "/{path:.*}", respond)
     server = TestServer(app)
     await server.start_server()
     try:

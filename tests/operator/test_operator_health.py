@@ -17,11 +17,11 @@ async def test_alive_means_that_news_arrives(problem: str | None, status: int) -
     server = await health.serve(HOST, port, Metrics(), {"watches": lambda: problem}, {"caches": lambda: None})
     try:
         async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://{HOST}:{port}/livez") as answer:
-                assert answer.status == status
-                assert (await answer.json())["checks"] == ({"watches": problem} if problem else {})
-            async with session.get(f"http://{HOST}:{port}/readyz") as answer:
-                assert answer.status == 200
+            async with session.get(f"http://{HOST}:{port}/livez") as response:
+                assert response.status == status
+                assert (await response.json())["checks"] == ({"watches": problem} if problem else {})
+            async with session.get(f"http://{HOST}:{port}/readyz") as response:
+                assert response.status == 200
     finally:
         await server.cleanup()
 
@@ -32,8 +32,8 @@ async def test_every_metric_is_exposed_under_our_prefix() -> None:
     metrics.api_requests.labels("apply", "Service", "200").inc()
     server = await health.serve(HOST, port, metrics, {}, {})
     try:
-        async with aiohttp.ClientSession() as session, session.get(f"http://{HOST}:{port}/metrics") as answer:
-            text = await answer.text()
+        async with aiohttp.ClientSession() as session, session.get(f"http://{HOST}:{port}/metrics") as response:
+            text = await response.text()
     finally:
         await server.cleanup()
     assert 'imghost_operator_api_requests_total{code="200",kind="Service",verb="apply"} 1.0' in text

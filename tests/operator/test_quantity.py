@@ -50,7 +50,7 @@ def test_the_server_writes_the_same_form(kube: Kube) -> None:
         "spec": {"hard": hard},
     }
     api = KubeApi(kube)
-    answer = api.create(quota, "dryRun=All")
+    response = api.create(quota, "dryRun=All")
     api.close()
-    assert answer.status == 201, answer.body
-    assert answer.body["spec"]["hard"] == {name: quantity.canonical(it) for name, it in hard.items()}
+    assert response.status == 201, response.body
+    assert response.body["spec"]["hard"] == {name: quantity.canonical(it) for name, it in hard.items()}

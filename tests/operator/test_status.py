@@ -165,6 +165,6 @@ def test_the_server_keeps_a_status_as_it_is(cluster: KubeApi) -> None:
     found = replace(observed(), problems={"storage": Down("x" * 2000)})
     report = status.report(created, found, NOW)
     path = f"/apis/{crd.API_VERSION}/{crd.PLURAL}/statuses/status?fieldValidation=Strict"
-    answer = cluster.request("PUT", path, {**created, "status": report})
-    assert answer.status == 200, answer.body
-    assert answer.body["status"] == report
+    response = cluster.request("PUT", path, {**created, "status": report})
+    assert response.status == 200, response.body
+    assert response.body["status"] == report

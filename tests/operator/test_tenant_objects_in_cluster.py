@@ -40,11 +40,11 @@ SPECS: dict[str, dict[str, Any]] = {
 def made_for(cluster: KubeApi, name: str, spec: dict[str, Any], given: Any = None) -> list[Object]:
     """A tenant in the cluster, and what is built for it."""
     manifest = {"apiVersion": crd.API_VERSION, "kind": crd.KIND, "metadata": {"name": name}, "spec": spec}
-    answer = cluster.create(manifest)
-    assert answer.status == 201, answer.body
-    parsed = Spec.model_validate(answer.body["spec"])
+    response = cluster.create(manifest)
+    assert response.status == 201, response.body
+    parsed = Spec.model_validate(response.body["spec"])
     assert parsed == Spec.model_validate(admission.with_defaults(manifest)["spec"])
-    built = tenant_objects.build(name, answer.body["metadata"]["uid"], parsed, given or inputs())
+    built = tenant_objects.build(name, response.body["metadata"]["uid"], parsed, given or inputs())
     return [item.manifest for item in built]
 
 
@@ -52,10 +52,10 @@ def applied(cluster: KubeApi, objects: list[Object]) -> dict[ObjectRef, Object]:
     """Every object as the server stored it."""
     stored = {}
     for obj in objects:
-        answer = cluster.apply(obj)
-        assert answer.status in {200, 201}, answer.body
-        assert not answer.warnings, f"{ObjectRef.of(obj)}: {answer.warnings}"
-        stored[ObjectRef.of(obj)] = answer.body
+        response = cluster.apply(obj)
+        assert response.status in {200, 201}, response.body
+        assert not response.warnings, f"{ObjectRef.of(obj)}: {response.warnings}"
+        stored[ObjectRef.of(obj)] = response.body
     return stored
 
 
@@ -83,12 +83,12 @@ def test_pods_are_restricted(cluster: KubeApi) -> None:
     }
     assert len(templates) == 5
     for name, template in templates.items():
-        answer = cluster.create(pod(name, template), "dryRun=All")
-        assert answer.status == 201, answer.body
+        response = cluster.create(pod(name, template), "dryRun=All")
+        assert response.status == 201, response.body
         for loosen in (escalating, as_root, with_host_path, on_host_network):
-            answer = cluster.create(pod(name, loosen(copy.deepcopy(template))), "dryRun=All")
-            assert answer.status == 403
-            assert 'violates PodSecurity "restricted' in answer.body["message"]
+            response = cluster.create(pod(name, loosen(copy.deepcopy(template))), "dryRun=All")
+            assert response.status == 403
+            assert 'violates PodSecurity "restricted' in response.body["message"]
         assert cluster.create(pod(name, privileged(copy.deepcopy(template))), "dryRun=All").status in {403, 422}
 
 
@@ -99,9 +99,9 @@ def test_pods_pull_with_the_secret_of_their_account(cluster: KubeApi) -> None:
     template = next(obj["spec"]["template"] for obj in objects if obj["kind"] == "Job")
     asked = pod("pulling", template)
     asked["metadata"]["namespace"] = "imghost-pulling"
-    answer = cluster.create(asked, "dryRun=All")
-    assert answer.status == 201, answer.body
-    assert answer.body["spec"]["imagePullSecrets"] == [{"name": "registries"}]
+    response = cluster.create(asked, "dryRun=All")
+    assert response.status == 201, response.body
+    assert response.body["spec"]["imagePullSecrets"] == [{"name": "registries"}]
 
 
 def pod(name: str, template: Object) -> Object:
@@ -257,9 +257,9 @@ def test_meddling_is_seen_and_undone(
 
 def patched(cluster: KubeApi, obj: Object, operations: list[dict[str, Any]]) -> Object:
     path = f"{collection(obj)}/{obj['metadata']['name']}?fieldManager=kubectl-edit"
-    answer = cluster.request("PATCH", path, operations, "application/json-patch+json")
-    assert answer.status == 200, answer.body
-    return answer.body
+    response = cluster.request("PATCH", path, operations, "application/json-patch+json")
+    assert response.status == 200, response.body
+    return response.body
 
 
 def content(obj: Object) -> Object:

@@ -137,19 +137,19 @@ class Person:
 
     client: httpx.AsyncClient
     names: JSON
-    answer: JSON
+    registration: JSON
 
     @property
     def token(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.answer['token']}"}
+        return {"Authorization": f"Bearer {self.registration['token']}"}
 
     @property
     def key(self) -> dict[str, str]:
-        return {"X-API-Key": str(self.answer["api_key"]["key"])}
+        return {"X-API-Key": str(self.registration["api_key"]["key"])}
 
     @property
     def id(self) -> str:
-        return str(self.answer["user"]["id"])
+        return str(self.registration["user"]["id"])
 
     async def upload(self, image: bytes, name: str = "image.jpg", **headers: str) -> httpx.Response:
         return await self.client.post(
@@ -157,9 +157,9 @@ class Person:
         )
 
     async def quota(self) -> JSON:
-        answer = await self.client.get("/upload/quota", headers=self.key)
-        assert answer.status_code == 200, answer.text
-        quota: JSON = answer.json()["quota"]
+        response = await self.client.get("/upload/quota", headers=self.key)
+        assert response.status_code == 200, response.text
+        quota: JSON = response.json()["quota"]
         return quota
 
 
@@ -178,20 +178,20 @@ def names() -> JSON:
 async def register(client: httpx.AsyncClient, **changes: Any) -> Person:
     """A new user."""
     wanted = {**names(), **changes}
-    answer = await client.post("/api/v1/auth/register", json=wanted)
-    assert answer.status_code == 201, answer.text
-    return Person(client, wanted, answer.json())
+    response = await client.post("/api/v1/auth/register", json=wanted)
+    assert response.status_code == 201, response.text
+    return Person(client, wanted, response.json())
 
 
-def problem(answer: httpx.Response, status: int, code: str) -> JSON:
-    """The problem document of an answer that must be one, whole and without secrets."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    document: JSON = answer.json()
+def problem(response: httpx.Response, status: int, code: str) -> JSON:
+    """The problem document of a response that must be one, whole and without secrets."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: JSON = response.json()
     assert (document["code"], document["status"], document["success"]) == (code, status, False), document
     assert document["detail"] == document["message"]
     assert document["title"]
     assert document["type"].endswith(code)
-    assert document["request_id"] == answer.headers["x-request-id"]
-    assert "canary" not in answer.text
+    assert document["request_id"] == response.headers["x-request-id"]
+    assert "canary" not in response.text
     return document

@@ -79,8 +79,8 @@ class AuditedKube(Kube):
 
     def find(self, version: str, plural: str, namespace: str, name: str) -> Object | None:
         """One object, if there is one."""
-        answer = self.api.request("GET", f"{_path(version, plural, namespace)}/{name}")
-        return answer.body if answer.status == HTTPStatus.OK else None
+        response = self.api.request("GET", f"{_path(version, plural, namespace)}/{name}")
+        return response.body if response.status == HTTPStatus.OK else None
 
     def get(self, version: str, plural: str, namespace: str, name: str) -> Object:
         """One object, which must be there."""

@@ -102,9 +102,9 @@ class Imaging:
     async def upload(self, body: bytes, name: str = "holiday.jpg", *, public: bool = True) -> Stored:
         """An image all the way in, published as api would."""
         request = await self.put(body)
-        answer = await self.ingest(request)
-        assert answer.status_code == 200, answer.text
-        found = Ingested.model_validate_json(answer.content)
+        response = await self.ingest(request)
+        assert response.status_code == 200, response.text
+        found = Ingested.model_validate_json(response.content)
         stored = Stored(ids.public_id(), uuid.UUID(request["image"]), body, found)
         row = found.model_dump() | {
             "id": stored.image,

@@ -130,6 +130,6 @@ class LocalPlatformHarness:
     async def ask(self) -> dict[str, Any]:
         """What one of the servers says of itself, through the Service."""
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            answer = await client.get(self.url)
-            found: dict[str, Any] = answer.json()
+            response = await client.get(self.url)
+            found: dict[str, Any] = response.json()
             return found

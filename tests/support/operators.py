@@ -73,8 +73,8 @@ class OperatorProcess:
     def get(self, path: str) -> tuple[int, str]:
         """Ask its ops listener; status 0 while the port is closed."""
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
+            with urllib.request.urlopen(f"http://{HOST}:{self.port}{path}", timeout=5) as response:
+                return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
         except OSError:

@@ -72,30 +72,30 @@ class ReconcileHarness:
                 await asyncio.gather(following, return_exceptions=True)
 
     def create(self, **spec: Any) -> Object:
-        answer = self.api.create(manifest(self.name, **spec))
-        assert answer.status == 201, answer.body
-        return answer.body
+        response = self.api.create(manifest(self.name, **spec))
+        assert response.status == 201, response.body
+        return response.body
 
     def tenant(self) -> Object:
         return self.api.request("GET", f"{TENANTS}/{self.name}").body
 
     def edit(self, **spec: Any) -> None:
-        answer = self.api.request("PATCH", f"{TENANTS}/{self.name}", {"spec": spec}, MERGE)
-        assert answer.status == 200, answer.body
+        response = self.api.request("PATCH", f"{TENANTS}/{self.name}", {"spec": spec}, MERGE)
+        assert response.status == 200, response.body
 
     def get(self, key: ObjectRef) -> Object:
         """An object, which must be there."""
-        answer = self.api.request("GET", path(key))
-        assert answer.status == 200, answer.body
-        return answer.body
+        response = self.api.request("GET", path(key))
+        assert response.status == 200, response.body
+        return response.body
 
     def patch(self, key: ObjectRef, body: object, kind: str = MERGE, manager: str = "kubectl-edit") -> None:
-        answer = self.api.request("PATCH", f"{path(key)}?fieldManager={manager}", body, kind)
-        assert answer.status == 200, answer.body
+        response = self.api.request("PATCH", f"{path(key)}?fieldManager={manager}", body, kind)
+        assert response.status == 200, response.body
 
     def delete(self, key: ObjectRef) -> None:
-        answer = self.api.request("DELETE", path(key))
-        assert answer.status in {200, 202}, answer.body
+        response = self.api.request("DELETE", path(key))
+        assert response.status in {200, 202}, response.body
 
     def exists(self, key: ObjectRef) -> bool:
         return self.api.request("GET", path(key)).status == 200
@@ -165,8 +165,8 @@ class ReconcileHarness:
     async def close(self) -> None:
         """Take the tenant away, whatever its state, with all that is outside the cluster."""
         self.kube.kubectl("delete", "iht", self.name, "--ignore-not-found", "--wait=false")
-        answer = self.api.request("PATCH", f"{TENANTS}/{self.name}", {"metadata": {"finalizers": None}}, MERGE)
-        assert answer.status in {200, 404}
+        response = self.api.request("PATCH", f"{TENANTS}/{self.name}", {"metadata": {"finalizers": None}}, MERGE)
+        assert response.status in {200, 404}
         await PostgresBackend(self.postgres.admin_url).drop(self.name)
         self.workloads.close()
         self.api.close()

@@ -51,13 +51,13 @@ class Workloads:
             self._status("apps/v1", "deployments", deployment, status)
 
     def _items(self, version: str, plural: str) -> list[dict[str, Any]]:
-        answer = self._api.request("GET", f"/apis/{version}/namespaces/{self._namespace}/{plural}")
-        return list(answer.body.get("items", ()))
+        response = self._api.request("GET", f"/apis/{version}/namespaces/{self._namespace}/{plural}")
+        return list(response.body.get("items", ()))
 
     def _status(self, version: str, plural: str, obj: dict[str, Any], status: dict[str, Any]) -> None:
         path = f"/apis/{version}/namespaces/{self._namespace}/{plural}/{obj['metadata']['name']}/status"
-        answer = self._api.request("PATCH", path, {"status": status}, MERGE)
-        assert answer.status in {200, 404}, answer.body
+        response = self._api.request("PATCH", path, {"status": status}, MERGE)
+        assert response.status in {200, 404}, response.body
 
 
 def _condition(kind: str, now: str) -> dict[str, str]:

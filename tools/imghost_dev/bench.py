@@ -101,11 +101,11 @@ def latencies(tenant: dict[str, Any], uploads: int) -> list[tuple[str, str]]:
         for number in range(uploads):
             body = photo(4320, 3240, seed=number)
             size += len(body)
-            answer, seconds = call(
+            response, seconds = call(
                 client, "POST", f"{tenant['urls']['upload']}/upload", headers=headers, files={"file": body}
             )
             upload.append(seconds)
-            image = answer.json()["image"]
+            image = response.json()["image"]
             thumb.append(call(client, "GET", image["thumbnail"])[1])
             original.append(call(client, "GET", image["view_url"])[1])
     return [
@@ -117,10 +117,10 @@ def latencies(tenant: dict[str, Any], uploads: int) -> list[tuple[str, str]]:
 
 def call(client: httpx.Client, method: str, url: str, **content: Any) -> tuple[httpx.Response, float]:
     began = time.perf_counter()
-    answer = client.request(method, url, **content)
+    response = client.request(method, url, **content)
     seconds = time.perf_counter() - began
-    answer.raise_for_status()
-    return answer, seconds
+    response.raise_for_status()
+    return response, seconds
 
 
 def spread(seconds: list[float]) -> str:

@@ -40,8 +40,8 @@ class Api:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._server + path, data, headers, method=method)  # noqa: S310 - https
         try:
-            with urllib.request.urlopen(request, timeout=10, context=self._tls) as answer:  # noqa: S310 - https
-                found: Object = json.load(answer)
+            with urllib.request.urlopen(request, timeout=10, context=self._tls) as response:  # noqa: S310 - https
+                found: Object = json.load(response)
                 return found
         except urllib.error.HTTPError as error:
             if error.code == HTTP_NOT_FOUND:

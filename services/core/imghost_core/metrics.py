@@ -14,7 +14,7 @@ class HttpMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.duration = Histogram(
             "http_server_request_duration_seconds",
-            "Time from the first byte of the request to the last of the answer",
+            "Time from the first byte of the request to the last of the response",
             ["method", "route", "status"],
             buckets=HTTP_BUCKETS,
             registry=registry,

@@ -10,9 +10,9 @@ async def test_an_api_key_is_not_a_sign_in(api: httpx.AsyncClient) -> None:
     """Account and key management ask for a token; a leaked key cannot make more keys."""
     person = await register(api)
     for method, path in [("GET", "/api/v1/account"), ("GET", "/api/v1/api-keys"), ("POST", "/api/v1/api-keys")]:
-        answer = await api.request(method, path, headers=person.key, json={"key_name": "more"})
-        problem(answer, 401, "unauthorized")
-        assert answer.headers["www-authenticate"] == "Bearer"
+        response = await api.request(method, path, headers=person.key, json={"key_name": "more"})
+        problem(response, 401, "unauthorized")
+        assert response.headers["www-authenticate"] == "Bearer"
 
 
 async def test_blocking_stops_every_credential(api: httpx.AsyncClient, tenant: TenantDatabase) -> None:
@@ -20,14 +20,14 @@ async def test_blocking_stops_every_credential(api: httpx.AsyncClient, tenant: T
     person = await register(api)
     login = {"identifier": person.names["email"], "password": PASSWORD}
     tenant.query("UPDATE users SET is_blocked = true WHERE id = %s", person.id)
-    for answer in (
+    for response in (
         await api.get("/api/v1/account", headers=person.token),
         await api.get("/images", headers=person.token),
         await api.get("/images", headers=person.key),
         await api.post("/upload", headers=person.key, files={"file": b"x"}),
         await api.post("/api/v1/auth/login", json=login),
     ):
-        problem(answer, 403, "account_blocked")
+        problem(response, 403, "account_blocked")
     tenant.query("UPDATE users SET is_blocked = false WHERE id = %s", person.id)
     assert (await api.get("/images", headers=person.key)).status_code == 200
 

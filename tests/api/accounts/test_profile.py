@@ -15,7 +15,7 @@ async def test_the_account_can_be_changed(api: httpx.AsyncClient) -> None:
     renamed = f"grace.{person.names['username']}"
     changed = await api.put("/api/v1/account", headers=person.token, json={"first_name": "Grace", "username": renamed})
     assert changed.status_code == 200, changed.text
-    expected = {**person.answer["user"], "first_name": "Grace", "username": renamed}
+    expected = {**person.registration["user"], "first_name": "Grace", "username": renamed}
     assert changed.json() == {"success": True, "user": expected}
     assert (await api.get("/api/v1/auth/me", headers=person.token)).json()["user"] == expected
 

@@ -15,15 +15,15 @@ async def test_registration_gives_a_token_a_key_and_the_free_plan(
 ) -> None:
     """Registering makes a user with a workspace on the free plan and returns a token and a first key."""
     person = await register(api)
-    user = person.answer["user"]
+    user = person.registration["user"]
     assert {name: user[name] for name in ("first_name", "last_name", "username", "email")} == {
         name: person.names[name] for name in ("first_name", "last_name", "username", "email")
     }
     assert (user["plan_type"], user["upload_limit_per_day"], user["storage_used"]) == ("free", 100, 0)
     assert (user["is_admin"], user["is_verified"], user["delete_scheduled_for"]) == (False, False, None)
-    assert person.answer["success"] is True
-    assert person.answer["token_type"] == "Bearer"
-    assert person.answer["api_key"]["key"].startswith("ih_")
+    assert person.registration["success"] is True
+    assert person.registration["token_type"] == "Bearer"
+    assert person.registration["api_key"]["key"].startswith("ih_")
     assert (await api.get("/images", headers=person.key)).status_code == 200
     ((stored,),) = tenant.query("SELECT password_hash FROM users WHERE id = %s", person.id)
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -50,7 +50,7 @@ async def test_racing_registrations_make_one_account(api: httpx.AsyncClient, ten
     wanted = names()
     before = tenant.query("SELECT count(*) FROM workspaces")[0][0]
     answers = await asyncio.gather(*(api.post("/api/v1/auth/register", json=wanted) for _ in range(10)))
-    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 9]
+    assert sorted(response.status_code for response in answers) == [201, *[409] * 9]
     assert tenant.query("SELECT count(*) FROM users WHERE email = %s", wanted["email"]) == [(1,)]
     assert tenant.query("SELECT count(*) FROM workspaces")[0][0] == before + 1
 
@@ -85,5 +85,5 @@ async def test_a_bad_field_is_named(api: httpx.AsyncClient, change: dict[str, An
 async def test_times_are_utc_with_z(api: httpx.AsyncClient) -> None:
     """Times are ISO 8601 in UTC and end in Z."""
     person = await register(api)
-    assert person.answer["user"]["created_at"].endswith("Z")
-    assert person.answer["api_key"]["created_at"].endswith("Z")
+    assert person.registration["user"]["created_at"].endswith("Z")
+    assert person.registration["api_key"]["created_at"].endswith("Z")

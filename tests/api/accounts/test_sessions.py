@@ -18,12 +18,12 @@ from support.api import PASSWORD, TenantDatabase, names, problem, register
 async def test_sign_in_by_either_name(api: httpx.AsyncClient, by: str, path: str) -> None:
     """The right password signs in by e-mail and by user name, in any case, under both paths."""
     person = await register(api)
-    answer = await api.post(path, json={"identifier": person.names[by].upper(), "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    token = {"Authorization": f"Bearer {answer.json()['token']}"}
+    response = await api.post(path, json={"identifier": person.names[by].upper(), "password": PASSWORD})
+    assert response.status_code == 200, response.text
+    assert response.headers["cache-control"] == "no-store"
+    token = {"Authorization": f"Bearer {response.json()['token']}"}
     account = await api.get("/api/v1/account", headers=token)
-    assert account.json()["user"] == answer.json()["user"] == person.answer["user"]
+    assert account.json()["user"] == response.json()["user"] == person.registration["user"]
 
 
 async def test_wrong_password_and_unknown_name_look_the_same(api: httpx.AsyncClient) -> None:
@@ -31,8 +31,8 @@ async def test_wrong_password_and_unknown_name_look_the_same(api: httpx.AsyncCli
     person = await register(api)
     documents = []
     for identifier in (person.names["email"], "unknown@example.org"):
-        answer = await api.post("/api/v1/auth/login", json={"identifier": identifier, "password": "wrong password"})
-        document = problem(answer, 401, "invalid_credentials")
+        response = await api.post("/api/v1/auth/login", json={"identifier": identifier, "password": "wrong password"})
+        document = problem(response, 401, "invalid_credentials")
         documents.append({name: value for name, value in document.items() if name != "request_id"})
     assert documents[0] == documents[1]
 
@@ -61,11 +61,11 @@ async def test_failed_sign_ins_are_throttled_per_account(open_api: Any) -> None:
 
         async def attempt(who: Any, by: str, password: str) -> httpx.Response:
             body = {"identifier": who.names[by], "password": password}
-            answer: httpx.Response = await api.post("/api/v1/auth/login", json=body)
-            return answer
+            response: httpx.Response = await api.post("/api/v1/auth/login", json=body)
+            return response
 
         wrong = await asyncio.gather(*(attempt(person, by, "wrong") for by in ("email", "username") for _ in range(5)))
-        assert sorted(answer.status_code for answer in wrong) == [401] * 5 + [429] * 5
+        assert sorted(response.status_code for response in wrong) == [401] * 5 + [429] * 5
         held = await attempt(person, "email", PASSWORD)
         problem(held, 429, "too_many_logins")
         assert 1 <= int(held.headers["retry-after"]) <= 901
@@ -87,8 +87,8 @@ async def test_the_throttle_ends_and_success_resets_it(open_api: Any, tenant: Te
 
         async def attempt(password: str) -> int:
             body = {"identifier": person.names["email"], "password": password}
-            answer: httpx.Response = await api.post("/api/v1/auth/login", json=body)
-            return answer.status_code
+            response: httpx.Response = await api.post("/api/v1/auth/login", json=body)
+            return response.status_code
 
         assert [await attempt(p) for p in ("wrong", PASSWORD, "wrong", "wrong", PASSWORD)] == [401, 200, 401, 401, 429]
         tenant.query("UPDATE login_attempts SET first_at = first_at - interval '1 hour'")

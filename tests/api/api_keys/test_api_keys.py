@@ -16,10 +16,10 @@ async def test_a_key_is_made_listed_used_and_revoked(api: httpx.AsyncClient) -> 
     """A key's whole life."""
     person = await register(api)
     body = {"key_name": "laptop", "rate_limit_per_hour": 50}
-    answer = await api.post("/api/v1/api-keys", headers=person.token, json=body)
-    assert answer.status_code == 201
-    assert answer.headers["cache-control"] == "no-store"
-    made = answer.json()["api_key"]
+    response = await api.post("/api/v1/api-keys", headers=person.token, json=body)
+    assert response.status_code == 201
+    assert response.headers["cache-control"] == "no-store"
+    made = response.json()["api_key"]
     key = made.pop("key")
     assert is_api_key(key)
     assert (key[:7], key[-4:]) == (made["prefix"], made["last_four"])
@@ -100,13 +100,13 @@ async def test_the_number_of_keys_is_bounded(api: httpx.AsyncClient, tenant: Ten
     made = await asyncio.gather(
         *(api.post("/api/v1/api-keys", headers=person.token, json={"key_name": "k"}) for _ in range(6))
     )
-    assert sorted(answer.status_code for answer in made) == [201, 201, 409, 409, 409, 409]
+    assert sorted(response.status_code for response in made) == [201, 201, 409, 409, 409, 409]
 
 
 async def test_keys_of_another_workspace_are_not_found(api: httpx.AsyncClient) -> None:
     """A key of another workspace does not exist for us (404), and goes on working."""
     ada, eve = await register(api), await register(api)
-    theirs = ada.answer["api_key"]["id"]
+    theirs = ada.registration["api_key"]["id"]
     problem(await api.delete(f"/api/v1/api-keys/{theirs}", headers=eve.token), 404, "key_not_found")
     assert theirs not in (await api.get("/api/v1/api-keys", headers=eve.token)).text
     assert (await api.get("/images", headers=ada.key)).status_code == 200
@@ -118,8 +118,8 @@ ALL_SCOPES = ["images:read", "images:write", "images:delete", "quota:read"]
 async def test_a_key_without_scopes_in_the_request_gets_all_of_them(api: httpx.AsyncClient) -> None:
     """The first key of an account and a key created without `scopes` have every scope a key may have."""
     person = await register(api)
-    answer = await api.post("/api/v1/api-keys", headers=person.token, json={"key_name": "laptop"})
-    assert answer.json()["api_key"]["scopes"] == person.answer["api_key"]["scopes"] == ALL_SCOPES
+    response = await api.post("/api/v1/api-keys", headers=person.token, json={"key_name": "laptop"})
+    assert response.json()["api_key"]["scopes"] == person.registration["api_key"]["scopes"] == ALL_SCOPES
 
 
 async def test_a_key_is_limited_to_its_scopes(api: httpx.AsyncClient) -> None:

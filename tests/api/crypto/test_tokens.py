@@ -172,10 +172,10 @@ def test_a_token_ends_in_time(settings: Any) -> None:
 async def test_the_public_keys_verify_our_tokens(api: httpx.AsyncClient) -> None:
     """/.well-known/jwks.json holds the public half only, and with it anybody can verify a token."""
     person = await register(api)
-    answer = await api.get("/.well-known/jwks.json")
-    (key,) = answer.json()["keys"]
+    response = await api.get("/.well-known/jwks.json")
+    (key,) = response.json()["keys"]
     assert set(key) == {"kty", "crv", "x", "kid", "alg", "use"}
-    verified = jwt.decode(person.answer["token"], KeySet.import_key_set(answer.json()), algorithms=["Ed25519"])
+    verified = jwt.decode(person.registration["token"], KeySet.import_key_set(response.json()), algorithms=["Ed25519"])
     assert verified.claims["sub"] == person.id
 
 

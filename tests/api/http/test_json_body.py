@@ -18,8 +18,8 @@ from support.api import problem
 )
 async def test_malformed_json_is_a_400(api: httpx.AsyncClient, body: bytes, says: str) -> None:
     """A body that is not a JSON object is a 400 that says so."""
-    answer = await api.post("/api/v1/auth/login", content=body, headers={"Content-Type": "application/json"})
-    assert says.lower() in problem(answer, 400, "invalid_request")["detail"].lower()
+    response = await api.post("/api/v1/auth/login", content=body, headers={"Content-Type": "application/json"})
+    assert says.lower() in problem(response, 400, "invalid_request")["detail"].lower()
 
 
 async def test_deep_and_large_json_is_refused_cheaply(api: httpx.AsyncClient) -> None:

@@ -80,9 +80,9 @@ async def test_operations_are_complete(document: dict[str, Any]) -> None:
     assert len(names) == len(set(names))
     for path, _, operation in operations(document):
         assert operation["summary"], path
-        for status, answer in operation["responses"].items():
+        for status, response in operation["responses"].items():
             if int(status) >= 400:
-                schema = answer["content"]["application/problem+json"]["schema"]
+                schema = response["content"]["application/problem+json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/Problem"}, (path, status)
 
 
@@ -101,25 +101,25 @@ async def test_every_route_that_asks_for_a_credential_refuses_without(
     guarded = [(path, method) for path, method, operation in operations(document) if "security" in operation]
     assert len(guarded) >= 12
     for path, method in guarded:
-        answer = await api.request(method.upper(), path.format(image_id="x", key_id="x"), json={"key_name": "k"})
-        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), path
+        response = await api.request(method.upper(), path.format(image_id="x", key_id="x"), json={"key_name": "k"})
+        assert (response.status_code, response.json()["code"]) == (401, "unauthorized"), path
 
 
 async def test_the_docs_page_needs_no_other_host(api: httpx.AsyncClient) -> None:
     """/docs shows the document with scripts and styles that we serve ourselves."""
-    answer = await api.get("/docs")
-    assert answer.status_code == 200
-    assert "/openapi.json" in answer.text
-    parts = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    response = await api.get("/docs")
+    assert response.status_code == 200
+    assert "/openapi.json" in response.text
+    parts = re.findall(r'(?:src|href)="([^"]+)"', response.text)
     assert {part.rpartition(".")[2] for part in parts} >= {"js", "css"}
     assert [(await api.get(part)).status_code for part in parts if part.startswith("/")] == [200] * len(parts)
 
 
 async def test_no_redirect_follows_the_host_of_a_request(api: httpx.AsyncClient) -> None:
     """A path with a slash too many is unknown, not a redirect to whatever host the request named."""
-    answer = await api.get("/images/", headers={"Host": "evil.test"})
-    assert answer.status_code == 404
-    assert "evil.test" not in answer.text + str(answer.headers)
+    response = await api.get("/images/", headers={"Host": "evil.test"})
+    assert response.status_code == 404
+    assert "evil.test" not in response.text + str(response.headers)
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/upload", 405)])
@@ -127,5 +127,5 @@ async def test_unknown_paths_and_methods_are_problems(
     api: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
     """An unknown path or method is a problem document."""
-    answer = await api.request(method, path)
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    response = await api.request(method, path)
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")

@@ -22,7 +22,7 @@ async def test_every_time_of_every_route_has_one_format(ada: Person) -> None:
     described = dict(_described(document["components"]["schemas"]))
     assert {name: schema.get("pattern") for name, schema in described.items()} == dict.fromkeys(described, PATTERN)
     uploaded = await ada.upload(sample_images.photo(64, 48))
-    bodies = [ada.answer, uploaded.json()]
+    bodies = [ada.registration, uploaded.json()]
     for path, methods in document["paths"].items():
         if "get" in methods:
             response = await ada.client.get(path, headers=ada.token)

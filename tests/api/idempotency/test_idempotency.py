@@ -14,7 +14,7 @@ IMAGE = sample_images.photo(64, 48)
 
 
 async def test_a_repeated_upload_is_replayed(ada: Person) -> None:
-    """The same key and file again get the first answer, marked, and count nothing."""
+    """The same key and file again get the first response, marked, and count nothing."""
     first = await ada.upload(IMAGE, **KEY)
     again = await ada.upload(IMAGE, name="other.jpg", **KEY)
     assert (first.status_code, again.status_code) == (201, 201)
@@ -48,12 +48,12 @@ async def test_keys_of_workspaces_are_apart(ada: Person) -> None:
 async def test_concurrent_uploads_with_one_key_make_one_image(ada: Person, tenant: TenantDatabase) -> None:
     """Ten concurrent uploads with one key store one image; the others are asked to retry, or get its response."""
     answers = await asyncio.gather(*(ada.upload(IMAGE, **KEY) for _ in range(10)))
-    images = {answer.json()["image"]["id"] for answer in answers if answer.status_code == 201}
+    images = {response.json()["image"]["id"] for response in answers if response.status_code == 201}
     assert len(images) == 1
-    for answer in answers:
-        if answer.status_code != 201:
-            problem(answer, 409, "idempotency_in_progress")
-            assert int(answer.headers["retry-after"]) >= 1
+    for response in answers:
+        if response.status_code != 201:
+            problem(response, 409, "idempotency_in_progress")
+            assert int(response.headers["retry-after"]) >= 1
     assert tenant.query("SELECT count(*) FROM images WHERE user_id = %s", ada.id) == [(1,)]
     assert (await ada.upload(IMAGE, **KEY)).headers["idempotency-replayed"] == "true"
 
@@ -65,7 +65,7 @@ async def test_a_refused_upload_is_not_kept(ada: Person) -> None:
 
 
 async def test_a_retry_is_answered_though_the_quota_is_used_up(ada: Person, tenant: TenantDatabase) -> None:
-    """The retry of the upload that took the last place gets its answer, not the limit."""
+    """The retry of the upload that took the last place gets its response, not the limit."""
     first = await ada.upload(IMAGE, **KEY)
     tenant.query(
         "UPDATE usage_daily SET uploads_count = 100"

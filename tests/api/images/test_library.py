@@ -44,9 +44,9 @@ def insert_images(tenant: TenantDatabase, person: Person, times: list[datetime])
 async def test_the_list_shows_the_images_of_the_workspace(ada: Person) -> None:
     """An image in the list has all its URLs and properties."""
     uploaded = (await ada.upload(sample_images.png(), name="Käse.png")).json()["image"]
-    answer = (await ada.client.get("/images", headers=ada.key)).json()
-    (shown,) = answer.pop("data")
-    assert answer == {"success": True, "has_more": False, "next_cursor": None}
+    response = (await ada.client.get("/images", headers=ada.key)).json()
+    (shown,) = response.pop("data")
+    assert response == {"success": True, "has_more": False, "next_cursor": None}
     assert {name: shown[name] for name in uploaded} == uploaded
     assert (shown["original_name"], shown["mime_type"], shown["views"]) == ("Käse.png", "image/png", 0)
     assert (shown["is_public"], shown["uploaded_at"][-1]) == (True, "Z")
@@ -90,8 +90,8 @@ async def test_a_bad_page_request_names_the_parameter(api: httpx.AsyncClient, qu
 async def test_an_image_is_deleted(ada: Person, path: str) -> None:
     """A deleted image is no longer listed, and deleting it again is a 404."""
     image = (await ada.upload(sample_images.photo(64, 48))).json()["image"]["id"]
-    answer = await ada.client.delete(path.format(image), headers=ada.key)
-    assert answer.json() == {"success": True, "id": image, "message": "The image is deleted."}
+    response = await ada.client.delete(path.format(image), headers=ada.key)
+    assert response.json() == {"success": True, "id": image, "message": "The image is deleted."}
     assert (await ada.client.get("/images", headers=ada.key)).json()["data"] == []
     problem(await ada.client.delete(path.format(image), headers=ada.key), 404, "image_not_found")
 

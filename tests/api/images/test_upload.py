@@ -27,14 +27,14 @@ def workspace_of(tenant: TenantDatabase, person: Person) -> str:
 @pytest.mark.requirement("000-R12", "000-W4", "000-W5", "000-W7")
 @pytest.mark.parametrize("path", ["/upload", "/api/v1/images"])
 async def test_an_upload_is_answered_in_the_documented_shape(ada: Person, path: str) -> None:
-    """The answer has exactly the documented fields, with URLs built from the settings."""
+    """The response has exactly the documented fields, with URLs built from the settings."""
     body = sample_images.photo(640, 480)
-    answer = await ada.client.post(path, headers=ada.key, files={"file": ("cat.jpg", body, "image/jpeg")})
-    assert answer.status_code == 201, answer.text
-    public_id = answer.json()["image"]["id"]
+    response = await ada.client.post(path, headers=ada.key, files={"file": ("cat.jpg", body, "image/jpeg")})
+    assert response.status_code == 201, response.text
+    public_id = response.json()["image"]["id"]
     assert len(public_id) == 12
     assert public_id.isalnum()
-    assert answer.json() == {
+    assert response.json() == {
         "success": True,
         "image": {
             "id": public_id,
@@ -49,15 +49,15 @@ async def test_an_upload_is_answered_in_the_documented_shape(ada: Person, path: 
 
 @pytest.mark.requirement("000-D3", "000-F2")
 async def test_an_upload_is_stored_and_counted(ada: Person, tenant: TenantDatabase, store_root: Path) -> None:
-    """After the answer the original and every size are in the store under our own ids, and the row and both counters
+    """After the response the original and every size are in the store under our own ids, and the row and both counters
     agree.
     """
     body = sample_images.png()
-    answer = await ada.upload(body, name="../../etc/pass\u202ewd.png")
+    response = await ada.upload(body, name="../../etc/pass\u202ewd.png")
     (row,) = tenant.query(
         "SELECT id::text, workspace_id::text, original_name, mime_type, file_size, width, height, sha256, is_public,"
         " views FROM images WHERE public_id = %s",
-        answer.json()["image"]["id"],
+        response.json()["image"]["id"],
     )
     image, workspace, *facts = row
     digest = hashlib.sha256(body).hexdigest()
@@ -90,9 +90,9 @@ async def test_the_content_decides(
 ) -> None:
     """The format is detected by content; the name and the declared type do not matter."""
     files = {"file": ("lies.exe", make(), "text/html")}
-    answer = await ada.client.post("/upload", headers=ada.key, files=files)
-    assert answer.json()["image"]["metadata"]["format"] == kind
-    shown = tenant.query("SELECT frames FROM images WHERE public_id = %s", answer.json()["image"]["id"])
+    response = await ada.client.post("/upload", headers=ada.key, files=files)
+    assert response.json()["image"]["metadata"]["format"] == kind
+    shown = tenant.query("SELECT frames FROM images WHERE public_id = %s", response.json()["image"]["id"])
     assert shown == [(frames,)]
 
 
@@ -145,8 +145,8 @@ async def test_a_declared_length_is_refused_before_the_body(open_api: Any) -> No
     async with open_api(max_upload_bytes=MIB) as api:
         person = await register(api)
         headers = {**person.key, "Content-Length": str(10 * MIB), "Content-Type": "multipart/form-data; boundary=b"}
-        answer = await api.post("/upload", headers=headers, content=body())
-    problem(answer, 413, "too_large")
+        response = await api.post("/upload", headers=headers, content=body())
+    problem(response, 413, "too_large")
     assert read == 0
 
 
@@ -210,10 +210,10 @@ async def test_a_broken_form_is_a_400(api: httpx.AsyncClient, kind: str, body: b
 
 async def test_small_fields_next_to_the_file_are_ignored(ada: Person) -> None:
     """Clients that send other small fields too can upload."""
-    answer = await ada.client.post(
+    response = await ada.client.post(
         "/upload", headers=ada.key, data={"title": "a cat"}, files={"file": ("a.jpg", sample_images.photo(64, 64))}
     )
-    assert answer.status_code == 201, answer.text
+    assert response.status_code == 201, response.text
 
 
 async def test_a_slow_body_ends(open_api: Any) -> None:
@@ -266,8 +266,8 @@ async def test_more_uploads_than_slots_are_rejected(open_api: Any) -> None:
 )
 async def test_an_unknown_key_is_refused(api: httpx.AsyncClient, key: str, code: str) -> None:
     """A key that was never made is a 401, whatever it looks like."""
-    answer = await api.post("/upload", headers={"X-API-Key": key.encode()}, files={"file": b"x"})
-    problem(answer, 401, code)
+    response = await api.post("/upload", headers={"X-API-Key": key.encode()}, files={"file": b"x"})
+    problem(response, 401, code)
 
 
 async def test_no_credential_and_two_credentials_are_refused(api: httpx.AsyncClient) -> None:

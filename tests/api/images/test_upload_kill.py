@@ -25,7 +25,7 @@ FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 async def test_killed_at_every_moment(
     tenant: TenantDatabase, store_root: Path, imaging_url: str, tmp_path: Path
 ) -> None:
-    """Killed while receiving, during ingest, inside the last transaction and before the answer: what
+    """Killed while receiving, during ingest, inside the last transaction and before the response: what
     was acknowledged before is there, and the retry with the same Idempotency-Key makes exactly one image.
     """
     async with Forwarder(int(imaging_url.rpartition(":")[2])) as imaging:
@@ -56,9 +56,9 @@ async def upload(person: Person, key: str) -> str:
     headers = {**person.key, **FORM, "Idempotency-Key": key}
 
     async def acknowledged() -> str:
-        answer = await person.client.post("/upload", headers=headers, content=BODY)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["image"]["id"])
+        response = await person.client.post("/upload", headers=headers, content=BODY)
+        assert response.status_code == 201, response.text
+        return str(response.json()["image"]["id"])
 
     return await eventually(
         acknowledged, within=20, every=0.2, why=f"{key} is acknowledged", ignoring=(httpx.TransportError,)
@@ -66,7 +66,7 @@ async def upload(person: Person, key: str) -> str:
 
 
 async def begin(server: KillableProcess, person: Person, key: str, body: bytes) -> asyncio.StreamWriter:
-    """Send the head of an upload and some of its body, and do not read the answer."""
+    """Send the head of an upload and some of its body, and do not read the response."""
     _, writer = await asyncio.open_connection(HOST, server.port)
     headers = {**person.key, **FORM, "Idempotency-Key": key, "Host": "api", "Content-Length": str(len(BODY))}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

@@ -61,8 +61,8 @@ async def test_two_hundred_uploads_at_the_edge(
         custom_plan(tenant, person, **{"uploads_per_day": 10_000, "requests_per_hour": 10_000, limit: value})
         answers = await asyncio.gather(*(person.upload(IMAGE) for _ in range(200)))
     refusal = (429, "daily_limit") if limit == "uploads_per_day" else (402, "storage_quota_exceeded")
-    stored = [answer for answer in answers if answer.status_code == 201]
-    refused = [(answer.status_code, answer.json()["code"]) for answer in answers if answer.status_code != 201]
+    stored = [response for response in answers if response.status_code == 201]
+    refused = [(response.status_code, response.json()["code"]) for response in answers if response.status_code != 201]
     assert len(stored) == room, refused[:3]
     assert set(refused) == {refusal}
     counted, rows = counters_and_rows(tenant, person)
@@ -114,15 +114,15 @@ async def test_concurrent_deletions_release_the_bytes_once(ada: Person, tenant: 
     image = (await ada.upload(IMAGE)).json()["image"]["id"]
     await ada.upload(IMAGE)
     answers = await asyncio.gather(*(ada.client.delete(f"/api/v1/images/{image}", headers=ada.key) for _ in range(10)))
-    assert sorted(answer.status_code for answer in answers) == [200, *[404] * 9]
+    assert sorted(response.status_code for response in answers) == [200, *[404] * 9]
     counted, rows = counters_and_rows(tenant, ada)
     assert counted == rows == [(2, len(IMAGE))]
 
 
 async def new_key(person: Person, **wanted: Any) -> dict[str, Any]:
-    answer = await person.client.post("/api/v1/api-keys", headers=person.token, json={"key_name": "k", **wanted})
-    assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()["api_key"]
+    response = await person.client.post("/api/v1/api-keys", headers=person.token, json={"key_name": "k", **wanted})
+    assert response.status_code == 201, response.text
+    made: dict[str, Any] = response.json()["api_key"]
     return made
 
 
@@ -133,7 +133,7 @@ async def test_a_keys_hourly_limit_is_exact(api: httpx.AsyncClient) -> None:
     key = await new_key(person, rate_limit_per_hour=25)
     headers = {"X-API-Key": key["key"]}
     answers = await asyncio.gather(*(api.get("/images", headers=headers) for _ in range(60)))
-    assert sorted(answer.status_code for answer in answers) == [200] * 25 + [429] * 35
+    assert sorted(response.status_code for response in answers) == [200] * 25 + [429] * 35
     refused = await api.get("/images", headers=headers)
     problem(refused, 429, "rate_limited")
     left = 3600 - (datetime.now(UTC).minute * 60 + datetime.now(UTC).second)
@@ -154,7 +154,7 @@ async def test_the_plans_hourly_limit_binds_all_keys_together(api: httpx.AsyncCl
     answers = await asyncio.gather(
         *(api.get("/images", headers=headers) for headers in (person.key, second, person.token) for _ in range(6))
     )
-    assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 8
+    assert sorted(response.status_code for response in answers) == [200] * 10 + [429] * 8
 
 
 async def test_rate_limit_headers_count_down(api: httpx.AsyncClient) -> None:
@@ -165,7 +165,7 @@ async def test_rate_limit_headers_count_down(api: httpx.AsyncClient) -> None:
     assert first.headers["ratelimit-policy"] == '"plan";q=1000;w=3600, "key";q=5;w=3600'
     assert '"key";r=4;' in first.headers["ratelimit"]
     assert '"plan";r=998;' in second.headers["ratelimit"]
-    assert [answer.headers["x-ratelimit-remaining"] for answer in (first, second)] == ["4", "3"]
+    assert [response.headers["x-ratelimit-remaining"] for response in (first, second)] == ["4", "3"]
     assert first.headers["x-ratelimit-limit"] == "5"
     assert int(first.headers["x-ratelimit-reset"]) % 3600 == 0
 

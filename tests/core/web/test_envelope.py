@@ -55,7 +55,7 @@ async def client(registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient
         yield opened
 
 
-async def test_every_answer_carries_a_request_id_and_safe_headers(client: httpx.AsyncClient) -> None:
+async def test_every_response_carries_a_request_id_and_safe_headers(client: httpx.AsyncClient) -> None:
     """The caller's request id is kept when it is harmless, else replaced; sniffing and framing are off."""
     kept = await client.get("/hello/ada", headers={"X-Request-Id": "trace-me-0001"})
     replaced = await client.get("/hello/ada", headers={"X-Request-Id": "two words\x7f"})
@@ -67,12 +67,12 @@ async def test_every_answer_carries_a_request_id_and_safe_headers(client: httpx.
 
 async def test_http_errors_are_problem_documents(client: httpx.AsyncClient) -> None:
     """A refusal says what, why and what to do, and is never cached."""
-    answer = await client.post("/refuse", headers={"X-Request-Id": "trace-me-0002"})
-    assert answer.status_code == 403
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.json()["code"] == "not_a_member"
-    assert answer.json()["request_id"] == "trace-me-0002"
+    response = await client.post("/refuse", headers={"X-Request-Id": "trace-me-0002"})
+    assert response.status_code == 403
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.json()["code"] == "not_a_member"
+    assert response.json()["request_id"] == "trace-me-0002"
 
 
 @pytest.mark.requirement("001-14", "001-33")
@@ -81,17 +81,17 @@ async def test_framework_errors_are_problem_documents(
     client: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
     """An unknown path and a wrong method answer in the same shape."""
-    answer = await client.request(method, path)
-    assert answer.status_code == status == answer.json()["status"]
-    assert answer.json()["success"] is False
+    response = await client.request(method, path)
+    assert response.status_code == status == response.json()["status"]
+    assert response.json()["success"] is False
 
 
 async def test_an_unexpected_error_is_a_500_without_its_text(client: httpx.AsyncClient) -> None:
     """A bug answers 500 with a request id and without its text."""
-    answer = await client.get("/break")
-    assert answer.status_code == 500
-    assert "canary" not in answer.text
-    assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
+    response = await client.get("/break")
+    assert response.status_code == 500
+    assert "canary" not in response.text
+    assert response.json()["request_id"] == response.headers["X-Request-Id"]
 
 
 async def test_requests_are_counted_by_route_not_by_path(
@@ -110,10 +110,10 @@ async def test_requests_are_counted_by_route_not_by_path(
 @pytest.mark.requirement("000-R22", "000-W8")
 async def test_health_names_the_service_and_the_time(client: httpx.AsyncClient) -> None:
     """GET /health answers {status, service, time} with the time in UTC and Z."""
-    answer = (await client.get("/health")).json()
-    assert set(answer) == {"status", "service", "time"}
-    assert (answer["status"], answer["service"]) == ("ok", "api")
-    assert answer["time"].endswith("Z")
+    response = (await client.get("/health")).json()
+    assert set(response) == {"status", "service", "time"}
+    assert (response["status"], response["service"]) == ("ok", "api")
+    assert response["time"].endswith("Z")
 
 
 async def test_readiness_names_what_is_missing_without_secrets() -> None:

@@ -92,8 +92,8 @@ async def test_retain_keeps_the_data_and_ends_the_keys(bench: ReconcileHarness, 
         url = bench.secret("database-owner")["DATABASE_URL"]
         bench.end()
         await gone(bench)
-    answer = bench.api.request("GET", f"/api/v1/namespaces/{bench.namespace}")
-    assert answer.status == 404 or answer.body["metadata"]["deletionTimestamp"]
+    response = bench.api.request("GET", f"/api/v1/namespaces/{bench.namespace}")
+    assert response.status == 404 or response.body["metadata"]["deletionTimestamp"]
     assert root.get_object(BUCKET, f"{bench.name}/image").read() == b"image"
     assert await databases(bench) == 1
     with pytest.raises(S3Error):

@@ -24,9 +24,9 @@ def namespace_of(bench: ReconcileHarness) -> ObjectRef:
 def make_namespace(bench: ReconcileHarness, **labels: str) -> dict[str, Any]:
     """What the platform team does."""
     metadata = {"name": bench.namespace, "labels": labels}
-    answer = bench.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    assert answer.status == 201, answer.body
-    return dict(answer.body)
+    response = bench.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    assert response.status == 201, response.body
+    return dict(response.body)
 
 
 def says(bench: ReconcileHarness, kind: str, reason: str) -> Callable[[], bool]:
@@ -119,8 +119,8 @@ async def test_an_open_namespace_is_reported_not_closed(bench: ReconcileHarness)
         assert "pod-security.kubernetes.io/enforce=restricted" in found["message"]
         assert bench.get(namespace_of(bench))["metadata"]["labels"].keys() == {"kubernetes.io/metadata.name"}
         bench.woken.clear()
-        answer = bench.api.request("PATCH", path(namespace_of(bench)), {"metadata": {"labels": CLOSED}}, MERGE)
-        assert answer.status == 200
+        response = bench.api.request("PATCH", path(namespace_of(bench)), {"metadata": {"labels": CLOSED}}, MERGE)
+        assert response.status == 200
         await eventually(lambda: bench.name in bench.woken)
         await bench.until(says(bench, "Enforced", "Enforced"), why="the label is seen")
 

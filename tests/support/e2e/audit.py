@@ -20,8 +20,8 @@ async def nothing_is_lost(client: Client, ledger: Ledger) -> None:
     for entry in entries:
         sizes[entry.key].append(entry.size)
     for key, acknowledged in sizes.items():
-        answer = await client.send("GET", f"{client.urls['upload']}/upload/quota", headers={"X-API-Key": key})
-        quota = answer.json()["quota"]
+        response = await client.send("GET", f"{client.urls['upload']}/upload/quota", headers={"X-API-Key": key})
+        quota = response.json()["quota"]
         assert (quota["uploads"]["used"], quota["storage"]["used_bytes"]) == (len(acknowledged), sum(acknowledged))
 
 

@@ -46,13 +46,13 @@ class Client:
         none either.
         """
         try:
-            answer = await self.http.request(method, url, **how)
+            response = await self.http.request(method, url, **how)
         except httpx.TransportError as error:
             why, pause = repr(error), self.pause
         else:
-            if answer.status_code not in TRY_AGAIN:
-                return answer
-            why, pause = answer.text, max(self.pause, float(answer.headers.get("Retry-After", 0)))
+            if response.status_code not in TRY_AGAIN:
+                return response
+            why, pause = response.text, max(self.pause, float(response.headers.get("Retry-After", 0)))
         self.again.append(f"{method} {url}: {why}")
         await asyncio.sleep(pause)
         return await self.http.request(method, url, **how)
@@ -62,9 +62,9 @@ class Client:
         unique = secrets.token_hex(5)
         names = {"first_name": "Ada", "last_name": "Lovelace", "username": f"ada_{unique}"}
         login = {"email": f"ada-{unique}@example.org", "password": secrets.token_urlsafe(16)}
-        answer = await self.send("POST", f"{self.urls['auth']}/api/v1/auth/register", json={**names, **login})
-        assert answer.status_code == httpx.codes.CREATED, answer.text
-        body = answer.json()
+        response = await self.send("POST", f"{self.urls['auth']}/api/v1/auth/register", json={**names, **login})
+        assert response.status_code == httpx.codes.CREATED, response.text
+        body = response.json()
         return Account(**login, token=body["token"], key=body["api_key"]["key"])
 
     async def login(self, account: Account) -> httpx.Response:
@@ -74,14 +74,14 @@ class Client:
 
     async def new_key(self, account: Account) -> str:
         """One more key of the account."""
-        answer = await self.send(
+        response = await self.send(
             "POST",
             f"{self.urls['auth']}/api/v1/api-keys",
             json={"key_name": "one more"},
             headers={"Authorization": f"Bearer {account.token}"},
         )
-        assert answer.status_code == httpx.codes.CREATED, answer.text
-        return str(answer.json()["api_key"]["key"])
+        assert response.status_code == httpx.codes.CREATED, response.text
+        return str(response.json()["api_key"]["key"])
 
     async def upload(self, account: Account, content: bytes, name: str = "image.jpg") -> httpx.Response:
         """Upload an image; a repetition cannot make a second one."""
@@ -94,9 +94,9 @@ class Client:
 
     async def uploaded(self, account: Account, content: bytes) -> JSON:
         """The image of an upload that must succeed."""
-        answer = await self.upload(account, content)
-        assert answer.status_code == httpx.codes.CREATED, answer.text
-        image: JSON = answer.json()["image"]
+        response = await self.upload(account, content)
+        assert response.status_code == httpx.codes.CREATED, response.text
+        image: JSON = response.json()["image"]
         return image
 
     async def view(self, url: str) -> httpx.Response:
@@ -105,7 +105,7 @@ class Client:
 
     async def quota(self, account: Account) -> JSON:
         """What the account has used."""
-        answer = await self.send("GET", f"{self.urls['upload']}/upload/quota", headers=account.headers)
-        assert answer.status_code == httpx.codes.OK, answer.text
-        quota: JSON = answer.json()["quota"]
+        response = await self.send("GET", f"{self.urls['upload']}/upload/quota", headers=account.headers)
+        assert response.status_code == httpx.codes.OK, response.text
+        quota: JSON = response.json()["quota"]
         return quota

@@ -65,14 +65,14 @@ class Load:
         self._left -= 1
         began = monotonic()
         try:
-            answer = await self._client.upload(account, content)
+            response = await self._client.upload(account, content)
         except httpx.TransportError as error:
             self.seen.failures.append(f"upload: {type(error).__name__} {error}")
             return
-        if answer.status_code != httpx.codes.CREATED:
-            self.seen.failures.append(f"upload: {answer.status_code} {answer.text}")
+        if response.status_code != httpx.codes.CREATED:
+            self.seen.failures.append(f"upload: {response.status_code} {response.text}")
             return
-        image = answer.json()["image"]
+        image = response.json()["image"]
         self._ledger.write(account.key, content, image)
         self.seen.uploads.append(monotonic() - began)
         urls += [image["view_url"], image["thumbnail"]]
@@ -90,12 +90,12 @@ class Load:
         self._left -= 1
         began = monotonic()
         try:
-            answer = await self._client.view(url)
+            response = await self._client.view(url)
         except httpx.TransportError as error:
             self.seen.failures.append(f"view: {type(error).__name__} {error}")
             return
-        if answer.status_code != httpx.codes.OK:
-            self.seen.failures.append(f"view: {answer.status_code} {answer.text[:300]}")
+        if response.status_code != httpx.codes.OK:
+            self.seen.failures.append(f"view: {response.status_code} {response.text[:300]}")
             return
         self.seen.views.append(monotonic() - began)
 

@@ -50,8 +50,8 @@ class Objects:
 
     def find(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """One object, None when there is none."""
-        answer = self._client.get(_path(kind, namespace, name))
-        return None if answer.status_code == httpx.codes.NOT_FOUND else _object(answer)
+        response = self._client.get(_path(kind, namespace, name))
+        return None if response.status_code == httpx.codes.NOT_FOUND else _object(response)
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
         """One object, which must be there."""
@@ -78,17 +78,19 @@ class Objects:
 
     def delete(self, kind: str, name: str, namespace: str | None = None) -> None:
         """Delete an object that may be there; what belongs to it goes with it."""
-        answer = self._client.request("DELETE", _path(kind, namespace, name), json={"propagationPolicy": "Background"})
-        if answer.status_code != httpx.codes.NOT_FOUND:
-            _object(answer)
+        response = self._client.request(
+            "DELETE", _path(kind, namespace, name), json={"propagationPolicy": "Background"}
+        )
+        if response.status_code != httpx.codes.NOT_FOUND:
+            _object(response)
 
     def evict(self, pod: str, namespace: str) -> bool:
         """Ask for a pod's eviction; False when a disruption budget does not allow it now."""
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
-        answer = self._client.post(f"{_path('Pod', namespace, pod)}/eviction", json=body)
-        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        response = self._client.post(f"{_path('Pod', namespace, pod)}/eviction", json=body)
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             return False
-        _object(answer)
+        _object(response)
         return True
 
 
@@ -116,8 +118,8 @@ def _path(kind: str, namespace: str | None, name: str = "") -> str:
     return f"{group}{where}/{plural}/{name}".rstrip("/")
 
 
-def _object(answer: httpx.Response) -> Object:
-    body: Object = answer.json()
-    if answer.is_error:
-        raise Refused(body.get("message", answer.text))
+def _object(response: httpx.Response) -> Object:
+    body: Object = response.json()
+    if response.is_error:
+        raise Refused(body.get("message", response.text))
     return body

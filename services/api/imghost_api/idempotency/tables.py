@@ -12,7 +12,7 @@ from imghost_api.db.base import API_WRITES, Base, WorkspaceRow
 
 
 class IdempotencyKey(WorkspaceRow, Base):
-    """One `Idempotency-Key` of a workspace: claimed by a running upload, or done with its answer."""
+    """One `Idempotency-Key` of a workspace: claimed by a running upload, or done with its response."""
 
     __tablename__ = "idempotency_keys"
     __grants__ = (API_WRITES,)

@@ -55,27 +55,27 @@ class S3Store:
 
     async def get(self, key: str) -> bytes:
         def read() -> bytes:
-            answer = self._client.get_object(self._bucket, self._prefix + key)
+            response = self._client.get_object(self._bucket, self._prefix + key)
             try:
-                return bytes(answer.data)
+                return bytes(response.data)
             finally:
-                answer.close()
-                answer.release_conn()
+                response.close()
+                response.release_conn()
 
         return await self._run(read)
 
     async def stream(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         if length == 0:
             return
-        answer = await self._run(
+        response = await self._run(
             lambda: self._client.get_object(self._bucket, self._prefix + key, offset=start, length=length or 0)
         )
         try:
-            while chunk := await self._run(answer.read, _CHUNK):
+            while chunk := await self._run(response.read, _CHUNK):
                 yield chunk
         finally:
-            answer.close()
-            answer.release_conn()
+            response.close()
+            response.release_conn()
 
     async def stat(self, key: str) -> ObjectInfo:
         found = await self._run(self._client.stat_object, self._bucket, self._prefix + key)
