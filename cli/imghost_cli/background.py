@@ -33,7 +33,7 @@ def run_detached(state: State, manifest: Path, ports: str, within: float) -> Non
         if child.poll() is None:
             raise
         kind = InvalidInput if child.returncode == InvalidInput.exit_code else UserError
-        said = log.read_text(errors="replace").strip().rpartition("imghost: ")[2]
-        raise kind(said or "It ended while starting and did not say why.") from None
+        message = log.read_text(errors="replace").strip().rpartition("imghost: ")[2]
+        raise kind(message or "It ended while starting and did not say why.") from None
     screen.summary(console, found)
     console.print("  It runs in the background: `imghost status`, `imghost logs -f`, `imghost down`.\n")

@@ -56,20 +56,20 @@ class Job:
 
     async def _attempts(self, retries: int) -> dict[str, Any]:
         assert self.pod is not None  # noqa: S101 - `_run` is only started with one
-        said = ""
+        message = ""
         for attempt in range(retries + 1):
             try:
                 code = await self.pod.once()
             except (OSError, MissingReference) as error:
-                said = str(error)
+                message = str(error)
             else:
                 if code == 0:
                     done = {"type": "Complete", "status": "True", "lastTransitionTime": now()}
                     return {"succeeded": 1, "failed": attempt, "completionTime": now(), "conditions": [done]}
-                said = f"exit code {code}"
+                message = f"exit code {code}"
             self._report({**self._manifest["status"], "failed": attempt + 1})
             await asyncio.sleep(_FIRST_PAUSE * 2**attempt if attempt < retries else 0)
-        words = f"It failed {retries + 1} times, last with {said}. See `imghost logs {self.key.name}`."
+        words = f"It failed {retries + 1} times, last with {message}. See `imghost logs {self.key.name}`."
         return {"failed": retries + 1, "conditions": [_failed("BackoffLimitExceeded", words)]}
 
     @property

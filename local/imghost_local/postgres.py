@@ -67,7 +67,7 @@ class EmbeddedPostgres:
         """
         if not (self._data / "PG_VERSION").exists():
             await self._create()
-        await self._predecessor_gone()
+        await self._wait_for_predecessor()
         self._launch()
         await self._answering()
 
@@ -98,7 +98,7 @@ class EmbeddedPostgres:
             shutil.rmtree(self._data, ignore_errors=True)
             raise UserError(f"PostgreSQL could not make its data folder {self._data}: {self._last_words()}")
 
-    async def _predecessor_gone(self) -> None:
+    async def _wait_for_predecessor(self) -> None:
         """Let a server end that lost its `up` to `kill -9` a moment ago and is still shutting down."""
         try:
             async with asyncio.timeout(_STOP_WITHIN):

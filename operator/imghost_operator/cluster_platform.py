@@ -40,7 +40,7 @@ class ClusterPlatform:
     ) -> None:
         self._cluster, self._cache, self._metrics = cluster, cache, metrics
         self._identity, self._noted = identity, noted
-        self._told: dict[tuple[str, str, str], float] = {}
+        self._posted: dict[tuple[str, str, str], float] = {}
 
     @property
     def makes_namespaces(self) -> bool:
@@ -142,11 +142,11 @@ class ClusterPlatform:
         """Post an event (events.k8s.io/v1) unless the same was posted a moment ago."""
         now = time.monotonic()
         same = (owner["uid"], reason, message)
-        if now - self._told.get(same, float("-inf")) < _SAME_EVENT_SECONDS:
+        if now - self._posted.get(same, float("-inf")) < _SAME_EVENT_SECONDS:
             return
-        self._told[same] = now
-        while len(self._told) > _MOST_EVENTS:
-            del self._told[next(iter(self._told))]
+        self._posted[same] = now
+        while len(self._posted) > _MOST_EVENTS:
+            del self._posted[next(iter(self._posted))]
         try:
             await self._cluster.create(self._event_body(owner, kind, reason, message))
         except ImghostError as error:

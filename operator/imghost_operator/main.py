@@ -58,7 +58,7 @@ class Operator:
         self._election = LeaderElector(self._cluster, settings.namespace, settings.identity)
         self._cluster.fence = self._election.check
         self._queue = WorkQueue(self._work)
-        self._tenants = TenantStore(self._queue.add, self._gone)
+        self._tenants = TenantStore(self._queue.add, self._forget)
         scope = WatchScope(crd.KIND, is_managed=False)
         self._tenant_watch = Reflector(self._cluster, scope, self._tenants, self.metrics, lambda: None)
         self._cache = Informer(
@@ -130,7 +130,7 @@ class Operator:
             self.metrics.reconcile.labels(outcome).observe(time.monotonic() - began)
         return after if after is not None else RESYNC_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load
 
-    def _gone(self, name: str) -> None:
+    def _forget(self, name: str) -> None:
         self._queue.forget(name)
         self._reconciler.forget(name)
 

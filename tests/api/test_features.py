@@ -35,7 +35,7 @@ def test_every_event_is_listed_once() -> None:
 def test_subscribers_have_names_of_their_own() -> None:
     """Deliveries are stored under the name of a subscriber, so no two share one; each takes listed events only."""
     subscribers = [subscriber for feature in FEATURES for subscriber in feature.subscribers]
-    assert [name for name, times in Counter(it.name for it in subscribers).items() if times > 1] == []
+    assert [name for name, times in Counter(subscriber.name for subscriber in subscribers).items() if times > 1] == []
     types = {event.type for feature in FEATURES for event in feature.events}
     assert {kind for subscriber in subscribers for kind in subscriber.subscriptions} <= types
 

@@ -110,15 +110,15 @@ async def test_one_upload_is_one_trace(server: httpx.AsyncClient, collector: Col
     def spans(service: str) -> dict[str, Span]:
         return {span.id: span for span in collector.spans if (span.service, span.trace) == (service, caller)}
 
-    judged = await eventually(lambda: [*spans("imghost-imaging").values()], within=20, why="imaging sent its span")
+    rendered = await eventually(lambda: [*spans("imghost-imaging").values()], within=20, why="imaging sent its span")
     api = await eventually(
-        lambda: {it.id: it for it in spans("imghost-api").values() if it.id == judged[0].parent},
+        lambda: {span.id: span for span in spans("imghost-api").values() if span.id == rendered[0].parent},
         within=20,
         why="api sent the span that imaging names",
     )
-    calling = api[judged[0].parent]
+    calling = api[rendered[0].parent]
     upload = spans("imghost-api")[calling.parent]
-    assert (len(judged), upload.name, upload.parent) == (1, "POST /upload", parent)
+    assert (len(rendered), upload.name, upload.parent) == (1, "POST /upload", parent)
 
 
 async def test_metrics_count_uploads_and_requests(server: httpx.AsyncClient) -> None:

@@ -127,7 +127,10 @@ def _generations(cluster: AuditedKube) -> dict[str, int]:
         "--output=json",
         f"--namespace={NAMESPACE}",
     )
-    return {f"{it['kind']} {it['metadata']['name']}": it["metadata"]["generation"] for it in json.loads(text)["items"]}
+    return {
+        f"{item['kind']} {item['metadata']['name']}": item["metadata"]["generation"]
+        for item in json.loads(text)["items"]
+    }
 
 
 def test_crd_outlives_the_release(cluster: AuditedKube, install: Install, remote: Helm) -> None:

@@ -154,7 +154,7 @@ def test_operator_understands_its_environment(helm: Helm, tmp_path: Path, monkey
     read = settings(helm.objects(f"--values={values}"), tmp_path, monkeypatch)
     assert read.databases["default"].admin_url_file == tmp_path / "databases/default/url"
     assert read.databases["default"].public_host == "pg.example.com:6432"
-    assert [str(it) for it in read.databases["default"].networks] == ["10.20.0.0/16"]
+    assert [str(network) for network in read.databases["default"].networks] == ["10.20.0.0/16"]
     store = read.stores["default"]
     assert store.kind == "s3"
     assert (store.endpoint, store.bucket, store.region) == ("https://s3.example.com", "images", "us-east-1")
@@ -185,7 +185,7 @@ def test_secrets_are_mounted_where_the_operator_reads_them(helm: Helm) -> None:
     }
     named |= {path.removeprefix(f"{MOUNT}/") for path in json.loads(env["IMGHOST_PULL_SECRET_FILES"])}
     pod = one(objects, "Deployment", "images-operator")["spec"]["template"]["spec"]
-    (volume,) = [it for it in pod["volumes"] if it["name"] == "backends"]
+    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "backends"]
     mounted = {
         item["path"]: (source["secret"]["name"], item["key"])
         for source in volume["projected"]["sources"]

@@ -60,8 +60,8 @@ def test_no_way_to_more_rights(helm: Helm, values: str) -> None:
     operator, hook = granted(objects, f"{name}-operator"), granted(objects, f"{name}-uninstall")
     verbs = {"get", "list", "watch", "create", "update", "patch", "delete"}
     assert {right.verb for right in operator} == verbs
-    assert {right.resource.split("/")[0] for right in operator} <= {it.plural for it in RESOURCES.values()}
-    assert {(it.resource, it.verb) for it in hook} == {
+    assert {right.resource.split("/")[0] for right in operator} <= {kind.plural for kind in RESOURCES.values()}
+    assert {(right.resource, right.verb) for right in hook} == {
         ("imagehosttenants", "list"),
         ("imagehosttenants", "patch"),
         ("deployments/scale", "patch"),
@@ -188,7 +188,9 @@ class Life:
         self._namespace = tenant_objects.namespace_of(tenant)
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         given = {
-            it["name"]: it["value"].replace("/etc/imghost", str(folder)) for it in container["env"] if "value" in it
+            variable["name"]: variable["value"].replace("/etc/imghost", str(folder))
+            for variable in container["env"]
+            if "value" in variable
         }
         in_a_pod = {"IMGHOST_HOST": HOST, "IMGHOST_OPS_PORT": str(free_port()), "IMGHOST_IDENTITY": "played"}
         self._command = [Path(sys.executable).with_name(container["command"][0]), *container["command"][1:]]

@@ -35,5 +35,5 @@ def imghost(folder: Path) -> Iterator[Imghost]:
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
     """An HTTP client that uses no proxy."""
-    with httpx.Client(timeout=20, trust_env=False) as it:
-        yield it
+    with httpx.Client(timeout=20, trust_env=False) as client:
+        yield client

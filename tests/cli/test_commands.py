@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 DEMO = str(ROOT / "manifests/samples/demo.yaml")
 
 
-class Said(NamedTuple):
+class Printed(NamedTuple):
     """What a command printed, and its exit code."""
 
     code: int
@@ -24,7 +24,7 @@ class Said(NamedTuple):
     err: str
 
 
-Run = Callable[..., Said]
+Run = Callable[..., Printed]
 
 
 @pytest.fixture
@@ -33,12 +33,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
 
-    def call(*args: str) -> Said:
+    def call(*args: str) -> Printed:
         monkeypatch.setattr("sys.argv", ["imghost", *args])
         with pytest.raises(SystemExit) as ended:
             main()
         printed = capsys.readouterr()
-        return Said(int(ended.value.code or 0), printed.out, printed.err)
+        return Printed(int(ended.value.code or 0), printed.out, printed.err)
 
     return call
 
@@ -54,9 +54,9 @@ def test_help_shows_what_to_type_first(run: Run) -> None:
 def test_render_prints_what_the_operator_would_create(run: Run) -> None:
     """`render` needs no cluster: the objects of a manifest as YAML."""
     objects = list(yaml.safe_load_all(run("render", DEMO).out))
-    found = {(it["kind"], it["metadata"]["name"]) for it in objects}
+    found = {(found["kind"], found["metadata"]["name"]) for found in objects}
     assert {("Namespace", "imghost-demo"), ("Deployment", "api"), ("Deployment", "imaging")} <= found
-    pods = [it["spec"]["template"]["spec"] for it in objects if it["kind"] in {"Deployment", "Job"}]
+    pods = [built["spec"]["template"]["spec"] for built in objects if built["kind"] in {"Deployment", "Job"}]
     commands = {" ".join(pod["containers"][0]["command"]) for pod in pods}
     assert commands == {
         "python -m imghost_api server",
@@ -76,9 +76,9 @@ def test_crds_prints_the_file_that_is_shipped(run: Run) -> None:
 def test_a_manifest_that_breaks_a_rule_is_refused_in_the_clusters_words(run: Run, command: list[str]) -> None:
     """An invalid manifest ends with exit code 2 and the message kubectl would show, and starts nothing."""
     path = Imghost(Path.cwd()).manifest(api={"replicas": 1000})
-    said = run(command[0], str(path), *command[1:])
-    assert said.code == 2
-    assert 'The ImageHostTenant "demo" is invalid: spec.api.replicas: Invalid value: 1000' in said.err
+    printed = run(command[0], str(path), *command[1:])
+    assert printed.code == 2
+    assert 'The ImageHostTenant "demo" is invalid: spec.api.replicas: Invalid value: 1000' in printed.err
     assert not list(Path(".imghost").glob("objects/*"))
     assert not Path(".imghost/postgres").exists()
 
@@ -100,51 +100,51 @@ def test_a_manifest_that_breaks_a_rule_is_refused_in_the_clusters_words(run: Run
 def test_any_invalid_file_gives_one_message(run: Run, text: str, words: str) -> None:
     """Nonsense, another kind and hostile YAML are reported in one message, and nothing of it is run."""
     Path("bad.yaml").write_text(text)
-    said = run("up", "bad.yaml")
-    assert said.code == 2
-    assert said.err.startswith("imghost: bad.yaml ")
-    assert words in said.err
+    printed = run("up", "bad.yaml")
+    assert printed.code == 2
+    assert printed.err.startswith("imghost: bad.yaml ")
+    assert words in printed.err
     assert not Path("owned").exists()
 
 
 def test_a_missing_file_is_named(run: Run) -> None:
     """A path that is not there is reported with what to do."""
-    said = run("up", "nowhere.yaml")
-    assert said.code == 2
-    assert "nowhere.yaml cannot be read: No such file" in said.err
+    printed = run("up", "nowhere.yaml")
+    assert printed.code == 2
+    assert "nowhere.yaml cannot be read: No such file" in printed.err
 
 
 @pytest.mark.parametrize("ports", ["5001", "5001,5002", "5001,5001,5003", "a,b,c", "0,1,2", "1,2,70000", "1,2,3,4"])
 def test_ports_are_checked(run: Run, ports: str) -> None:
     """`--ports` takes three different ports, and says so."""
-    said = run("up", DEMO, "--ports", ports)
-    assert said.code == 2
-    assert "three different ports" in said.err
+    printed = run("up", DEMO, "--ports", ports)
+    assert printed.code == 2
+    assert "three different ports" in printed.err
 
 
 @pytest.mark.parametrize("args", [["up"], ["fly"], ["status", "--sideways"]], ids=" ".join)
 def test_a_wrong_command_line_is_a_usage_error(run: Run, args: list[str]) -> None:
     """A missing argument, an unknown command or option ends with exit code 2 and how it is used."""
-    said = run(*args)
-    assert said.code == 2
-    assert "Usage: imghost" in said.err
+    printed = run(*args)
+    assert printed.code == 2
+    assert "Usage: imghost" in printed.err
 
 
 def test_the_same_tenant_twice_is_refused(run: Run) -> None:
     """Two documents of one name would fight; neither is taken."""
     path = Imghost(Path.cwd()).manifest()
     path.write_text(f"{path.read_text()}\n---\n{path.read_text()}")
-    said = run("up", str(path))
-    assert said.code == 2
-    assert 'tenant "demo" is there more than once' in said.err
+    printed = run("up", str(path))
+    assert printed.code == 2
+    assert 'tenant "demo" is there more than once' in printed.err
 
 
 def test_status_without_a_running_installation_is_no_error(run: Run) -> None:
     """Without an installation, status says so with exit code 4, down and reset have nothing to do."""
     assert (run("status").code, run("down").code, run("reset", "--yes").code) == (4, 0, 0)
-    said = run("status", "--json")
-    assert json.loads(said.out) == {"running": False, "ready": False, "pid": None, "tenants": []}
-    assert said.code == 4
+    printed = run("status", "--json")
+    assert json.loads(printed.out) == {"running": False, "ready": False, "pid": None, "tenants": []}
+    assert printed.code == 4
     assert "No logs" in run("logs").err
 
 
@@ -162,9 +162,9 @@ def test_reset_removes_only_a_state_folder(run: Run) -> None:
     """A folder that imghost did not make is left alone, whatever is asked."""
     Path("precious").mkdir()
     Path("precious/file").write_text("mine")
-    said = run("reset", "--yes", "--state", "precious")
-    assert (said.code, Path("precious/file").read_text()) == (2, "mine")
-    assert "is not a state folder" in said.err
+    printed = run("reset", "--yes", "--state", "precious")
+    assert (printed.code, Path("precious/file").read_text()) == (2, "mine")
+    assert "is not a state folder" in printed.err
 
 
 @pytest.mark.parametrize("command", ["api-server", "worker", "imaging-server", "migrate pre", "migrate status"])

@@ -77,7 +77,7 @@ def test_the_first_image_is_served(demo: Imghost, client: httpx.Client) -> None:
 def test_status_is_printed_for_people_and_programs(demo: Imghost) -> None:
     """`status` has URLs, key, conditions and processes; what is not enforced here is said, and Ready all the same."""
     tenant = demo.ready()
-    conditions = {it["type"]: it for it in tenant["conditions"]}
+    conditions = {condition["type"]: condition for condition in tenant["conditions"]}
     assert conditions["Ready"]["status"] == "True"
     assert (conditions["Enforced"]["status"], conditions["Enforced"]["reason"]) == ("False", "NotEnforcedHere")
     assert "NetworkPolicy" in conditions["Enforced"]["message"]
@@ -193,7 +193,7 @@ async def test_a_second_start_is_quick_and_keeps_everything(demo: Imghost, clien
     processes = [psutil.Process(pid) for pod in before["pods"] if (pid := pod["pid"])]
     processes.append(psutil.Process(demo.status()["postgres"]["pid"]))
     demo("down")
-    assert not [it for it in processes if it.is_running() and it.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
     assert demo("status", code=4).returncode == 4
     began = time.monotonic()
     demo("up", "tenants.yaml", "--detach")
@@ -239,7 +239,7 @@ def test_a_key_of_one_tenant_is_refused_by_another(demo: Imghost, imghost: Imgho
         assert f"Port {taken}, asked for as 'auth', is taken" in refused.stderr
     imghost("up", str(imghost.manifests(one={}, two={})), "--detach", "--timeout", "80", within=90)
     tenants = [demo.ready(), imghost.ready("one"), imghost.ready("two")]
-    ports = [url.rsplit(":", 1)[1] for it in tenants for name, url in it["urls"].items() if name != "docs"]
+    ports = [url.rsplit(":", 1)[1] for report in tenants for name, url in report["urls"].items() if name != "docs"]
     assert len(set(ports)) == 9
     for mine in tenants:
         for theirs in tenants:
@@ -252,8 +252,8 @@ def test_a_key_of_one_tenant_is_refused_by_another(demo: Imghost, imghost: Imgho
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(foreign)
     stores = imghost.project / ".imghost/store"
-    assert {it.name for it in stores.iterdir()} == {"one", "two"}
-    assert all(it.stat().st_mode & 0o077 == 0 for it in stores.iterdir())
+    assert {folder.name for folder in stores.iterdir()} == {"one", "two"}
+    assert all(folder.stat().st_mode & 0o077 == 0 for folder in stores.iterdir())
 
 
 async def test_in_the_foreground_until_ctrl_c(imghost: Imghost, client: httpx.Client) -> None:
@@ -286,7 +286,7 @@ async def test_in_the_foreground_until_ctrl_c(imghost: Imghost, client: httpx.Cl
     ):
         assert words in shown
     assert "Traceback" not in shown
-    assert not [it for it in children if it.is_running() and it.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in children if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
     folder = imghost.project / ".imghost"
     imghost("reset", "--yes")
     assert not folder.exists()

@@ -16,7 +16,7 @@ from support.e2e.crash import Crash
 from support.e2e.faults import Faults
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects, connect
-from support.e2e.tenants import GONE_WITHIN, PREFIX, Tenants
+from support.e2e.tenants import DELETED_WITHIN, PREFIX, Tenants
 from support.network import Guard
 
 FIGURES = pytest.StashKey[Figures]()
@@ -77,11 +77,11 @@ def objects(kubectl: Kubectl) -> Iterator[Objects]:
     """The cluster's objects, for an administrator. At the end no tenant of ours is left."""
     with connect(kubectl) as objects:
         yield objects
-        wait_until(lambda: not _ours(objects), within=GONE_WITHIN, why=lambda: f"{_ours(objects)} still exist")
+        wait_until(lambda: not _ours(objects), within=DELETED_WITHIN, why=lambda: f"{_ours(objects)} still exist")
 
 
 def _ours(objects: Objects) -> list[str]:
-    names = [it["metadata"]["name"] for it in objects.list("ImageHostTenant")]
+    names = [tenant["metadata"]["name"] for tenant in objects.list("ImageHostTenant")]
     return [name for name in names if name.startswith(PREFIX)]
 
 

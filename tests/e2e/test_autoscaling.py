@@ -34,7 +34,7 @@ async def test_load_brings_pods(tenants: Tenants, objects: Objects, figures: Fig
 
 def _measured(objects: Objects, tenant: ClusterTenant) -> bool:
     status = objects.get("HorizontalPodAutoscaler", "imaging", tenant.namespace).get("status", {})
-    measured = [it["resource"] for it in status.get("currentMetrics") or () if "resource" in it]
+    measured = [metric["resource"] for metric in status.get("currentMetrics") or () if "resource" in metric]
     assert measured, status
     assert measured[0]["current"].get("averageUtilization") is not None, status
     return True

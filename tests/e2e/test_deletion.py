@@ -26,7 +26,7 @@ async def test_delete_leaves_nothing(tenants: Tenants, objects: Objects, backend
 
     tenant.delete()
     with figures.timed("tenant deleted with its data"):
-        await tenant.gone()
+        await tenant.wait_until_deleted()
     assert _named_after(objects, tenant) == []
     assert _stored(backends, tenant, bucket) == []
     assert backends.rows("SELECT datname FROM pg_database WHERE datname = %s", database_name(tenant.name)) == []
@@ -45,7 +45,7 @@ async def test_retain_keeps_the_data_for_a_new_tenant(tenants: Tenants, backends
 
     tenant.delete()
     with figures.timed("tenant deleted, data retained"):
-        await tenant.gone()
+        await tenant.wait_until_deleted()
     assert _stored(backends, tenant, bucket)
     with pytest.raises(psycopg.OperationalError, match=r"not permitted to log in|authentication failed"):
         _connect(backends, old_url)
@@ -69,7 +69,7 @@ def _connect(backends: Backends, url: str) -> None:
 
 def _stored(backends: Backends, tenant: ClusterTenant, bucket: str) -> list[str | None]:
     found = backends.whole_store().list_objects(bucket, f"{tenant.name}/", recursive=True, include_version=True)
-    return [it.object_name for it in found]
+    return [item.object_name for item in found]
 
 
 def _keys(backends: Backends, tenant: ClusterTenant) -> list[str]:
@@ -80,9 +80,9 @@ def _keys(backends: Backends, tenant: ClusterTenant) -> list[str]:
 def _named_after(objects: Objects, tenant: ClusterTenant) -> list[str]:
     """Every object of the cluster, of the kinds we know, that is in the tenant's namespace or carries its name."""
     return [
-        f"{kind} {it['metadata']['name']}"
+        f"{kind} {item['metadata']['name']}"
         for kind in PATHS
-        for it in objects.list(kind)
-        if it["metadata"].get("namespace") == tenant.namespace
-        or it["metadata"].get("labels", {}).get("imghost.dev/tenant") == tenant.name
+        for item in objects.list(kind)
+        if item["metadata"].get("namespace") == tenant.namespace
+        or item["metadata"].get("labels", {}).get("imghost.dev/tenant") == tenant.name
     ]

@@ -46,8 +46,9 @@ def _measured(objects: Objects, namespace: str) -> bool:
 def _memory(objects: Objects, namespace: str) -> dict[str, int]:
     """MiB of each pod, as metrics-server says."""
     return {
-        it["metadata"]["name"]: sum(_kibibytes(container["usage"]["memory"]) for container in it["containers"]) // 1024
-        for it in objects.list("PodMetrics", namespace)
+        pod["metadata"]["name"]: sum(_kibibytes(container["usage"]["memory"]) for container in pod["containers"])
+        // 1024
+        for pod in objects.list("PodMetrics", namespace)
     }
 
 

@@ -35,8 +35,8 @@ async def test_an_upgrade_of_the_operator_restarts_no_pod_of_a_tenant(
 
 async def test_the_charts_own_test_passes(installation: Installation) -> None:
     """`helm test`, which a platform team runs after an installation, finds an operator that works."""
-    said = await asyncio.to_thread(installation.helm, "test", RELEASE)
-    assert "Phase:          Succeeded" in said
+    reported = await asyncio.to_thread(installation.helm, "test", RELEASE)
+    assert "Phase:          Succeeded" in reported
 
 
 async def test_an_uninstall_leaves_no_stuck_finalizer(
@@ -57,7 +57,7 @@ async def test_an_uninstall_leaves_no_stuck_finalizer(
         assert (await ended.client.view(image["view_url"])).content == IMAGE
         ended.delete()
         with figures.timed("tenant deleted without an operator"):
-            await ended.gone()
+            await ended.wait_until_deleted()
         await kept.client.register()
     finally:
         await asyncio.to_thread(installation.operator)

@@ -67,7 +67,9 @@ def _store_is_closed(backends: Backends, ours: ClusterTenant, theirs: ClusterTen
     key, place = ours.secret("storage"), ours.get("ConfigMap", "api")["data"]
     bucket, their_prefix = place["S3_BUCKET"], theirs.get("ConfigMap", "api")["data"]["S3_PREFIX"]
     store = backends.store(key["S3_ACCESS_KEY_ID"], key["S3_SECRET_ACCESS_KEY"])
-    their_objects = [it.object_name for it in backends.whole_store().list_objects(bucket, their_prefix, recursive=True)]
+    their_objects = [
+        item.object_name for item in backends.whole_store().list_objects(bucket, their_prefix, recursive=True)
+    ]
     assert their_objects
     assert list(store.list_objects(bucket, place["S3_PREFIX"], recursive=True)) == []
     for prefix in (their_prefix, "", their_prefix.rstrip("/")):
@@ -80,5 +82,5 @@ def _store_is_closed(backends: Backends, ours: ClusterTenant, theirs: ClusterTen
     with pytest.raises(S3Error, match="AccessDenied"):
         store.fput_object(bucket, f"{their_prefix}intruder", __file__)
     assert their_objects == [
-        it.object_name for it in backends.whole_store().list_objects(bucket, their_prefix, recursive=True)
+        item.object_name for item in backends.whole_store().list_objects(bucket, their_prefix, recursive=True)
     ]

@@ -81,4 +81,4 @@ def _is_provisioned_once(backends: Backends, tenant: ClusterTenant) -> None:
     roles = backends.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", f"{database}%")
     assert len(roles) == 3, roles
     for keys in backends.store_keys():
-        assert len([it for it in json.loads(keys) if it.startswith(f"iht-{tenant.name}-")]) == 1
+        assert len([user for user in json.loads(keys) if user.startswith(f"iht-{tenant.name}-")]) == 1

@@ -41,8 +41,8 @@ async def test_an_outage_is_reported_and_heals(
         assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE, response.text
         assert response.headers["content-type"] == "application/problem+json"
         assert int(response.headers["retry-after"]) > 0
-        told = await tenant.until(condition, "False", "BackendDown", within=90)
-        assert "does not answer" in told["message"]
+        seen = await tenant.until(condition, "False", "BackendDown", within=90)
+        assert "does not answer" in seen["message"]
         await tenant.until("Ready", "False", "BackendDown")
 
     async def accepted() -> bool:

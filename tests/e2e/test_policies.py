@@ -34,12 +34,12 @@ async def test_the_quota_refuses_the_pod_too_many(tenants: Tenants) -> None:
     await tenant.until("SchemaContracted")  # the pod of the migration no longer counts
     tenant.edit(imaging={"replicas": 3})
 
-    def told() -> str:
+    def message_of_ready() -> str:
         condition = tenant.condition("WorkloadsAvailable")
         assert condition.get("reason") == "QuotaExceeded", condition
         return str(condition["message"])
 
-    message = await eventually(told, within=60, why="the tenant says that its quota is used up")
+    message = await eventually(message_of_ready, within=60, why="the tenant says that its quota is used up")
     assert "exceeded quota: compute" in message
     assert "raise spec.quota.compute" in message
     assert tenant.condition("Ready")["status"] == "True"

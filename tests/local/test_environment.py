@@ -42,7 +42,10 @@ def test_references_between_variables() -> None:
     variables = {"URL": "http://$(HOST):$(PORT)", "RAW": "$$(HOST)", "UNKNOWN": "$(ABSENT)"}
     container = {
         "envFrom": [{"configMapRef": {"name": "api"}}],
-        "env": [{"name": "HOST", "value": "here"}, *({"name": it, "value": text} for it, text in variables.items())],
+        "env": [
+            {"name": "HOST", "value": "here"},
+            *({"name": variable, "value": text} for variable, text in variables.items()),
+        ],
     }
     found = environment(container, OBJECTS, {})
     assert [found[name] for name in variables] == ["http://here:8080", "$(HOST)", "$(ABSENT)"]

@@ -31,7 +31,7 @@ async def test_a_job_runs_to_its_end(
         return list(stored.get("status", {}).get("conditions", []))
 
     found = await eventually(conditions, 10)
-    assert [it["type"] for it in found] == [condition]
+    assert [entry["type"] for entry in found] == [condition]
     assert words in found[0].get("message", "")
     assert local.changes
 
@@ -42,7 +42,9 @@ async def test_a_job_past_its_deadline_fails(local: LocalPlatformHarness) -> Non
 
     def failed() -> bool:
         stored = local.platform.objects.get(ObjectRef("Job", NAMESPACE, "job")) or {}
-        return any(it["reason"] == "DeadlineExceeded" for it in stored.get("status", {}).get("conditions", []))
+        return any(
+            condition["reason"] == "DeadlineExceeded" for condition in stored.get("status", {}).get("conditions", [])
+        )
 
     await eventually(failed, 10)
 

@@ -71,11 +71,11 @@ def test_objects_outlive_a_start(state: State) -> None:
     labelled = again.apply({**desired, "metadata": {**desired["metadata"], "labels": {"x": "y"}}})  # type: ignore[dict-item]
     again.put({**labelled, "status": {"phase": "fine"}})
     changed = again.apply({**desired, "data": {"A": "2"}})
-    assert [it["metadata"]["generation"] for it in (first, labelled, changed)] == [1, 1, 2]
+    assert [state["metadata"]["generation"] for state in (first, labelled, changed)] == [1, 1, 2]
     assert first["metadata"]["uid"] == changed["metadata"]["uid"]
     assert changed["status"] == {"phase": "fine"}
     assert "labels" not in changed["metadata"]
-    versions = [int(it["metadata"]["resourceVersion"]) for it in (first, labelled, changed)]
+    versions = [int(state["metadata"]["resourceVersion"]) for state in (first, labelled, changed)]
     assert versions == sorted(set(versions))
 
 

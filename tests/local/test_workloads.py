@@ -94,5 +94,5 @@ async def test_a_template_that_cannot_start_leaves_the_old_one_serving(local: Lo
     await local.apply(deployment(colour="blue", code="raise SystemExit(7)"))
     await eventually(lambda: any("exit code 7" in pod.message for pod in local.pods), 10)
     assert (await local.ask())["env"]["COLOUR"] == "red"
-    progressing = next(it for it in local.status["conditions"] if it["type"] == "Progressing")
+    progressing = next(condition for condition in local.status["conditions"] if condition["type"] == "Progressing")
     assert progressing["reason"] == "ReplicaSetUpdated"

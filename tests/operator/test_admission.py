@@ -31,8 +31,8 @@ def words(response: Answer) -> set[str]:
     """
     if found := _STRICT.fullmatch(response.body["message"]):
         return set(found["fields"].split(", "))
-    said = response.messages
-    return {it for it in said if not it.startswith((".spec", "<nil>")) and not _TWICE.search(it)}
+    reported = response.messages
+    return {line for line in reported if not line.startswith((".spec", "<nil>")) and not _TWICE.search(line)}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -129,7 +129,7 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         case {"type": "array"}:
             fitting = st.lists(values(schema["items"]), max_size=4)
         case {"properties": members}:
-            fitting = st.fixed_dictionaries({}, optional={name: values(it) for name, it in members.items()})
+            fitting = st.fixed_dictionaries({}, optional={name: values(member) for name, member in members.items()})
         case {"additionalProperties": others}:
             fitting = st.dictionaries(KEYS, values(others), max_size=3)
         case _:

@@ -37,18 +37,18 @@ async def test_a_dead_backend_is_not_asked_by_every_tenant() -> None:
     pauses = []
     for _ in range(8):
         with pytest.raises(BackendDown):
-            await breaker.call(lambda it: it.check())
+            await breaker.call(lambda backend: backend.check())
         asked = backend.asked
         for _tenant in range(100):
             with pytest.raises(BackendDown):
-                await breaker.call(lambda it: it.check())
+                await breaker.call(lambda backend: backend.check())
         assert backend.asked == asked
         pauses.append(breaker.retry_in)
         now[0] += breaker.retry_in
     assert pauses[0] < 1.5
     assert 20 < pauses[-1] <= 36
     backend.error = None
-    await breaker.call(lambda it: it.check())
+    await breaker.call(lambda backend: backend.check())
     assert breaker.problem is None
 
 
@@ -58,20 +58,20 @@ async def test_a_refusal_does_not_open_the_breaker() -> None:
     breaker = CircuitBreaker("store", "default", backend)
     backend.error = BackendRefused("No.")
     with pytest.raises(BackendRefused):
-        await breaker.call(lambda it: it.check())
+        await breaker.call(lambda backend: backend.check())
     assert breaker.problem is None
 
 
 async def test_watching_reports_an_outage_and_the_return() -> None:
     """The probe loop notices by itself when a backend goes and when it comes back, and reports each once."""
-    backend, told = Flaky(), []
+    backend, changes = Flaky(), []
     breaker = CircuitBreaker("store", "default", backend)
-    watching = asyncio.create_task(breaker.watch(lambda: told.append(breaker.problem is None), every=0.02))
+    watching = asyncio.create_task(breaker.watch(lambda: changes.append(breaker.problem is None), every=0.02))
     await eventually(lambda: backend.asked >= 2)
-    assert told == []
+    assert changes == []
     backend.error = DOWN
-    await eventually(lambda: told == [False])
+    await eventually(lambda: changes == [False])
     backend.error = None
-    await eventually(lambda: told == [False, True])
+    await eventually(lambda: changes == [False, True])
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)

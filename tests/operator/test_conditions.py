@@ -34,13 +34,13 @@ def test_an_error_shows_where_it_belongs(key: ObjectRef | str, condition: str) -
     """Each failure turns its own condition and the summary, and is the lastError, with what it says."""
     found = replace(observed(), problems={key: Down("the server does not answer; it is tried again")})
     report = status.report(tenant(), found, NOW)
-    said = conditions(report)
+    reported = conditions(report)
     for kind in (condition, "Ready"):
-        assert (said[kind]["status"], said[kind]["reason"]) == ("False", "BackendDown")
-        assert said[kind]["message"] == "the server does not answer; it is tried again"
-    wrong = {kind for kind in said if said[kind]["status"] == "False"}
+        assert (reported[kind]["status"], reported[kind]["reason"]) == ("False", "BackendDown")
+        assert reported[kind]["message"] == "the server does not answer; it is tried again"
+    wrong = {kind for kind in reported if reported[kind]["status"] == "False"}
     assert wrong - {"Autoscaled", "Paused", "Deleting"} == {condition, "Ready"}
-    assert said["Progressing"]["reason"] == "Retrying"
+    assert reported["Progressing"]["reason"] == "Retrying"
     assert report["lastError"] == {
         "reason": "BackendDown",
         "message": "the server does not answer; it is tried again",
@@ -51,10 +51,10 @@ def test_an_error_shows_where_it_belongs(key: ObjectRef | str, condition: str) -
 def test_an_autoscaler_without_a_controller_is_reported() -> None:
     """Where autoscalers are only recorded both conditions say so, and the tenant is as ready as with fixed numbers."""
     found = observed(spec={"api": {"autoscaling": {"maxReplicas": 9}}})
-    said = conditions(status.report(tenant(), replace(found, enforces=ENFORCED - {"HorizontalPodAutoscaler"}), NOW))
-    assert "HorizontalPodAutoscaler" in said["Enforced"]["message"]
-    assert {said[kind]["reason"] for kind in ("Enforced", "Autoscaled")} == {"NotEnforcedHere"}
-    assert said["Ready"]["status"] == "True"
+    reported = conditions(status.report(tenant(), replace(found, enforces=ENFORCED - {"HorizontalPodAutoscaler"}), NOW))
+    assert "HorizontalPodAutoscaler" in reported["Enforced"]["message"]
+    assert {reported[kind]["reason"] for kind in ("Enforced", "Autoscaled")} == {"NotEnforcedHere"}
+    assert reported["Ready"]["status"] == "True"
 
 
 def test_an_error_without_a_place_still_counts() -> None:
@@ -75,9 +75,9 @@ def test_an_error_without_a_place_still_counts() -> None:
 )
 def test_the_migration_is_reported(job: list[Object], expected: tuple[str, str]) -> None:
     """Whether the schema is there, on its way, or failed."""
-    said = summary(observed(job=job))
-    assert said["SchemaReady"] == expected
-    assert said["Ready"] == (("True", "Serving") if expected[0] == "True" else expected)
+    reported = summary(observed(job=job))
+    assert reported["SchemaReady"] == expected
+    assert reported["Ready"] == (("True", "Serving") if expected[0] == "True" else expected)
 
 
 def test_a_failed_migration_says_what_to_do() -> None:
@@ -165,9 +165,9 @@ def test_why_pods_do_not_come(condition: Object, reason: str) -> None:
     for ready, truth in ((0, "False"), (1, "True")):
         found = observed(api={"availableReplicas": ready, "conditions": [condition]})
         report = status.report(tenant(), found, NOW)
-        said = conditions(report)["WorkloadsAvailable"]
-        assert (said["status"], said["reason"]) == (truth, reason)
-        assert condition["message"] in said["message"]
+        reported = conditions(report)["WorkloadsAvailable"]
+        assert (reported["status"], reported["reason"]) == (truth, reason)
+        assert condition["message"] in reported["message"]
 
 
 def test_an_exceeded_quota_says_what_to_raise() -> None:
@@ -180,9 +180,9 @@ def test_an_exceeded_quota_says_what_to_raise() -> None:
 def test_scaled_to_zero_is_not_ready() -> None:
     """Without pods nothing is served, and the reason is the wish itself; nothing is in progress."""
     spec = {"imaging": {"replicas": 0}}
-    said = summary(observed(spec=spec), **spec)
-    assert said["Ready"] == ("False", "ScaledToZero")
-    assert said["Progressing"] == ("False", "Settled")
+    reported = summary(observed(spec=spec), **spec)
+    assert reported["Ready"] == ("False", "ScaledToZero")
+    assert reported["Progressing"] == ("False", "Settled")
 
 
 def test_paused_leaves_the_rest_as_it_was() -> None:
@@ -200,7 +200,7 @@ def test_paused_leaves_the_rest_as_it_was() -> None:
 def test_paused_from_the_start_knows_nothing() -> None:
     """A tenant that was made paused has conditions; nothing is true but that it is paused."""
     report = status.report(tenant(paused=True), ReconcileState(enforces=ENFORCED), NOW)
-    assert [kind for kind, it in conditions(report).items() if it["status"] == "True"] == ["Paused"]
+    assert [kind for kind, condition in conditions(report).items() if condition["status"] == "True"] == ["Paused"]
 
 
 def test_deleting_says_what_it_waits_for() -> None:
@@ -209,16 +209,16 @@ def test_deleting_says_what_it_waits_for() -> None:
     assert status.is_paused(leaving)
     leaving["metadata"]["deletionTimestamp"] = "2026-05-04T11:00:00Z"
     found = replace(observed(), deletion=(Reason.WAITING_FOR_BACKEND, "the object store does not answer"))
-    said = conditions(status.report(leaving, found, NOW))
-    assert (said["Deleting"]["status"], said["Deleting"]["reason"]) == ("True", "WaitingForBackend")
-    assert (said["Ready"]["status"], said["Ready"]["reason"]) == ("False", "Deleting")
+    reported = conditions(status.report(leaving, found, NOW))
+    assert (reported["Deleting"]["status"], reported["Deleting"]["reason"]) == ("True", "WaitingForBackend")
+    assert (reported["Ready"]["status"], reported["Ready"]["reason"]) == ("False", "Deleting")
 
 
 def test_what_is_not_enforced_is_named_and_does_no_harm() -> None:
     """Where policies are only recorded a condition names them, and the tenant is ready all the same."""
     found = replace(observed(), enforces=frozenset({"LimitRange"}))
     report = status.report(tenant(), found, NOW)
-    said = conditions(report)
-    assert (said["Enforced"]["status"], said["Enforced"]["reason"]) == ("False", "NotEnforcedHere")
-    assert said["Enforced"]["message"].endswith("NetworkPolicy, Pod Security, PodDisruptionBudget, ResourceQuota")
-    assert said["Ready"]["status"] == "True"
+    reported = conditions(report)
+    assert (reported["Enforced"]["status"], reported["Enforced"]["reason"]) == ("False", "NotEnforcedHere")
+    assert reported["Enforced"]["message"].endswith("NetworkPolicy, Pod Security, PodDisruptionBudget, ResourceQuota")
+    assert reported["Ready"]["status"] == "True"

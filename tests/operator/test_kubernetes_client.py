@@ -86,8 +86,8 @@ async def test_lists_come_in_chunks(cluster: KubernetesClient, name: str, monkey
     for number in range(5):
         await cluster.create(config(f"{label}-{number}"))
     found, version = await cluster.list("ConfigMap", selectors={"labelSelector": f"suite={label}"})
-    assert [it["metadata"]["name"] for it in found] == [f"{label}-{number}" for number in range(5)]
-    assert {(it["kind"], it["apiVersion"]) for it in found} == {("ConfigMap", "v1")}
+    assert [item["metadata"]["name"] for item in found] == [f"{label}-{number}" for number in range(5)]
+    assert {(item["kind"], item["apiVersion"]) for item in found} == {("ConfigMap", "v1")}
     assert int(version) > 0
     counted = cluster._metrics.api_requests.labels("list", "ConfigMap", "200")._value.get()
     assert counted == 3
@@ -111,7 +111,11 @@ async def test_a_watch_reports_what_happens_after_a_list(cluster: KubernetesClie
     await cluster.apply(config(name, small="y"), force=True)
     await cluster.delete(made)
     await asyncio.wait_for(watching, 20)
-    assert [it for it in seen if it[0] != "BOOKMARK"] == [("ADDED", name), ("MODIFIED", name), ("DELETED", name)]
+    assert [event for event in seen if event[0] != "BOOKMARK"] == [
+        ("ADDED", name),
+        ("MODIFIED", name),
+        ("DELETED", name),
+    ]
 
 
 async def test_a_version_that_is_no_longer_kept_means_list_again(cluster: KubernetesClient, kube: Kube) -> None:
@@ -141,9 +145,9 @@ async def test_a_server_without_a_trusted_certificate_is_not_talked_to(kube: Kub
     real = kubeconfig.load(kube.kubeconfig)
     async with KubernetesClient(
         Connection(real.server, certificate=real.certificate, private_key=real.private_key), Metrics()
-    ) as it:
+    ) as client:
         with pytest.raises(PlatformDown, match="Certificate"):
-            await it.get("Namespace", "", "default")
+            await client.get("Namespace", "", "default")
 
 
 Answer = tuple[int, dict[str, str], str]
@@ -177,7 +181,7 @@ async def test_a_busy_server_is_waited_for_as_long_as_it_asks() -> None:
     async with misbehaving(busy, (200, {}, '{"metadata": {"name": "x"}}')) as (cluster, asked):
         assert (await cluster.get("Namespace", "", "x"))["metadata"]["name"] == "x"
         assert asked == ["Bearer t", "Bearer t"]
-        codes = {it.labels["code"] for it in next(iter(cluster._metrics.api_requests.collect())).samples}
+        codes = {sample.labels["code"] for sample in next(iter(cluster._metrics.api_requests.collect())).samples}
         assert {"429", "200"} <= codes
 
 

@@ -53,4 +53,4 @@ def test_the_server_writes_the_same_form(kube: Kube) -> None:
     response = api.create(quota, "dryRun=All")
     api.close()
     assert response.status == 201, response.body
-    assert response.body["spec"]["hard"] == {name: quantity.canonical(it) for name, it in hard.items()}
+    assert response.body["spec"]["hard"] == {name: quantity.canonical(amount) for name, amount in hard.items()}

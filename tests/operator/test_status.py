@@ -59,8 +59,8 @@ def test_the_rest_of_the_status_says_where_everything_is() -> None:
 def test_on_the_first_visit_everything_is_unknown() -> None:
     """A status appears immediately, and claims nothing that was not looked at."""
     found = ReconcileState(enforces=ENFORCED, spec=Spec.model_validate(tenant()["spec"]))
-    said = summary(found)
-    assert {kind for kind, (truth, _) in said.items() if truth == "Unknown"} == {
+    reported = summary(found)
+    assert {kind for kind, (truth, _) in reported.items() if truth == "Unknown"} == {
         "Ready",
         "NamespaceReady",
         "SecretsReady",
@@ -73,7 +73,7 @@ def test_on_the_first_visit_everything_is_unknown() -> None:
         "WorkerAvailable",
         "Enforced",
     }
-    assert said["Progressing"] == ("True", "Waiting")
+    assert reported["Progressing"] == ("True", "Waiting")
 
 
 def test_nothing_new_changes_nothing() -> None:
@@ -146,10 +146,10 @@ PROBLEMS = st.dictionaries(
     st.booleans(),
 )
 def test_every_status_fits_the_resource(
-    problems: dict[ObjectRef | str, ImghostError], gone: list[str], numbers: dict[str, int], paused: bool
+    problems: dict[ObjectRef | str, ImghostError], missing: list[str], numbers: dict[str, int], paused: bool
 ) -> None:
     """Whatever was found, the status is one that the schema accepts, and reporting it again changes nothing."""
-    found = replace(without(observed(api=numbers), *gone), problems=problems)
+    found = replace(without(observed(api=numbers), *missing), problems=problems)
     subject = tenant(paused=paused)
     report = status.report(subject, found, NOW)
     Status.model_validate(report)

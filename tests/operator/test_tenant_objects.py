@@ -323,7 +323,7 @@ def test_images_are_pulled_with_the_operators_credentials() -> None:
 def test_variables_of_the_tenant_come_after_ours() -> None:
     """The tenant's own variables are added as written; what is empty is left out, as the server would."""
     made = objects(api={"env": [{"name": "B", "value": ATTACKS[0]}, {"name": "A"}]})
-    assert [(it["name"], it.get("value")) for it in container(made, "Deployment", "api")["env"]] == [
+    assert [(variable["name"], variable.get("value")) for variable in container(made, "Deployment", "api")["env"]] == [
         ("HOST", None),
         ("B", ATTACKS[0]),
         ("A", None),

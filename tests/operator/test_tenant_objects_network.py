@@ -30,7 +30,7 @@ def rules(made: dict[ObjectRef, Object], component: str, direction: str) -> list
 
 def selects(spec: dict[str, Any], component: str) -> bool:
     expressions = spec["podSelector"].get("matchExpressions", [])
-    return all(component in it["values"] for it in expressions)
+    return all(component in expression["values"] for expression in expressions)
 
 
 def ports(rule: dict[str, Any]) -> set[int]:

@@ -18,8 +18,8 @@ class Heard:
 
     def __init__(self) -> None:
         self.changed: list[tuple[str, Priority]] = []
-        self.gone: list[str] = []
-        self.tenants = TenantStore(lambda name, priority: self.changed.append((name, priority)), self.gone.append)
+        self.deleted: list[str] = []
+        self.tenants = TenantStore(lambda name, priority: self.changed.append((name, priority)), self.deleted.append)
 
 
 def body(version: int, *, uid: str = "u1", status: Any = None, **metadata: Any) -> Object:
@@ -73,14 +73,14 @@ def test_a_missed_deletion_is_found_in_the_list() -> None:
     heard = Heard()
     heard.tenants.put(body(1))
     heard.tenants.replace(SCOPE, [], 0)  # a list from before the tenant was created
-    assert not heard.gone
+    assert not heard.deleted
     heard.tenants.replace(SCOPE, [body(9, uid="u2")], 9)
-    assert heard.gone == ["demo"]
+    assert heard.deleted == ["demo"]
     found = heard.tenants.get("demo")
     assert found is not None
     assert found["metadata"]["uid"] == "u2"
     heard.tenants.replace(SCOPE, [], 10)
-    assert heard.gone == ["demo", "demo"]
+    assert heard.deleted == ["demo", "demo"]
     assert len(heard.tenants) == 0
 
 
@@ -99,6 +99,6 @@ def test_a_late_event_of_a_former_tenant_does_not_remove_the_present_one() -> No
     heard = Heard()
     heard.tenants.put(body(4, uid="u2"))
     heard.tenants.drop(body(3, uid="u1"))
-    assert not heard.gone
+    assert not heard.deleted
     heard.tenants.drop(body(5, uid="u2"))
-    assert heard.gone == ["demo"]
+    assert heard.deleted == ["demo"]

@@ -36,11 +36,11 @@ class Collector(ThreadingHTTPServer):
         """Keep the spans of one export."""
         self.paths.append(path)
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            told = {it.key: it.value.string_value for it in resource.resource.attributes}
+            attributes = {attribute.key: attribute.value.string_value for attribute in resource.resource.attributes}
             self.spans += [
                 Span(
-                    told["service.name"],
-                    told["imghost.tenant"],
+                    attributes["service.name"],
+                    attributes["imghost.tenant"],
                     span.name,
                     span.trace_id.hex(),
                     span.span_id.hex(),

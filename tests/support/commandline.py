@@ -53,7 +53,7 @@ class Imghost:
             for name, spec in specs.items()
         ]
         scratch = path.with_suffix(".new")
-        scratch.write_text("\n---\n".join(json.dumps(it) for it in documents))  # JSON is YAML
+        scratch.write_text("\n---\n".join(json.dumps(document) for document in documents))  # JSON is YAML
         return scratch.replace(path)
 
     def status(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Imghost:
 
     def tenant(self, name: str = "demo") -> dict[str, Any]:
         """One tenant of the status; an AssertionError while it is not there."""
-        found: dict[str, dict[str, Any]] = {it["name"]: it for it in self.status()["tenants"]}
+        found: dict[str, dict[str, Any]] = {tenant["name"]: tenant for tenant in self.status()["tenants"]}
         assert name in found, f"{name} is not among {list(found)}"
         return found[name]
 

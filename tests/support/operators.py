@@ -64,11 +64,11 @@ class OperatorProcess:
 
     def passes(self) -> int:
         """Passes over tenants so far."""
-        return int(sum(it.value for it in self._samples("imghost_operator_reconcile_seconds_count")))
+        return int(sum(sample.value for sample in self._samples("imghost_operator_reconcile_seconds_count")))
 
     def figure(self, name: str) -> float:
         """The sum of a metric's samples."""
-        return float(sum(it.value for it in self._samples(name)))
+        return float(sum(sample.value for sample in self._samples(name)))
 
     def get(self, path: str) -> tuple[int, str]:
         """Ask its ops listener; status 0 while the port is closed."""
@@ -108,4 +108,4 @@ def manifest(name: str, **spec: Any) -> dict[str, Any]:
 def condition(tenant: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """A condition of a tenant; empty while it has none of this type."""
     conditions = tenant.get("status", {}).get("conditions", ())
-    return next((it for it in conditions if it["type"] == kind), {})
+    return next((condition for condition in conditions if condition["type"] == kind), {})

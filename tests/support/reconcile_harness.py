@@ -112,7 +112,7 @@ class ReconcileHarness:
     def events(self) -> set[str]:
         """Reasons of the events about the tenant."""
         found = self.api.request("GET", "/apis/events.k8s.io/v1/namespaces/default/events").body["items"]
-        return {it["reason"] for it in found if it["regarding"].get("name") == self.name}
+        return {event["reason"] for event in found if event["regarding"].get("name") == self.name}
 
     async def one_pass(self) -> Outcome:
         return await self.reconciler.reconcile(self.tenant())
@@ -145,7 +145,7 @@ class ReconcileHarness:
         def behind() -> list[ObjectRef]:
             cached = self.cache.children(self.name)
             newest = {key: self.api.request("GET", path(key)).body["metadata"] for key in cached}
-            return [key for key, it in newest.items() if it["resourceVersion"] != version_of(cached[key])]
+            return [key for key, stored in newest.items() if stored["resourceVersion"] != version_of(cached[key])]
 
         await eventually(lambda: not behind(), why="the cache is current")
 
@@ -153,9 +153,9 @@ class ReconcileHarness:
         """API calls so far, apart from the watches."""
         samples = next(iter(self.metrics.api_requests.collect())).samples
         return {
-            tuple(it.labels.values()): it.value
-            for it in samples
-            if it.name.endswith("_total") and it.labels["verb"] not in {"watch", "list"}
+            tuple(sample.labels.values()): sample.value
+            for sample in samples
+            if sample.name.endswith("_total") and sample.labels["verb"] not in {"watch", "list"}
         }
 
     def key(self, kind: str) -> ObjectRef:

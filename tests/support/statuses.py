@@ -60,13 +60,13 @@ def observed(
 
 
 def conditions(report: Object) -> dict[str, Object]:
-    return {it["type"]: it for it in report["conditions"]}
+    return {condition["type"]: condition for condition in report["conditions"]}
 
 
 def summary(found: ReconcileState, **spec: Any) -> dict[str, tuple[str, str]]:
     """Condition → status and reason."""
     report = status.report(tenant(**spec), found, NOW)
-    return {kind: (it["status"], it["reason"]) for kind, it in conditions(report).items()}
+    return {kind: (condition["status"], condition["reason"]) for kind, condition in conditions(report).items()}
 
 
 def without(found: ReconcileState, *kinds: str) -> ReconcileState:

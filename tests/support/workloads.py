@@ -31,7 +31,7 @@ class Workloads:
         self._api.close()
 
     def _run(self, job: dict[str, Any]) -> None:
-        conditions = {it["type"] for it in job.get("status", {}).get("conditions", ())}
+        conditions = {condition["type"] for condition in job.get("status", {}).get("conditions", ())}
         if self.jobs == "run" or conditions & {"Complete", "Failed"}:
             return
         now = _now()

@@ -67,9 +67,9 @@ def test_programs_that_are_too_old_are_not_used(cache: Path, tmp_path: Path, mon
     """An old Kubernetes on PATH is passed over, and the reader is informed."""
     _install(tmp_path / "bin", "Kubernetes v1.28.0", *KUBERNETES)
     monkeypatch.setattr(programs, "_build_kubernetes", lambda folder, say: _install(folder, "v1.35.4", *KUBERNETES))
-    said: list[str] = []
-    assert programs.kubernetes(said.append).version == programs.KUBERNETES_VERSION
-    assert "1.28.0 from PATH is older" in said[0]
+    reported: list[str] = []
+    assert programs.kubernetes(reported.append).version == programs.KUBERNETES_VERSION
+    assert "1.28.0 from PATH is older" in reported[0]
 
 
 def test_two_concurrent_builds_are_one(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,11 +30,17 @@ def test_words_are_found_where_people_read_them(text: str, found: list[tuple[int
 
 @pytest.mark.parametrize(
     "text",
-    ["gone = 1\n", "x.told(nobody)\n", "# 410 Gone: the list has expired\n", "# untold, besides, foregone\n"],
+    ["edit = 1\n", "x.besides(together)\n", "# 410 Gone: the list has expired\n", "# untold, besides, foregone\n"],
 )
 def test_code_and_terms_of_protocols_are_left_alone(text: str) -> None:
-    """A name in code is no prose, a status of HTTP keeps its name, and parts of longer words do not count."""
+    """A status of HTTP keeps its name, and parts of longer words do not count."""
     assert _found(text) == []
+
+
+@pytest.mark.parametrize("name", ["it", "told", "_has_gone", "judge", "pictures", "said"])
+def test_names_in_code_are_checked(name: str) -> None:
+    """Variables, parameters and functions are named in plain terms as well, with a noun for each item of a loop."""
+    assert _found(f"[{name} for {name} in range(3)]\n") == [(1, name)] * 2
 
 
 def test_documents_are_checked_as_they_stand() -> None:

@@ -42,10 +42,10 @@ async def test_controllers_finish_the_deletion_of_a_namespace(kube_controllers: 
     kube_controllers.kubectl("apply", "--namespace=short-lived", "-f", "-", input=_config_map("inside"))
     kube_controllers.kubectl("delete", "namespace", "short-lived", "--wait=false")
 
-    def gone() -> bool:
+    def is_deleted() -> bool:
         return kube_controllers.kubectl("get", "namespace", "short-lived", "--ignore-not-found") == ""
 
-    await eventually(gone, within=60, why="the namespace is not deleted")
+    await eventually(is_deleted, within=60, why="the namespace is not deleted")
 
 
 async def test_postgres_asks_for_the_password(postgres: Postgres) -> None:

@@ -88,7 +88,7 @@ def memory_at_rest(report: dict[str, Any]) -> list[tuple[str, str]]:
     postgres = psutil.Process(report["postgres"]["pid"])
     processes["PostgreSQL, all its processes"] = [postgres, *postgres.children(recursive=True)]
     return [
-        (f"memory of {name}", f"{sum(it.memory_full_info().pss for it in found) / 2**20:.0f} MiB")
+        (f"memory of {name}", f"{sum(process.memory_full_info().pss for process in found) / 2**20:.0f} MiB")
         for name, found in processes.items()
     ]
 

@@ -41,7 +41,13 @@ SUGGESTIONS = {
 WORDS = {
     re.compile(rf"\b(?:{words})\b".replace(" ", r"\s+"), re.IGNORECASE): hint for words, hint in SUGGESTIONS.items()
 }
-IDENTIFIER = re.compile(r"picture|(?<![a-z])judge(?![a-z])", re.IGNORECASE)
+IDENTIFIERS = {
+    re.compile(r"picture", re.IGNORECASE): "image",
+    re.compile(r"(?<![a-z])judged?(?![a-z])", re.IGNORECASE): "evaluate or check, or a noun",
+    re.compile(r"(?<![a-z])(?:tell|told|gone|said|nobody|anew|whoever)(?![a-z])", re.IGNORECASE): "a noun, or a verb",
+    re.compile(r"\Ait\Z"): "a noun",
+}
+"""Names in code, with what to use instead."""
 ALLOWED = re.compile(r"410 Gone|postgres\W+(?:else |or )?\W*nobody|HTTPStatus\.GONE|/bits/images?/gone", re.IGNORECASE)
 """Terms of HTTP and of others that contain such a word."""
 
@@ -102,11 +108,20 @@ def _prose(source: str) -> str:
 
 
 def _identifiers(path: Path, source: str) -> Iterator[Finding]:
-    if IDENTIFIER.search(path.name):
+    if _better_name(path.stem):
         yield Finding(path, 1, path.name, "rename the file")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.NAME and IDENTIFIER.search(token.string) and not token.string.startswith("test_"):
-            yield Finding(path, token.start[0], token.string, "image in names; evaluate or check for judge")
+        if (
+            token.type == tokenize.NAME
+            and not token.string.startswith("test_")
+            and (hint := _better_name(token.string))
+        ):
+            yield Finding(path, token.start[0], token.string, hint)
+
+
+def _better_name(name: str) -> str | None:
+    """What to use instead of a refused name."""
+    return next((hint for pattern, hint in IDENTIFIERS.items() if pattern.search(name)), None)
 
 
 def _checked(path: Path) -> bool:

@@ -10,7 +10,9 @@ _ENOUGH_TO_SPARE_ONE = 2
 def budgets(owner: Owner, spec: Spec) -> list[Object]:
     """One a service that has at least two pods, or may come to have them; over a single pod it could only block."""
     workloads = {"api": spec.api, "imaging": spec.imaging, "worker": spec.worker}
-    return [_budget(owner, name) for name, it in workloads.items() if it.most_replicas >= _ENOUGH_TO_SPARE_ONE]
+    return [
+        _budget(owner, name) for name, workload in workloads.items() if workload.most_replicas >= _ENOUGH_TO_SPARE_ONE
+    ]
 
 
 def _budget(owner: Owner, component: str) -> Object:

@@ -29,7 +29,7 @@ def replicas(bench: ReconcileHarness) -> int:
 def holders(bench: ReconcileHarness) -> set[str]:
     """The field managers that say how many pods the api has."""
     managed = bench.get(api_of(bench))["metadata"]["managedFields"]
-    return {it["manager"] for it in managed if "f:replicas" in it["fieldsV1"].get("f:spec", {})}
+    return {entry["manager"] for entry in managed if "f:replicas" in entry["fieldsV1"].get("f:spec", {})}
 
 
 def play_autoscaler(bench: ReconcileHarness, pods: int) -> None:

@@ -46,7 +46,7 @@ async def databases(bench: ReconcileHarness) -> int:
         return int(row[0]) if row else 0
 
 
-async def gone(bench: ReconcileHarness) -> None:
+async def wait_until_deleted(bench: ReconcileHarness) -> None:
     """Passes until the tenant is no more."""
 
     async def ended() -> bool:
@@ -74,13 +74,13 @@ async def test_a_deletion_during_a_pass_is_not_lost(bench: ReconcileHarness) -> 
         tenants.put(seen)
         woken.clear()
         bench.end()
-        told_by_the_watch = bench.tenant()
+        reported_by_the_watch = bench.tenant()
         await bench.reconciler.reconcile(seen)
         assert woken == [bench.name]
-        tenants.put(told_by_the_watch)
+        tenants.put(reported_by_the_watch)
         assert woken == [bench.name]
         assert "deletionTimestamp" in (tenants.get(bench.name) or {})["metadata"]
-        await gone(bench)
+        await wait_until_deleted(bench)
 
 
 async def test_retain_keeps_the_data_and_ends_the_keys(bench: ReconcileHarness, root: Client) -> None:
@@ -91,7 +91,7 @@ async def test_retain_keeps_the_data_and_ends_the_keys(bench: ReconcileHarness, 
         mine = await fill(bench)
         url = bench.secret("database-owner")["DATABASE_URL"]
         bench.end()
-        await gone(bench)
+        await wait_until_deleted(bench)
     response = bench.api.request("GET", f"/api/v1/namespaces/{bench.namespace}")
     assert response.status == 404 or response.body["metadata"]["deletionTimestamp"]
     assert root.get_object(BUCKET, f"{bench.name}/image").read() == b"image"
@@ -109,7 +109,7 @@ async def test_a_tenant_created_again_finds_its_data(bench: ReconcileHarness) ->
         await bench.ready()
         await fill(bench)
         bench.end()
-        await gone(bench)
+        await wait_until_deleted(bench)
         await eventually(
             lambda: not bench.exists(ObjectRef("Namespace", "", bench.namespace)), why="the namespace is deleted"
         )
@@ -131,7 +131,7 @@ async def test_delete_leaves_nothing(bench: ReconcileHarness, root: Client) -> N
         await bench.ready()
         await fill(bench)
         bench.end()
-        await gone(bench)
+        await wait_until_deleted(bench)
     assert await databases(bench) == 0
     assert not list(root.list_objects(BUCKET, f"{bench.name}/", recursive=True))
 
@@ -150,7 +150,7 @@ async def test_pods_end_before_their_credentials(bench: ReconcileHarness) -> Non
         )
         assert mine.get_object(BUCKET, f"{bench.name}/image").read() == b"image"
         bench.patch(key, {"metadata": {"finalizers": None}})
-        await gone(bench)
+        await wait_until_deleted(bench)
 
 
 async def test_pods_that_never_end_do_not_keep_a_tenant(bench: ReconcileHarness) -> None:
@@ -164,7 +164,7 @@ async def test_pods_that_never_end_do_not_keep_a_tenant(bench: ReconcileHarness)
         bench.end()
         await bench.one_pass()
         bench.late = timedelta(minutes=3)
-        await gone(bench)
+        await wait_until_deleted(bench)
         bench.patch(ObjectRef("Deployment", bench.namespace, "api"), {"metadata": {"finalizers": None}})
 
 
@@ -177,7 +177,7 @@ async def test_retain_ends_although_no_backend_answers(bench: ReconcileHarness) 
     bench.stores["default"] = MinioBackend("http://127.0.0.1:1", BUCKET, "no-admin", "nothing-at-all")
     async with bench.running():
         bench.end()
-        await gone(bench)
+        await wait_until_deleted(bench)
         assert "CredentialsNotRevoked" in bench.events()
 
 
@@ -199,7 +199,7 @@ async def test_delete_waits_for_its_backend_and_says_so(bench: ReconcileHarness)
         assert "DeletionStuck" in bench.events()
         bench.reconciler.breakers[0].backend = good
         await bench.reconciler.breakers[0].probe()
-        await gone(bench)
+        await wait_until_deleted(bench)
     assert await databases(bench) == 0
 
 
@@ -213,7 +213,7 @@ async def test_a_stuck_deletion_can_be_let_go(bench: ReconcileHarness) -> None:
         bench.end()
         await bench.one_pass()
         bench.edit(deletionPolicy="Retain")
-        await gone(bench)
+        await wait_until_deleted(bench)
     assert await databases(bench) == 1
 
 
@@ -234,7 +234,7 @@ async def test_a_paused_tenant_can_be_deleted(bench: ReconcileHarness) -> None:
         await bench.ready()
         bench.edit(paused=True)
         bench.end()
-        await gone(bench)
+        await wait_until_deleted(bench)
 
 
 async def test_a_tenant_deleted_in_the_middle_leaves_nothing(bench: ReconcileHarness) -> None:
@@ -246,5 +246,5 @@ async def test_a_tenant_deleted_in_the_middle_leaves_nothing(bench: ReconcileHar
             lambda: condition(bench.tenant(), "SchemaReady").get("reason") == "Migrating", why="the migration runs"
         )
         bench.end()
-        await gone(bench)
+        await wait_until_deleted(bench)
     assert await databases(bench) == 0

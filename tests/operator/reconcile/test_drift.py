@@ -78,7 +78,11 @@ async def test_any_deleted_object_comes_back(bench: ReconcileHarness) -> None:
         def back() -> bool:
             bench.workloads.play()
             found = {key: bench.api.request("GET", path(key)) for key in doomed}
-            missing = [key for key, it in found.items() if it.status != 200 or it.body["metadata"]["uid"] == old[key]]
+            missing = [
+                key
+                for key, response in found.items()
+                if response.status != 200 or response.body["metadata"]["uid"] == old[key]
+            ]
             assert not missing
             return True
 
@@ -128,7 +132,7 @@ async def test_what_others_add_to_our_lists_is_taken_out(bench: ReconcileHarness
             bench.workloads.play()
             containers = bench.get(deployment)["spec"]["template"]["spec"]["containers"]
             ports = bench.get(service)["spec"]["ports"]
-            return [it["name"] for it in containers] == ["api"] and "debug" not in {it["name"] for it in ports}
+            return [item["name"] for item in containers] == ["api"] and "debug" not in {item["name"] for item in ports}
 
         await bench.until(clean, why="foreign items are removed")
         assert bench.get(deployment)["metadata"]["annotations"]["example.com/note"] == "kept"

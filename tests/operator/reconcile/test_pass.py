@@ -29,7 +29,9 @@ async def test_everything_is_made_and_belongs_to_the_tenant(bench: ReconcileHarn
     assert FINALIZER in tenant["metadata"]["finalizers"]
     assert "Serving" in bench.events()
     assert tenant["status"]["observedGeneration"] == tenant["metadata"]["generation"]
-    assert {it["observedGeneration"] for it in tenant["status"]["conditions"]} == {tenant["metadata"]["generation"]}
+    assert {condition["observedGeneration"] for condition in tenant["status"]["conditions"]} == {
+        tenant["metadata"]["generation"]
+    }
     assert tenant["status"]["database"]["name"] == f"iht_{bench.name}"
     assert tenant["status"]["objects"] == {"desired": len(children), "applied": len(children)}
 
@@ -176,5 +178,5 @@ async def test_secrets_show_up_nowhere_else(bench: ReconcileHarness) -> None:
     values |= {urlsplit(value).password or value for value in values}
     assert len(values) >= 8
     events = bench.api.request("GET", "/apis/events.k8s.io/v1/namespaces/default/events").body
-    told = json.dumps([bench.tenant(), events, *(obj for obj in objects if obj["kind"] != "Secret")])
-    assert not [value for value in values if value in told]
+    readable = json.dumps([bench.tenant(), events, *(obj for obj in objects if obj["kind"] != "Secret")])
+    assert not [value for value in values if value in readable]

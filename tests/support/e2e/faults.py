@@ -39,11 +39,11 @@ class Faults:
             with self._figures.timed(f"{name} under load"):
                 await fault(tenant)
             await _uploaded(ledger, len(ledger) + ENOUGH)
-        self._tell(name, client, seen)
+        self._report(name, client, seen)
         assert seen.failures == []
         await nothing_is_lost(client, ledger)
 
-    def _tell(self, name: str, client: Client, seen: Seen) -> None:
+    def _report(self, name: str, client: Client, seen: Seen) -> None:
         self._figures.add(f"upload of 60 kB during {name}", *seen.uploads)
         self._figures.add(f"view during {name}", *seen.views)
         served, failed = len(seen.uploads) + len(seen.views), len(seen.failures)
@@ -101,7 +101,9 @@ async def is_back(tenant: ClusterTenant) -> None:
 
 def crashes(tenant: ClusterTenant) -> int:
     """How often containers of the tenant's servers were restarted."""
-    return sum(it["restartCount"] for pod in servers(tenant) for it in pod["status"].get("containerStatuses", ()))
+    return sum(
+        status["restartCount"] for pod in servers(tenant) for status in pod["status"].get("containerStatuses", ())
+    )
 
 
 async def has_crashed(tenant: ClusterTenant, before: int) -> None:
@@ -118,4 +120,7 @@ async def _uploaded(ledger: Ledger, count: int) -> None:
 
 
 def _is_ready(pod: Object) -> bool:
-    return any(it["type"] == "Ready" and it["status"] == "True" for it in pod["status"].get("conditions", ()))
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in pod["status"].get("conditions", ())
+    )

@@ -36,7 +36,7 @@ class Figures:
             yield f"{'':52} {'n':>4} {'p50':>8} {'p95':>8} {'max':>8}"
         for what, values in self.seconds.items():
             figures = " ".join(
-                f"{_text(it):>8}" for it in (statistics.median(values), percentile(values, 95), max(values))
+                f"{_text(value):>8}" for value in (statistics.median(values), percentile(values, 95), max(values))
             )
             yield f"{what:52} {len(values):>4} {figures}"
         yield from self.remarks

@@ -53,7 +53,9 @@ def allows(policies: Sequence[Object], source: End, target: End, port: int, prot
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Whether a label selector matches; the empty one matches everything."""
     wanted = selector.get("matchLabels", {}).items()
-    return wanted <= dict(labels).items() and all(_holds(it, labels) for it in selector.get("matchExpressions", ()))
+    return wanted <= dict(labels).items() and all(
+        _holds(expression, labels) for expression in selector.get("matchExpressions", ())
+    )
 
 
 def _passes(
@@ -84,13 +86,13 @@ def _is_about(policy: Object, direction: Direction, subject: End) -> bool:
 
 def _fits_peer(policy: Object, peers: Sequence[Object] | None, peer: End) -> bool:
     """An empty or missing list of peers means everybody."""
-    return not peers or any(_is_peer(policy, it, peer) for it in peers)
+    return not peers or any(_is_peer(policy, allowed, peer) for allowed in peers)
 
 
 def _is_peer(policy: Object, wanted: Object, peer: End) -> bool:
     if block := wanted.get("ipBlock"):
         return _is_in(peer.address, block["cidr"]) and not any(
-            _is_in(peer.address, it) for it in block.get("except", ())
+            _is_in(peer.address, excluded) for excluded in block.get("except", ())
         )
     if peer.namespace is None:
         return False
@@ -103,7 +105,7 @@ def _is_peer(policy: Object, wanted: Object, peer: End) -> bool:
 
 def _fits_port(ports: Sequence[Object] | None, target: End, port: int, protocol: str) -> bool:
     """An empty or missing list of ports means all."""
-    return not ports or any(_is_port(it, target, port, protocol) for it in ports)
+    return not ports or any(_is_port(allowed, target, port, protocol) for allowed in ports)
 
 
 def _is_port(wanted: Object, target: End, port: int, protocol: str) -> bool:

@@ -21,7 +21,7 @@ from support.eventually import eventually
 SAMPLES = CHECKOUT / "manifests" / "samples"
 PREFIX = "e2e-"
 READY_WITHIN = 120
-GONE_WITHIN = 120
+DELETED_WITHIN = 120
 _PORTS = range(30100, 32700, len(PUBLIC_PORTS))
 
 
@@ -69,7 +69,7 @@ class ClusterTenant:
         """Pods of the tenant, or of one of its components, that are not ending."""
         labels = f"app.kubernetes.io/component={component}" if component else ""
         found = self._objects.list("Pod", self.namespace, labels)
-        return [it for it in found if not it["metadata"].get("deletionTimestamp")]
+        return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
 
     def gateways(self) -> list[Object]:
         """The pods between the node's ports and the tenant."""
@@ -84,9 +84,9 @@ class ClusterTenant:
         now = self.now
         return next(
             (
-                it
-                for it in now.get("status", {}).get("conditions", ())
-                if it["type"] == kind and it.get("observedGeneration") == now["metadata"]["generation"]
+                condition
+                for condition in now.get("status", {}).get("conditions", ())
+                if condition["type"] == kind and condition.get("observedGeneration") == now["metadata"]["generation"]
             ),
             {},
         )
@@ -107,7 +107,7 @@ class ClusterTenant:
         await self.until("Ready")
         await self.until("Progressing", "False", "Settled")
 
-    async def gone(self, within: float = GONE_WITHIN) -> None:
+    async def wait_until_deleted(self, within: float = DELETED_WITHIN) -> None:
         """Wait until neither the tenant nor its namespace is left."""
 
         def nothing() -> bool:

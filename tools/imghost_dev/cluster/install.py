@@ -161,8 +161,10 @@ class Installation:
             self.kubectl("wait", "--for=condition=Ready", resource, f"--timeout={within}s", within=within + 30)
         except ClusterError:
             conditions = self.kubectl.get(resource).get("status", {}).get("conditions", [])
-            said = [f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in conditions]
-            raise ClusterError(f"tenant {name} is not Ready after {within} s; it says:\n" + "\n".join(said)) from None
+            messages = [f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in conditions]
+            raise ClusterError(
+                f"tenant {name} is not Ready after {within} s; it says:\n" + "\n".join(messages)
+            ) from None
 
     def _tags(self) -> dict[str, str]:
         return {name: image.tag for name, image in self._built.items()}

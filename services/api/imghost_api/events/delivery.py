@@ -60,7 +60,7 @@ class Delivery:
     ) -> None:
         self._database, self._metrics, self._subscriber = database, metrics, subscriber
         self._concurrency, self._poll, self._patience = concurrency, poll, patience
-        self._known = {kind: it.event.version for kind, it in subscriber.subscriptions.items()}
+        self._known = {kind: subscription.event.version for kind, subscription in subscriber.subscriptions.items()}
         self._next: deque[Next] = deque()
         self._looking = asyncio.Lock()
         self._progress = True

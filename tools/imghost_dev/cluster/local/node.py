@@ -127,9 +127,9 @@ def _record(layout: Layout) -> Path:
 
 def _has_own_network(pid: int, layout: Layout) -> bool:
     if not _start_time(pid):
-        said = (layout.log / "init.log").read_text().strip()
+        message = (layout.log / "init.log").read_text().strip()
         raise ClusterError(
-            f"the node's first process ended immediately; it needs a root that may make namespaces: {said}"
+            f"the node's first process ended immediately; it needs a root that may make namespaces: {message}"
         )
     return Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
 
