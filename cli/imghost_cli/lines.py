@@ -39,7 +39,7 @@ def parse(source: str, raw: str) -> Line:
         event = None
     if not isinstance(event, dict) or "event" not in event:
         return Line(source, "", printable(raw.rstrip()))
-    fields = " ".join(f"{name}={_shown(value)}" for name, value in event.items() if name not in _HIDDEN)
+    fields = " ".join(f"{name}={_format(value)}" for name, value in event.items() if name not in _HIDDEN)
     level = str(event.get("level", "info"))
     marker = "" if level == "info" else f"{level}: "
     return Line(
@@ -56,7 +56,7 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = printable(text)
     return f'"{text}"' if " " in text else text

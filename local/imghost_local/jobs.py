@@ -46,7 +46,7 @@ class Job:
             async with asyncio.timeout(spec.get("activeDeadlineSeconds")):
                 failures = await self._attempts(spec.get("backoffLimit", 6))
         except TimeoutError:
-            failure = _failed("DeadlineExceeded", f"It ran longer than {spec['activeDeadlineSeconds']} s.")
+            failure = _failed_condition("DeadlineExceeded", f"It ran longer than {spec['activeDeadlineSeconds']} s.")
             self._report({"startTime": started, "conditions": [failure]})
         else:
             self._report({"startTime": started, **failures})
@@ -70,7 +70,7 @@ class Job:
             self._report({**self._manifest["status"], "failed": attempt + 1})
             await asyncio.sleep(_FIRST_PAUSE * 2**attempt if attempt < retries else 0)
         words = f"It failed {retries + 1} times, last with {message}. See `imghost logs {self.key.name}`."
-        return {"failed": retries + 1, "conditions": [_failed("BackoffLimitExceeded", words)]}
+        return {"failed": retries + 1, "conditions": [_failed_condition("BackoffLimitExceeded", words)]}
 
     @property
     def _manifest(self) -> Object:
@@ -92,5 +92,5 @@ def is_finished(job: Object) -> bool:
     )
 
 
-def _failed(reason: str, message: str) -> dict[str, str]:
+def _failed_condition(reason: str, message: str) -> dict[str, str]:
     return {"type": "Failed", "status": "True", "reason": reason, "message": message, "lastTransitionTime": now()}

@@ -70,7 +70,7 @@ class Pod:
         """Run the container to its end; returns the exit code."""
         self._start()
         assert self._process is not None  # noqa: S101 - `_start` sets it or raises
-        return await processes.exited(self._process)
+        return await processes.wait_for_exit(self._process)
 
     async def keep_running(self) -> None:
         """Run the container, again and again with growing pauses, until cancelled."""
@@ -107,7 +107,7 @@ class Pod:
         """Why it ended: by itself, or because of its probes."""
         assert self._process is not None  # noqa: S101 - called after `_start`
         self._health = Health(self._container, self.address, self.port, self._on_change)
-        ended = asyncio.create_task(processes.exited(self._process))
+        ended = asyncio.create_task(processes.wait_for_exit(self._process))
         failing = asyncio.create_task(self._health.watch())
         try:
             await asyncio.wait((ended, failing), return_when=asyncio.FIRST_COMPLETED)

@@ -79,7 +79,7 @@ class EmbeddedPostgres:
     async def keep_running(self) -> None:
         """Start it again whenever it ends by itself; runs until cancelled."""
         while self._process is not None:
-            await processes.exited(self._process)
+            await processes.wait_for_exit(self._process)
             await asyncio.sleep(0.2)
             self._launch()
             with suppress(UserError):
@@ -93,7 +93,7 @@ class EmbeddedPostgres:
             *("--auth", "scram-sha-256", "--encoding", "UTF8"),
             *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
         ]
-        code = await processes.exited(self._spawn(argv))
+        code = await processes.wait_for_exit(self._spawn(argv))
         if code:
             shutil.rmtree(self._data, ignore_errors=True)
             raise UserError(f"PostgreSQL could not make its data folder {self._data}: {self._last_words()}")

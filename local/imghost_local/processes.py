@@ -55,7 +55,7 @@ def _die_with(parent: int, number: signal.Signals) -> Callable[[], None]:
     return prepare
 
 
-async def exited(process: subprocess.Popen[bytes]) -> int:
+async def wait_for_exit(process: subprocess.Popen[bytes]) -> int:
     """Wait until `process` has ended. Returns its exit code, negative when a signal ended it."""
     if process.poll() is not None:
         return process.returncode
@@ -75,7 +75,7 @@ async def stop(process: subprocess.Popen[bytes], *, number: signal.Signals, with
     if process.poll() is None:
         process.send_signal(number)
         with suppress(TimeoutError):
-            await asyncio.wait_for(exited(process), within)
+            await asyncio.wait_for(wait_for_exit(process), within)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    await exited(process)
+    await wait_for_exit(process)

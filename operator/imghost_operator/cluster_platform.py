@@ -54,7 +54,7 @@ class ClusterPlatform:
         return f"http://{service}.{namespace}.svc:{port}"
 
     async def apply(self, desired: Object, live: Object | None) -> Object:
-        live = live or await self._unseen(desired)
+        live = live or await self._read_unseen(desired)
         if live is None or diff.changed(desired, live):
             live = await self._apply(desired, live)
             _log.info("applied", kind=live["kind"], object=live["metadata"]["name"], tenant=_owner(desired)["name"])
@@ -89,7 +89,7 @@ class ClusterPlatform:
         owner = {key: tenant["metadata"][key] for key in ("name", "uid")}
         await self._event(owner, kind, reason, message)
 
-    async def _unseen(self, desired: Object) -> Object | None:
+    async def _read_unseen(self, desired: Object) -> Object | None:
         """An object the cache does not have may exist all the same: without our label, or too new."""
         key = ObjectRef.of(desired)
         try:

@@ -72,7 +72,7 @@ def _covers_list(desired: list[Any], live: list[Any], name: str) -> bool:
 def _foreign(desired: Any, live: Any, pointer: str, name: str) -> Iterator[str]:
     if isinstance(desired, Mapping) and isinstance(live, Mapping):
         for key, value in live.items():
-            here = f"{pointer}/{_escaped(key)}"
+            here = f"{pointer}/{_escape(key)}"
             if key in desired:
                 yield from _foreign(desired[key], value, here, key)
             elif name in _CLOSED_MAPS:
@@ -108,6 +108,6 @@ def _identity(item: Any, keys: tuple[str, ...]) -> str:
     return repr([item.get(key) for key in keys] if isinstance(item, Mapping) else item)
 
 
-def _escaped(key: str) -> str:
+def _escape(key: str) -> str:
     """A member's name in a JSON pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")

@@ -101,9 +101,9 @@ def _in_cluster() -> Connection:
 def _from_file(path: Path) -> Connection:
     try:
         config = yaml.safe_load(path.read_text())
-        context = _named(config["contexts"], config["current-context"], "context")
-        cluster = _named(config["clusters"], context["cluster"], "cluster")
-        user = _named(config["users"], context["user"], "user")
+        context = _find(config["contexts"], config["current-context"], "context")
+        cluster = _find(config["clusters"], context["cluster"], "cluster")
+        user = _find(config["users"], context["user"], "user")
         server = str(cluster["server"])
         connection = Connection(
             server,
@@ -143,7 +143,7 @@ def _check_login(path: Path, connection: Connection) -> None:
         raise BadKubeconfig(f"{path}: {error.detail}") from None
 
 
-def _named(items: Iterable[dict[str, Any]], name: str, what: str) -> dict[str, Any]:
+def _find(items: Iterable[dict[str, Any]], name: str, what: str) -> dict[str, Any]:
     for item in items:
         if item["name"] == name:
             return dict(item[what])

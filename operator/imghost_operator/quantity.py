@@ -21,8 +21,8 @@ def canonical(quantity: str | int) -> str:
     """The same value as the API server writes it: `0.5` is `500m`, `1024Mi` is `1Gi`. Raises ValueError."""
     value, is_binary = _split(quantity)
     if is_binary and value.denominator == 1 and value >= _SMALLEST_BINARY:
-        return _scaled(value, 1024, {power: suffix for suffix, power in _BINARY.items()} | {0: ""})
-    return _scaled(value * 10**9, 1000, {exponent // 3 + 3: suffix for suffix, exponent in _DECIMAL.items()})
+        return _scale(value, 1024, {power: suffix for suffix, power in _BINARY.items()} | {0: ""})
+    return _scale(value * 10**9, 1000, {exponent // 3 + 3: suffix for suffix, exponent in _DECIMAL.items()})
 
 
 def whole(quantity: str | int) -> int:
@@ -39,7 +39,7 @@ def _split(quantity: str | int) -> tuple[Fraction, bool]:
     return Fraction(found["number"]) * unit, suffix in _BINARY
 
 
-def _scaled(value: Fraction, base: int, suffixes: dict[int, str]) -> str:
+def _scale(value: Fraction, base: int, suffixes: dict[int, str]) -> str:
     """The whole number with the largest suffix that keeps it whole; finer than the finest suffix is rounded up."""
     number, power = -(-value // 1), 0
     if number == 0:

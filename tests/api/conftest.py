@@ -58,7 +58,7 @@ def open_api(tenant: TenantDatabase, store_root: Path) -> OpenApi:
     """Open an api in this process, with settings changed as asked, and a client to it."""
 
     @asynccontextmanager
-    async def opened(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async def open_with(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
         public, ops = create_apps(api_settings(tenant, store_root, **changes))
         assert isinstance(public.app, FastAPI)
         async with public.app.router.lifespan_context(public.app):
@@ -67,7 +67,7 @@ def open_api(tenant: TenantDatabase, store_root: Path) -> OpenApi:
                 client.public, client.ops = public.app, ops  # type: ignore[attr-defined]
                 yield client
 
-    return opened
+    return open_with
 
 
 @pytest.fixture
@@ -75,12 +75,12 @@ def open_worker(tenant: TenantDatabase, store_root: Path) -> OpenWorker:
     """Run a worker's jobs and events in this process, with settings changed as asked."""
 
     @asynccontextmanager
-    async def opened(**changes: Any) -> AsyncIterator[WorkerContext]:
+    async def open_with(**changes: Any) -> AsyncIterator[WorkerContext]:
         settings = worker_settings(tenant, store_root, **changes)
         async with working(settings, metrics.new_registry(), grace=1) as context:
             yield context
 
-    return opened
+    return open_with
 
 
 @pytest.fixture

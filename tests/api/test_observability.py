@@ -79,7 +79,7 @@ async def test_logs_hold_no_secret_and_one_request_id(
     deletion = {"X-Request-Id": f"follow-{secrets.token_hex(6)}"}
     await server.delete(f"/images/{uploaded.json()['image']['id']}", headers={**person.key, **deletion})
     worker_log = await eventually(
-        lambda: followed(tmp_path / "worker.log", deletion["X-Request-Id"]),
+        lambda: follow_log(tmp_path / "worker.log", deletion["X-Request-Id"]),
         within=30,
         why="the worker names the deletion",
     )
@@ -93,7 +93,7 @@ async def test_logs_hold_no_secret_and_one_request_id(
         assert any(json.loads(line).get("request_id") == request_id for line in log.splitlines())
 
 
-def followed(log: Path, request_id: str) -> str:
+def follow_log(log: Path, request_id: str) -> str:
     """The log, once a job that this request caused is done."""
     text = log.read_text()
     done = [line for line in text.splitlines() if '"job done"' in line and request_id in line]

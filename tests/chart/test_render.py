@@ -19,7 +19,7 @@ from imghost_dev.chart import (
     Helm,
     HelmFailed,
     Object,
-    generated,
+    generate,
     one,
     parse,
 )
@@ -105,7 +105,7 @@ def values_of_the_chart() -> dict[str, Any]:
 
 def test_generated_files_are_current(helm: Helm) -> None:
     """The chart's copy of the CRD is that of crds/, install.yaml what the chart renders."""
-    for path, text in generated(helm).items():
+    for path, text in generate(helm).items():
         assert path.read_text() == text, f"{path.relative_to(ROOT)} is not current; run `make manifests`"
 
 

@@ -124,7 +124,7 @@ def make_namespace(cluster: AuditedKube, name: str) -> None:
     assert response.status in {201, 409}
 
 
-async def refused(cluster: AuditedKube, *command: str, saying: str) -> None:
+async def assert_refused(cluster: AuditedKube, *command: str, saying: str) -> None:
     """Wait until kubectl, as the operator, is refused; the API server takes a moment to learn of a new policy."""
 
     def why() -> str:
@@ -143,7 +143,7 @@ async def test_operator_cannot_write_into_other_namespaces(cluster: AuditedKube,
     make_namespace(cluster, LISTED[0])
     secret = ("create", "secret", "generic", "planted")
     rule = f"only in namespaces imghost-<tenant>, not in {namespace}"
-    await refused(cluster, *secret, f"--namespace={namespace}", saying=rule)
+    await assert_refused(cluster, *secret, f"--namespace={namespace}", saying=rule)
     cluster.kubectl(*secret, f"--namespace={LISTED[0]}", "--dry-run=server", f"--as={OPERATOR}")
 
 
@@ -151,9 +151,9 @@ async def test_operator_cannot_take_other_namespaces(cluster: AuditedKube, relea
     """Nor can it make, change or delete a namespace that is no tenant's."""
     make_namespace(cluster, "payroll")
     rule = "only in namespaces imghost-<tenant>"
-    await refused(cluster, "create", "namespace", "hr", saying=rule)
-    await refused(cluster, "label", "namespace", "payroll", "a=b", saying=rule)
-    await refused(cluster, "delete", "namespace", "payroll", saying=rule)
+    await assert_refused(cluster, "create", "namespace", "hr", saying=rule)
+    await assert_refused(cluster, "label", "namespace", "payroll", "a=b", saying=rule)
+    await assert_refused(cluster, "delete", "namespace", "payroll", saying=rule)
     cluster.kubectl("create", "namespace", "imghost-new", "--dry-run=server", f"--as={OPERATOR}")
 
 
@@ -281,7 +281,7 @@ async def test_operator_uses_every_right_and_needs_no_other(
     """A tenant lives and dies with the chart's rights: nothing was forbidden, and granted minus used is nothing."""
     deployment = cluster.get("apps/v1", "deployments", NAMESPACE, "imghost-operator")
     await Life(cluster, mounted, deployment, TENANT).run()
-    requests, rights = cluster.audited(), granted(helm.objects())
+    requests, rights = cluster.count_requests(), granted(helm.objects())
     assert [request for request in requests if request.status in {401, 403}] == []
     used = needed(requests, rights)
     assert rights - used == {ADMISSION_ASKS}
@@ -304,7 +304,7 @@ async def test_operator_works_with_rights_in_listed_namespaces_only(
         await Life(cluster, mounted, deployment, tenant_of(listed)).run()
     finally:
         cluster.kubectl("delete", "-f", "-", input=text)
-    requests, rights = cluster.audited(account), granted(parse(text), account)
+    requests, rights = cluster.count_requests(account), granted(parse(text), account)
     assert [request for request in requests if request.status in {401, 403}] == []
     used = needed(requests, rights)
     assert used <= rights

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.services
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository in which every step was done."""
     copy = tmp_path_factory.mktemp("followed")
-    for path in addresses.committed():
+    for path in addresses.committed_files():
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, copy / path)
     for language, path, content in BLOCK.findall(GUIDE.read_text()):

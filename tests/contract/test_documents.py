@@ -39,7 +39,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 @pytest.fixture(scope="module")
 def paths() -> str:
     """Every file of the repository and every folder, a line each, beginning and ending with a slash."""
-    files = addresses.committed()
+    files = addresses.committed_files()
     folders = {parent for file in files for parent in file.parents}
     return "\n".join([*(f"/{file}" for file in files), *(f"/{folder}/" for folder in folders)]) + "\n"
 

@@ -100,7 +100,7 @@ def crash(kubectl: Kubectl, tools_image: str) -> Iterator[Crash]:
     crash = Crash(kubectl, tools_image)
     try:
         crash.start()
-        with crash.armed():
+        with crash.arm():
             yield crash
     finally:
         crash.stop()

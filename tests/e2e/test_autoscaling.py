@@ -20,19 +20,21 @@ async def test_load_brings_pods(tenants: Tenants, objects: Objects, figures: Fig
     tenant = await tenants.ready(
         imaging={"autoscaling": {"minReplicas": 1, "maxReplicas": 2, "targetCPUPercent": 20}},
     )
-    with figures.timed("autoscaler measures a new tenant"):
-        await eventually(lambda: _measured(objects, tenant), within=MEASURED_WITHIN, why="the autoscaler gets figures")
+    with figures.measure("autoscaler measures a new tenant"):
+        await eventually(
+            lambda: _is_measured(objects, tenant), within=MEASURED_WITHIN, why="the autoscaler gets figures"
+        )
     await tenant.until("Autoscaled", within=MEASURED_WITHIN)
     load = Load(tenant.client, Ledger(tmp_path / "ledger"))
     async with load.running(uploaders=2, viewers=2, pause=0):
-        with figures.timed("second pod by autoscaling under load"):
+        with figures.measure("second pod by autoscaling under load"):
             await eventually(
                 lambda: bool(len(tenant.pods("imaging")) == 2), within=SCALED_WITHIN, why="a second pod of imaging"
             )
-    await tenant.settled()
+    await tenant.wait_until_settled()
 
 
-def _measured(objects: Objects, tenant: ClusterTenant) -> bool:
+def _is_measured(objects: Objects, tenant: ClusterTenant) -> bool:
     status = objects.get("HorizontalPodAutoscaler", "imaging", tenant.namespace).get("status", {})
     measured = [metric["resource"] for metric in status.get("currentMetrics") or () if "resource" in metric]
     assert measured, status

@@ -20,15 +20,15 @@ async def test_delete_leaves_nothing(tenants: Tenants, objects: Objects, backend
     """With deletionPolicy Delete nothing is left in the cluster, in the database server and in the store."""
     tenant = await tenants.ready(deletionPolicy="Delete")
     account = await tenant.client.register()
-    await tenant.client.uploaded(account, IMAGE)
+    await tenant.client.upload_or_fail(account, IMAGE)
     bucket = tenant.get("ConfigMap", "api")["data"]["S3_BUCKET"]
-    assert _stored(backends, tenant, bucket)
+    assert _stored_keys(backends, tenant, bucket)
 
     tenant.delete()
-    with figures.timed("tenant deleted with its data"):
+    with figures.measure("tenant deleted with its data"):
         await tenant.wait_until_deleted()
     assert _named_after(objects, tenant) == []
-    assert _stored(backends, tenant, bucket) == []
+    assert _stored_keys(backends, tenant, bucket) == []
     assert backends.rows("SELECT datname FROM pg_database WHERE datname = %s", database_name(tenant.name)) == []
     assert backends.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", f"{database_name(tenant.name)}%") == []
     assert _keys(backends, tenant) == []
@@ -38,15 +38,15 @@ async def test_retain_keeps_the_data_for_a_new_tenant(tenants: Tenants, backends
     """With Retain the credentials die and the data stays; a new tenant of that name has accounts and images again."""
     tenant = await tenants.ready(deletionPolicy="Retain")
     account = await tenant.client.register()
-    image = await tenant.client.uploaded(account, IMAGE)
+    image = await tenant.client.upload_or_fail(account, IMAGE)
     uid = tenant.now["metadata"]["uid"]
     old_url, old_key = tenant.secret("database-api")["DATABASE_URL"], tenant.secret("storage")
     bucket = tenant.get("ConfigMap", "api")["data"]["S3_BUCKET"]
 
     tenant.delete()
-    with figures.timed("tenant deleted, data retained"):
+    with figures.measure("tenant deleted, data retained"):
         await tenant.wait_until_deleted()
-    assert _stored(backends, tenant, bucket)
+    assert _stored_keys(backends, tenant, bucket)
     with pytest.raises(psycopg.OperationalError, match=r"not permitted to log in|authentication failed"):
         _connect(backends, old_url)
     store = backends.store(old_key["S3_ACCESS_KEY_ID"], old_key["S3_SECRET_ACCESS_KEY"])
@@ -67,7 +67,7 @@ def _connect(backends: Backends, url: str) -> None:
         pass
 
 
-def _stored(backends: Backends, tenant: ClusterTenant, bucket: str) -> list[str | None]:
+def _stored_keys(backends: Backends, tenant: ClusterTenant, bucket: str) -> list[str | None]:
     found = backends.whole_store().list_objects(bucket, f"{tenant.name}/", recursive=True, include_version=True)
     return [item.object_name for item in found]
 

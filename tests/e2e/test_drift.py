@@ -16,16 +16,16 @@ async def test_children_changed_by_hand_are_repaired(tenants: Tenants, objects: 
     """A deleted Deployment, an edited Service and NetworkPolicy are as before, and the tenant serves again."""
     tenant = await tenants.ready()
     for _ in range(DELETIONS):
-        await _repaired(figures, "Deployment", lambda: _delete_deployment(tenant, objects))
+        await _assert_repaired(figures, "Deployment", lambda: _delete_deployment(tenant, objects))
     for _ in range(TIMES):
-        await _repaired(figures, "Service", lambda: _edit_service(tenant, objects))
-        await _repaired(figures, "NetworkPolicy", lambda: _open_network(tenant, objects))
-    await tenant.settled()
+        await _assert_repaired(figures, "Service", lambda: _edit_service(tenant, objects))
+        await _assert_repaired(figures, "NetworkPolicy", lambda: _open_network(tenant, objects))
+    await tenant.wait_until_settled()
     account = await tenant.client.register()
     assert account.key
 
 
-async def _repaired(figures: Figures, kind: str, damage: Callable[[], Callable[[], bool]]) -> None:
+async def _assert_repaired(figures: Figures, kind: str, damage: Callable[[], Callable[[], bool]]) -> None:
     is_repaired = damage()
     began = monotonic()
     await eventually(is_repaired, within=REPAIRED_WITHIN, every=0.01, why=f"the {kind} is repaired")
@@ -38,7 +38,7 @@ def _delete_deployment(tenant: ClusterTenant, objects: Objects) -> Callable[[], 
     before = tenant.get("Deployment", "imaging")
     objects.delete("Deployment", "imaging", tenant.namespace)
 
-    def is_back() -> bool:
+    def wait_until_back() -> bool:
         found = objects.find("Deployment", "imaging", tenant.namespace)
         return bool(
             found
@@ -46,7 +46,7 @@ def _delete_deployment(tenant: ClusterTenant, objects: Objects) -> Callable[[], 
             and found["spec"]["template"] == before["spec"]["template"]
         )
 
-    return is_back
+    return wait_until_back
 
 
 def _edit_service(tenant: ClusterTenant, objects: Objects) -> Callable[[], bool]:

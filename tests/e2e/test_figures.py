@@ -21,7 +21,7 @@ async def test_uploads_and_views_through_the_services(tenants: Tenants, objects:
     metrics-server knows the memory of every pod.
     """
     tenant = await tenants.ready()
-    await eventually(lambda: _measured(objects, tenant.namespace), within=90, every=1, why="pods are measured")
+    await eventually(lambda: _is_measured(objects, tenant.namespace), within=90, every=1, why="pods are measured")
     for namespace in (tenant.namespace, NAMESPACE, BACKENDS):
         for name, used in sorted(_memory(objects, namespace).items()):
             figures.say(f"memory at rest: {name:44} {used:4} MiB")
@@ -29,7 +29,7 @@ async def test_uploads_and_views_through_the_services(tenants: Tenants, objects:
     for number in range(TIMES):
         photo = sample_images.photo(*TWO_MEGABYTES, seed=1 + number % 3)
         began = monotonic()
-        image = await tenant.client.uploaded(account, photo)
+        image = await tenant.client.upload_or_fail(account, photo)
         figures.add(f"upload of {len(photo) / 1e6:.1f} MB", monotonic() - began)
         for name, url in (("thumbnail", image["thumbnail"]), ("original", image["view_url"])):
             began = monotonic()
@@ -39,7 +39,7 @@ async def test_uploads_and_views_through_the_services(tenants: Tenants, objects:
     assert tenant.client.again == []
 
 
-def _measured(objects: Objects, namespace: str) -> bool:
+def _is_measured(objects: Objects, namespace: str) -> bool:
     return set(_memory(objects, namespace)) == {pod["metadata"]["name"] for pod in _running(objects, namespace)}
 
 

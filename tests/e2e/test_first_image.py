@@ -26,8 +26,8 @@ async def test_a_sample_becomes_an_image(tenants: Tenants, figures: Figures, sam
     assert key.startswith("ih_")
     assert key != account.key
 
-    with figures.timed("first upload of a tenant"):
-        image = await client.uploaded(account, PHOTOGRAPH)
+    with figures.measure("first upload of a tenant"):
+        image = await client.upload_or_fail(account, PHOTOGRAPH)
     width, height = image["metadata"]["width"], image["metadata"]["height"]
     assert image["metadata"]["size"] == len(PHOTOGRAPH)
     assert image["view_url"].startswith(tenant.urls["view"])

@@ -18,16 +18,16 @@ async def test_an_upgrade_of_the_operator_restarts_no_pod_of_a_tenant(
 ) -> None:
     """`helm upgrade` replaces the operator's pods and none of a tenant's; the new operator goes on repairing."""
     tenant = await tenants.ready()
-    await tenant.settled()
+    await tenant.wait_until_settled()
     pods, operators = _pods(tenant), _operators(objects)
     try:
-        with figures.timed("helm upgrade of the operator"):
+        with figures.measure("helm upgrade of the operator"):
             values = {"podAnnotations": {"e2e": secrets.token_hex(4)}, "logLevel": "debug"}
             await asyncio.to_thread(installation.operator, values)
         assert not _operators(objects) & operators
         objects.delete("Service", "api", tenant.namespace)
         await eventually(lambda: _has_service(objects, tenant), within=60, why="the new operator repairs")
-        await tenant.settled()
+        await tenant.wait_until_settled()
         assert _pods(tenant) == pods
     finally:
         await asyncio.to_thread(installation.operator)
@@ -47,22 +47,22 @@ async def test_an_uninstall_leaves_no_stuck_finalizer(
     """
     kept, ended = await tenants.ready(), await tenants.ready()
     account = await ended.client.register()
-    image = await ended.client.uploaded(account, IMAGE)
+    image = await ended.client.upload_or_fail(account, IMAGE)
     try:
-        with figures.timed("helm uninstall"):
+        with figures.measure("helm uninstall"):
             await asyncio.to_thread(installation.helm, "uninstall", RELEASE, "--wait")
         assert _operators(objects) == set()
         for tenant in (kept, ended):
             assert tenant.now["metadata"].get("finalizers", []) == []
         assert (await ended.client.view(image["view_url"])).content == IMAGE
         ended.delete()
-        with figures.timed("tenant deleted without an operator"):
+        with figures.measure("tenant deleted without an operator"):
             await ended.wait_until_deleted()
         await kept.client.register()
     finally:
         await asyncio.to_thread(installation.operator)
     await eventually(lambda: bool(kept.now["metadata"].get("finalizers")), within=60, why="the tenant is held again")
-    await kept.settled()
+    await kept.wait_until_settled()
     again = await tenants.ready(name=ended.name)
     assert (await again.client.view(f"{again.urls['view']}/i/{image['id']}")).content == IMAGE
 

@@ -19,18 +19,18 @@ async def test_a_tenants_credentials_open_nothing_of_another(tenants: Tenants, b
     """
     ours, theirs = await tenants.ready(), await tenants.ready()
     owner, stranger = await theirs.client.register(), await ours.client.register()
-    image = await theirs.client.uploaded(owner, IMAGE)
+    image = await theirs.client.upload_or_fail(owner, IMAGE)
 
-    await _api_is_closed(theirs, stranger.key, stranger.token)
+    await _assert_api_is_closed(theirs, stranger.key, stranger.token)
     assert (await theirs.client.login(stranger)).status_code == httpx.codes.UNAUTHORIZED
-    _database_is_closed(backends, ours, theirs)
-    _store_is_closed(backends, ours, theirs)
+    _assert_database_is_closed(backends, ours, theirs)
+    _assert_store_is_closed(backends, ours, theirs)
 
     assert (await theirs.client.view(image["view_url"])).content == IMAGE
     assert (await ours.client.view(f"{ours.urls['view']}/i/{image['id']}")).status_code == httpx.codes.NOT_FOUND
 
 
-async def _api_is_closed(tenant: ClusterTenant, key: str, token: str) -> None:
+async def _assert_api_is_closed(tenant: ClusterTenant, key: str, token: str) -> None:
     for headers in ({"X-API-Key": key}, {"Authorization": f"Bearer {token}"}):
         answers = [
             await tenant.client.http.get(f"{tenant.urls['upload']}/images", headers=headers),
@@ -42,7 +42,7 @@ async def _api_is_closed(tenant: ClusterTenant, key: str, token: str) -> None:
         assert {response.status_code for response in answers} == {httpx.codes.UNAUTHORIZED}
 
 
-def _database_is_closed(backends: Backends, ours: ClusterTenant, theirs: ClusterTenant) -> None:
+def _assert_database_is_closed(backends: Backends, ours: ClusterTenant, theirs: ClusterTenant) -> None:
     """None of our roles may even connect to their database, or log in as one of their roles."""
     their_url = theirs.secret("database-api")["DATABASE_URL"]
     their = psycopg.conninfo.conninfo_to_dict(their_url)
@@ -62,7 +62,7 @@ def _connect(backends: Backends, url: str, **instead: object) -> None:
         pass
 
 
-def _store_is_closed(backends: Backends, ours: ClusterTenant, theirs: ClusterTenant) -> None:
+def _assert_store_is_closed(backends: Backends, ours: ClusterTenant, theirs: ClusterTenant) -> None:
     """Our key lists, reads, writes and deletes below our prefix only."""
     key, place = ours.secret("storage"), ours.get("ConfigMap", "api")["data"]
     bucket, their_prefix = place["S3_BUCKET"], theirs.get("ConfigMap", "api")["data"]["S3_PREFIX"]

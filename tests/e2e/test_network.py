@@ -41,7 +41,7 @@ async def test_only_the_ways_that_are_needed_are_open(
     wrong = [way.name for way in ways if _is_allowed(objects, policies, way) != way.is_open]
     assert wrong == []
     if await enforces_policies(kubectl, objects, tools_image):
-        wrong = [way.name for way in ways if _tried(kubectl, way) != way.is_open]
+        wrong = [way.name for way in ways if _try(kubectl, way) != way.is_open]
         assert wrong == []
         figures.say(f"network policies: {len(ways)} connections tried with real packets")
     else:
@@ -92,6 +92,6 @@ def _end(objects: Objects, pod: Object | End) -> End:
     return pod if isinstance(pod, End) else End.of(pod, objects.get("Namespace", pod["metadata"]["namespace"]))
 
 
-def _tried(kubectl: Kubectl, way: Way) -> bool:
+def _try(kubectl: Kubectl, way: Way) -> bool:
     address = way.target.address if isinstance(way.target, End) else way.target["status"]["podIP"]
     return reaches(kubectl, way.source, address, way.port)

@@ -39,22 +39,22 @@ async def test_a_tenant_converges_though_the_operator_is_killed(
     figures: Figures,
 ) -> None:
     """SIGKILL for the acting operator in each wave of a tenant's making: it gets ready, and nothing is there twice."""
-    tenant = tenants.created()
+    tenant = tenants.create()
     for kind, name in WAVES:
         await eventually(
             _is_there(objects, tenant, kind, name), within=CONVERGES_WITHIN, every=0.005, why=f"{kind} {name} is made"
         )
         await eventually(lambda: crash.kill([_leader(objects)]), within=60, every=0.01, why="there is one to kill")
-    with figures.timed("Ready after the operator's last kill -9"):
+    with figures.measure("Ready after the operator's last kill -9"):
         await tenant.until("Ready", within=CONVERGES_WITHIN)
-    await tenant.settled()
+    await tenant.wait_until_settled()
 
     assert len(objects.list("Job", tenant.namespace)) == 2
     names = ("api", "imaging", "worker")
     assert [_number_of_templates(objects, tenant, name) for name in names] == [1, 1, 1]
     _is_provisioned_once(backends, tenant)
     account = await tenant.client.register()
-    assert await tenant.client.uploaded(account, sample_images.photo(640, 480))
+    assert await tenant.client.upload_or_fail(account, sample_images.photo(640, 480))
 
 
 def _is_there(objects: Objects, tenant: ClusterTenant, kind: str, name: str) -> Callable[[], bool]:

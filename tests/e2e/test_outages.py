@@ -9,7 +9,7 @@ import pytest
 
 from imghost_dev.cluster.install import BACKENDS
 from support import sample_images
-from support.e2e.audit import nothing_is_lost
+from support.e2e.audit import assert_nothing_is_lost
 from support.e2e.figures import Figures
 from support.e2e.ledger import Ledger
 from support.e2e.objects import Objects
@@ -29,14 +29,14 @@ async def test_an_outage_is_reported_and_heals(
     tenant = await tenants.ready()
     client, ledger = tenant.client, Ledger(tmp_path / "ledger")
     account = await client.register()
-    ledger.write(account.key, IMAGE, await client.uploaded(account, IMAGE))
+    ledger.write(account.key, IMAGE, await client.upload_or_fail(account, IMAGE))
 
     async def status_of_upload() -> httpx.Response:
         return await client.http.post(
             f"{tenant.urls['upload']}/upload", headers=account.headers, files={"file": ("a.jpg", IMAGE)}
         )
 
-    async with _stopped(objects, server):
+    async with _stop(objects, server):
         response = await status_of_upload()
         assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE, response.text
         assert response.headers["content-type"] == "application/problem+json"
@@ -53,15 +53,15 @@ async def test_an_outage_is_reported_and_heals(
         ledger.write(account.key, IMAGE, response.json()["image"])
         return True
 
-    with figures.timed(f"uploads again after {server} is back"):
+    with figures.measure(f"uploads again after {server} is back"):
         await eventually(accepted, within=90, every=0.25, ignoring=(httpx.TransportError,), why="uploads are accepted")
-    with figures.timed(f"Ready again after {server} is back"):
+    with figures.measure(f"Ready again after {server} is back"):
         await tenant.until("Ready", within=120)
-    await nothing_is_lost(client, ledger)
+    await assert_nothing_is_lost(client, ledger)
 
 
 @asynccontextmanager
-async def _stopped(objects: Objects, server: str) -> AsyncIterator[None]:
+async def _stop(objects: Objects, server: str) -> AsyncIterator[None]:
     """The server has no pod inside, and back and ready after."""
     await _scale(objects, server, 0)
     try:

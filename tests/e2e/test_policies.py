@@ -46,7 +46,7 @@ async def test_the_quota_refuses_the_pod_too_many(tenants: Tenants) -> None:
     assert len(tenant.pods("imaging")) == 2
     await tenant.client.register()
     tenant.edit(quota={"compute": {"pods": 8}})
-    await tenant.settled()
+    await tenant.wait_until_settled()
     assert len(tenant.pods("imaging")) == 3
 
 

@@ -31,9 +31,9 @@ async def test_a_rolling_restart_is_not_noticed(under_load: Faults, kubectl: Kub
         for name in ("api", "imaging"):
             arguments = ("rollout", "restart", f"deployment/{name}", f"--namespace={tenant.namespace}")
             await asyncio.to_thread(kubectl, *arguments)
-        await faults.replaced(tenant, before)
+        await faults.wait_until_replaced(tenant, before)
 
-    await under_load.unnoticed("rolling restart", restart)
+    await under_load.assert_unnoticed("rolling restart", restart)
 
 
 async def test_a_drained_node_is_not_noticed(under_load: Faults, objects: Objects) -> None:
@@ -50,9 +50,9 @@ async def test_a_drained_node_is_not_noticed(under_load: Faults, objects: Object
                 every=0.25,
                 why=f"the disruption budget allows the eviction of {name}",
             )
-        await faults.replaced(tenant, before)
+        await faults.wait_until_replaced(tenant, before)
 
-    await under_load.unnoticed("drain", drain)
+    await under_load.assert_unnoticed("drain", drain)
 
 
 async def test_killed_processes_lose_nothing(under_load: Faults, crash: Crash) -> None:
@@ -64,10 +64,10 @@ async def test_killed_processes_lose_nothing(under_load: Faults, crash: Crash) -
         for pod in faults.servers(tenant):
             crashes = faults.crashes(tenant)
             assert crash.kill([pod])
-            await faults.has_crashed(tenant, crashes)
-            await faults.is_back(tenant)
+            await faults.wait_for_crash(tenant, crashes)
+            await faults.wait_until_back(tenant)
 
-    await under_load.unnoticed("kill -9 of each", kill_each)
+    await under_load.assert_unnoticed("kill -9 of each", kill_each)
 
 
 async def test_a_node_wide_kill_is_outlived(
@@ -87,14 +87,14 @@ async def test_a_node_wide_kill_is_outlived(
         crashes = faults.crashes(tenant)
         others = [pod for namespace in (BACKENDS, NAMESPACE) for pod in objects.list("Pod", namespace)]
         assert crash.kill([*tenant.pods(), *tenant.gateways(), *others])
-        with figures.timed("serving again after a node-wide kill -9"):
+        with figures.measure("serving again after a node-wide kill -9"):
             await eventually(
                 _serves(tenant), within=REPLACED_WITHIN, every=0.1, ignoring=(httpx.TransportError,), why="it serves"
             )
-        await faults.has_crashed(tenant, crashes)
-        await faults.is_back(tenant)
+        await faults.wait_for_crash(tenant, crashes)
+        await faults.wait_until_back(tenant)
 
-    await under_load.unnoticed("node-wide kill -9", kill_all, pause=STARTED_AGAIN_WITHIN)
+    await under_load.assert_unnoticed("node-wide kill -9", kill_all, pause=STARTED_AGAIN_WITHIN)
 
 
 def _serves(tenant: ClusterTenant) -> Callable[[], Awaitable[bool]]:

@@ -13,14 +13,14 @@ async def test_services_are_scaled_each_on_its_own(tenants: Tenants, kubectl: Ku
     tenant = await tenants.ready()
     before = _names(tenant, "api")
     for replicas in (2, 1):
-        with figures.timed("scaled by spec.imaging.replicas"):
+        with figures.measure("scaled by spec.imaging.replicas"):
             tenant.edit(imaging={"replicas": replicas})
             await _has_pods(tenant, "imaging", replicas)
     assert _names(tenant, "api") == before
 
     before = _names(tenant, "imaging")
     for replicas in (2, 1):
-        with figures.timed("scaled by kubectl scale"):
+        with figures.measure("scaled by kubectl scale"):
             kubectl("scale", "imagehosttenant", tenant.name, f"--replicas={replicas}")
             await _has_pods(tenant, "api", replicas)
         assert tenant.now["spec"]["api"]["replicas"] == replicas

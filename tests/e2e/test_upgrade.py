@@ -24,18 +24,18 @@ async def test_a_new_release_is_not_noticed(under_load: Faults, provider: Provid
     async def upgrade(tags: dict[str, str], tenant: ClusterTenant) -> None:
         before = faults.names(tenant)
         await asyncio.to_thread(installation.operator, _of(installation, tags))
-        await faults.replaced(tenant, before)
-        await tenant.settled()
+        await faults.wait_until_replaced(tenant, before)
+        await tenant.wait_until_settled()
         assert _images(faults.servers(tenant)) == set(tags.values())
         jobs = [job for job in tenant.children("Job") if _images([job["spec"]["template"]]) == {tags["api"]}]
         post, pre = sorted(jobs, key=lambda job: str(job["metadata"]["name"]))
-        created = [pod["metadata"]["creationTimestamp"] for pod in faults.servers(tenant)]
-        assert pre["status"]["completionTime"] <= min(created)
-        assert post["status"]["startTime"] >= max(created)
+        create = [pod["metadata"]["creationTimestamp"] for pod in faults.servers(tenant)]
+        assert pre["status"]["completionTime"] <= min(create)
+        assert post["status"]["startTime"] >= max(create)
 
     try:
         with release.another(provider) as tags:
-            await under_load.unnoticed("upgrade", partial(upgrade, tags))
+            await under_load.assert_unnoticed("upgrade", partial(upgrade, tags))
     finally:
         await asyncio.to_thread(installation.operator)
 
@@ -66,16 +66,16 @@ async def test_one_service_is_upgraded_before_the_other(
 
     async def one_by_one(tags: dict[str, str], tenant: ClusterTenant) -> None:
         tenant.edit(imaging={"image": tags["imaging"]})
-        await faults.rolled_out(tenant, "imaging", tags["imaging"])
+        await faults.wait_until_rolled_out(tenant, "imaging", tags["imaging"])
         assert _exchanged(kubectl, backends, tenant) == (False, True)
         tenant.edit(api={"image": tags["api"]}, imaging={"image": None})
-        await faults.rolled_out(tenant, "api", tags["api"])
-        await tenant.settled()
+        await faults.wait_until_rolled_out(tenant, "api", tags["api"])
+        await tenant.wait_until_settled()
         assert tags["imaging"] not in _images(tenant.pods("imaging"))
         assert _exchanged(kubectl, backends, tenant) == (True, False)
 
     with release.with_a_later_contract(provider) as tags:
-        await under_load.unnoticed("upgrade of one service", partial(one_by_one, tags))
+        await under_load.assert_unnoticed("upgrade of one service", partial(one_by_one, tags))
 
 
 def _exchanged(kubectl: Kubectl, backends: Backends, tenant: ClusterTenant) -> tuple[bool, bool]:

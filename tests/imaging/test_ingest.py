@@ -93,14 +93,14 @@ TRUNCATED = {
 @pytest.mark.parametrize("name", TRUNCATED)
 async def test_truncated_files_are_corrupt(imaging: Imaging, name: str, percent: int) -> None:
     """A file cut off after 10, 50 or 99 % is 422 corrupt_image, in every format."""
-    await refuse(imaging, hostile.truncated(TRUNCATED[name], percent), 422, "corrupt_image")
+    await refuse(imaging, hostile.truncate(TRUNCATED[name], percent), 422, "corrupt_image")
 
 
 @pytest.mark.parametrize("percent", [10, 50, 99])
 async def test_truncated_avif_is_corrupt(tenant: ImagingDatabase, storage: StoreSettings, percent: int) -> None:
     """The same for AVIF where it is switched on."""
     async with running(tenant, storage, formats="avif") as service:
-        await refuse(service, hostile.truncated(sample_images.photo(format="avif"), percent), 422, "corrupt_image")
+        await refuse(service, hostile.truncate(sample_images.photo(format="avif"), percent), 422, "corrupt_image")
 
 
 @pytest.mark.parametrize(

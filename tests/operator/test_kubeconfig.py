@@ -41,7 +41,7 @@ class Plugin:
 
     def kubeconfig(self, cluster: dict[str, Any], **more: Any) -> Path:
         plugin = {"apiVersion": V1, "command": "./plugin", "interactiveMode": "Never", **more}
-        return written(self.folder, {"exec": plugin}, cluster)
+        return write_kubeconfig(self.folder, {"exec": plugin}, cluster)
 
     @property
     def runs(self) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def plugin(tmp_path: Path) -> Plugin:
     return Plugin(tmp_path)
 
 
-def written(folder: Path, user: dict[str, Any], cluster: dict[str, Any]) -> Path:
+def write_kubeconfig(folder: Path, user: dict[str, Any], cluster: dict[str, Any]) -> Path:
     """A kubeconfig with one user."""
     config = {
         "current-context": "test",
@@ -182,7 +182,7 @@ def test_a_plugin_that_cannot_log_in_is_named(
     """A program that is missing, fails, prints nonsense or needs a person ends the start in one line."""
     monkeypatch.setattr("sys.stdin", None)
     plugin = {"apiVersion": V1, "command": "/bin/true", **exec_}
-    path = written(tmp_path, {"exec": plugin}, {"server": "https://example.invalid"})
+    path = write_kubeconfig(tmp_path, {"exec": plugin}, {"server": "https://example.invalid"})
     with pytest.raises(BadKubeconfig, match=complaint) as refused:
         kubeconfig.load(path)
     assert refused.value.detail.startswith(f"{path}: ")
@@ -202,7 +202,7 @@ def test_a_plugin_that_cannot_log_in_is_named(
 )
 def test_no_login_is_refused(tmp_path: Path, user: dict[str, Any], complaint: str) -> None:
     """A user whose login is missing or not understood is refused in one line that says what to do, never anonymous."""
-    path = written(tmp_path, user, {"server": "https://example.invalid"})
+    path = write_kubeconfig(tmp_path, user, {"server": "https://example.invalid"})
     with pytest.raises(BadKubeconfig, match=complaint) as refused:
         kubeconfig.load(path)
     assert "\n" not in refused.value.detail
@@ -212,7 +212,7 @@ def test_no_login_is_refused(tmp_path: Path, user: dict[str, Any], complaint: st
 @pytest.mark.parametrize("key", ["proxy-url", "tls-server-name"])
 def test_what_would_be_ignored_is_refused(tmp_path: Path, key: str) -> None:
     """Settings of the cluster that are not supported are named instead of ignored."""
-    path = written(tmp_path, {"token": "t"}, {"server": "https://example.invalid", key: "x"})
+    path = write_kubeconfig(tmp_path, {"token": "t"}, {"server": "https://example.invalid", key: "x"})
     with pytest.raises(BadKubeconfig, match=key):
         kubeconfig.load(path)
 
@@ -220,7 +220,9 @@ def test_what_would_be_ignored_is_refused(tmp_path: Path, key: str) -> None:
 def test_a_token_file_lies_next_to_the_kubeconfig(tmp_path: Path) -> None:
     """A relative tokenFile is looked for where the kubeconfig is, and read again when it changed."""
     (tmp_path / "token").write_text("first\n")
-    connection = kubeconfig.load(written(tmp_path, {"tokenFile": "token"}, {"server": "https://example.invalid"}))
+    connection = kubeconfig.load(
+        write_kubeconfig(tmp_path, {"tokenFile": "token"}, {"server": "https://example.invalid"})
+    )
     assert connection.bearer() == "first"
     (tmp_path / "token").write_text("second\n")
     assert connection.bearer() == "second"

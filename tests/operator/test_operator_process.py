@@ -87,7 +87,7 @@ async def one_more_pass(bench: ReconcileHarness, operator: OperatorProcess) -> N
     await eventually(lambda: operator.passes() > before, why="another pass is over")
 
 
-async def settled(bench: ReconcileHarness, operator: OperatorProcess) -> None:
+async def wait_until_settled(bench: ReconcileHarness, operator: OperatorProcess) -> None:
     """Passes until one of them made no call."""
 
     async def quiet() -> bool:
@@ -103,7 +103,7 @@ async def test_from_manifest_to_ready_and_then_silence(bench: ReconcileHarness, 
     first = await fleet.ready()
     bench.create()
     await ready(bench)
-    await settled(bench, first)
+    await wait_until_settled(bench, first)
     assert first.get("/livez")[0] == 200
     first.stop()
     second = await fleet.ready()
@@ -126,7 +126,7 @@ async def test_drift_and_edits_are_noticed_by_themselves(bench: ReconcileHarness
     others = operator.figure("imghost_operator_tenants")
     bench.create()
     await ready(bench)
-    await settled(bench, operator)
+    await wait_until_settled(bench, operator)
     service = ObjectRef("Service", bench.namespace, "imaging")
     bench.delete(service)
     await eventually(lambda: bench.exists(service), within=5, why="the Service is back")
@@ -153,7 +153,7 @@ async def test_a_kill_in_any_wave_leaves_nothing_undone_or_done_twice(bench: Rec
     operator.stop(signal.SIGKILL)
     operator = await fleet.ready()
     await ready(bench)
-    await settled(bench, operator)
+    await wait_until_settled(bench, operator)
     status = bench.tenant()["status"]
     assert status["objects"]["applied"] == status["objects"]["desired"]
     async with await psycopg.AsyncConnection.connect(bench.postgres.admin_url) as connection:

@@ -60,7 +60,7 @@ def put(via: Client, key: str, body: bytes = b"image") -> None:
     via.put_object(BUCKET, key, io.BytesIO(body), len(body))
 
 
-def refused(call: Callable[[], object]) -> None:
+def assert_refused(call: Callable[[], object]) -> None:
     with pytest.raises(S3Error) as error:
         call()
     assert error.value.code == "AccessDenied"
@@ -87,17 +87,17 @@ async def test_a_key_reaches_its_own_prefix_only(backend: MinioBackend, root: Cl
     put(mine, f"{tenant}/image")
     for other in (f"{tenant}-other", "elsewhere", tenant[:-1]):
         put(root, f"{other}/image")
-        refused(lambda other=other: mine.get_object(BUCKET, f"{other}/image"))
-        refused(lambda other=other: list(mine.list_objects(BUCKET, f"{other}/", recursive=True)))
-        refused(lambda other=other: put(mine, f"{other}/mine"))
-        refused(lambda other=other: mine.remove_object(BUCKET, f"{other}/image"))
+        assert_refused(lambda other=other: mine.get_object(BUCKET, f"{other}/image"))
+        assert_refused(lambda other=other: list(mine.list_objects(BUCKET, f"{other}/", recursive=True)))
+        assert_refused(lambda other=other: put(mine, f"{other}/mine"))
+        assert_refused(lambda other=other: mine.remove_object(BUCKET, f"{other}/image"))
         root.remove_object(BUCKET, f"{other}/image")
-    refused(lambda: list(mine.list_objects(BUCKET, recursive=True)))
-    refused(lambda: list(mine.list_objects(BUCKET, tenant, recursive=True)))
-    refused(lambda: mine.copy_object(BUCKET, "elsewhere/copy", _source(f"{tenant}/image")))
-    refused(mine.list_buckets)
-    refused(lambda: mine.make_bucket("another"))
-    refused(lambda: mine.set_bucket_policy(BUCKET, "{}"))
+    assert_refused(lambda: list(mine.list_objects(BUCKET, recursive=True)))
+    assert_refused(lambda: list(mine.list_objects(BUCKET, tenant, recursive=True)))
+    assert_refused(lambda: mine.copy_object(BUCKET, "elsewhere/copy", _source(f"{tenant}/image")))
+    assert_refused(mine.list_buckets)
+    assert_refused(lambda: mine.make_bucket("another"))
+    assert_refused(lambda: mine.set_bucket_policy(BUCKET, "{}"))
 
 
 def _source(key: str) -> object:

@@ -21,15 +21,15 @@ def settings(*files: Path) -> OperatorSettings:
     )
 
 
-def written(path: Path, content: object) -> Path:
+def write_json(path: Path, content: object) -> Path:
     path.write_text(json.dumps(content))
     return path
 
 
 def test_credentials_of_all_files_are_given_to_tenants(tmp_path: Path) -> None:
     """Several Secrets become one; the first that names a registry counts."""
-    first = written(tmp_path / "first.json", {"auths": {"a.example": {"auth": "1"}}})
-    second = written(tmp_path / "second.json", {"auths": {"a.example": {"auth": "2"}, "b.example": {"auth": "3"}}})
+    first = write_json(tmp_path / "first.json", {"auths": {"a.example": {"auth": "1"}}})
+    second = write_json(tmp_path / "second.json", {"auths": {"a.example": {"auth": "2"}, "b.example": {"auth": "3"}}})
     found = json.loads(settings(first, second).release().registries)
     assert found == {"auths": {"a.example": {"auth": "1"}, "b.example": {"auth": "3"}}}
     assert settings().release().registries == ""
@@ -38,7 +38,7 @@ def test_credentials_of_all_files_are_given_to_tenants(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [["canary"], {"auth": "canary"}, {"auths": "canary"}, "canary"])
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: object) -> None:
     """What is no Docker configuration is refused at the start, by name and without its content."""
-    wrong = written(tmp_path / "wrong.json", content)
+    wrong = write_json(tmp_path / "wrong.json", content)
     with pytest.raises(ValidationError, match=r"wrong\.json is no Docker configuration") as refusal:
         settings(wrong)
     assert "canary" not in str(refusal.value)

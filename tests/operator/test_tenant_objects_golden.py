@@ -60,7 +60,9 @@ def built_for(case: str) -> dict[str, Object]:
     assert admission.check(manifest) == []
     spec = Spec.model_validate(admission.with_defaults(manifest)["spec"])
     built = tenant_objects.build(manifest["metadata"]["name"], UID, spec, given_for(case))
-    return {re.sub("-[0-9a-f]{10}$", "", f"{item.kind} {item.ref.name}"): unstamped(item.manifest) for item in built}
+    return {
+        re.sub("-[0-9a-f]{10}$", "", f"{item.kind} {item.ref.name}"): remove_stamps(item.manifest) for item in built
+    }
 
 
 def delta(base: dict[str, Object], other: dict[str, Object]) -> Object:
@@ -92,7 +94,7 @@ class Plain(yaml.SafeDumper):
         return True
 
 
-def unstamped(obj: Object) -> Object:
+def remove_stamps(obj: Object) -> Object:
     """The object without the hash of itself, which would change with every other line."""
     metadata = {**obj["metadata"], "annotations": dict(obj["metadata"]["annotations"])}
     assert metadata["annotations"].pop(APPLIED_ANNOTATION)

@@ -48,7 +48,7 @@ def made_for(cluster: KubeApi, name: str, spec: dict[str, Any], given: Any = Non
     return [item.manifest for item in built]
 
 
-def applied(cluster: KubeApi, objects: list[Object]) -> dict[ObjectRef, Object]:
+def apply_all(cluster: KubeApi, objects: list[Object]) -> dict[ObjectRef, Object]:
     """Every object as the server stored it."""
     stored = {}
     for obj in objects:
@@ -64,12 +64,12 @@ def test_the_server_stores_what_we_send(cluster: KubeApi, case: str) -> None:
     """All objects are accepted without a warning, compare as unchanged, and applying them again writes nothing."""
     busy = inputs(store=FILES, registries='{"auths": {}}')
     objects = made_for(cluster, f"stored-{case}", SPECS[case], busy if case == "busy" else None)
-    first = applied(cluster, objects)
+    first = apply_all(cluster, objects)
     for obj in objects:
         live = first[ObjectRef.of(obj)]
         assert not diff.changed(obj, live), json.dumps([obj, live])
         assert diff.foreign(obj, live) == []
-    second = applied(cluster, objects)
+    second = apply_all(cluster, objects)
     versions = [{key: obj["metadata"]["resourceVersion"] for key, obj in stored.items()} for stored in (first, second)]
     assert versions[0] == versions[1]
 
@@ -77,7 +77,7 @@ def test_the_server_stores_what_we_send(cluster: KubeApi, case: str) -> None:
 def test_pods_are_restricted(cluster: KubeApi) -> None:
     """The pods we ask for are admitted where Pod Security "restricted" is enforced; privileged ones are not."""
     objects = made_for(cluster, "restricted", {})
-    applied(cluster, [obj for obj in objects if obj["kind"] in {"Namespace", "ServiceAccount"}])
+    apply_all(cluster, [obj for obj in objects if obj["kind"] in {"Namespace", "ServiceAccount"}])
     templates = {
         obj["metadata"]["name"]: obj["spec"]["template"] for obj in objects if "template" in obj.get("spec", {})
     }
@@ -89,13 +89,13 @@ def test_pods_are_restricted(cluster: KubeApi) -> None:
             response = cluster.create(pod(name, loosen(copy.deepcopy(template))), "dryRun=All")
             assert response.status == 403
             assert 'violates PodSecurity "restricted' in response.body["message"]
-        assert cluster.create(pod(name, privileged(copy.deepcopy(template))), "dryRun=All").status in {403, 422}
+        assert cluster.create(pod(name, with_privileges(copy.deepcopy(template))), "dryRun=All").status in {403, 422}
 
 
 def test_pods_pull_with_the_secret_of_their_account(cluster: KubeApi) -> None:
     """Credentials that the operator was given reach pods by their service account, as the server makes them."""
     objects = made_for(cluster, "pulling", {}, inputs(registries='{"auths": {}}'))
-    applied(cluster, [obj for obj in objects if obj["kind"] in {"Namespace", "ServiceAccount", "Secret"}])
+    apply_all(cluster, [obj for obj in objects if obj["kind"] in {"Namespace", "ServiceAccount", "Secret"}])
     template = next(obj["spec"]["template"] for obj in objects if obj["kind"] == "Job")
     asked = pod("pulling", template)
     asked["metadata"]["namespace"] = "imghost-pulling"
@@ -109,7 +109,7 @@ def pod(name: str, template: Object) -> Object:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
-def privileged(template: Object) -> Object:
+def with_privileges(template: Object) -> Object:
     template["spec"]["containers"][0]["securityContext"] = {"privileged": True}
     return template
 
@@ -231,7 +231,7 @@ MEDDLING: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
 def untouched(cluster: KubeApi) -> dict[ObjectRef, tuple[Object, Object]]:
     """A tenant's objects as built and as stored."""
     objects = made_for(cluster, "meddling", {})
-    stored = applied(cluster, objects)
+    stored = apply_all(cluster, objects)
     return {ObjectRef.of(obj): (obj, stored[ObjectRef.of(obj)]) for obj in objects}
 
 
@@ -243,19 +243,19 @@ def test_meddling_is_seen_and_undone(
     kind, name, operations = MEDDLING[what]
     namespace = "" if kind == "Namespace" else "imghost-meddling"
     desired, before = untouched[ObjectRef(kind, namespace, name)]
-    meddled = patched(cluster, desired, operations)
+    meddled = patch(cluster, desired, operations)
     assert diff.changed(desired, meddled) or diff.foreign(desired, meddled)
 
     repaired = cluster.apply(desired).body
     strangers = diff.foreign(desired, repaired)
     if strangers:
-        repaired = patched(cluster, desired, [{"op": "remove", "path": pointer} for pointer in strangers])
+        repaired = patch(cluster, desired, [{"op": "remove", "path": pointer} for pointer in strangers])
     assert not diff.changed(desired, repaired)
     assert diff.foreign(desired, repaired) == []
     assert content(repaired) == content(before)
 
 
-def patched(cluster: KubeApi, obj: Object, operations: list[dict[str, Any]]) -> Object:
+def patch(cluster: KubeApi, obj: Object, operations: list[dict[str, Any]]) -> Object:
     path = f"{collection(obj)}/{obj['metadata']['name']}?fieldManager=kubectl-edit"
     response = cluster.request("PATCH", path, operations, "application/json-patch+json")
     assert response.status == 200, response.body

@@ -51,7 +51,7 @@ class AuditedKube(Kube):
             "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         ]
 
-    def audited(self, account: str = "imghost-operator") -> Counter[Request]:
+    def count_requests(self, account: str = "imghost-operator") -> Counter[Request]:
         """Every request of an operator up to now; server-side apply that made an object needed `create` as well."""
         user = f"system:serviceaccount:{NAMESPACE}:{account}"
         found: Counter[Request] = Counter()

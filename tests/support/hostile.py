@@ -28,7 +28,7 @@ def broken_icc(format: str = "jpeg") -> bytes:  # noqa: A002
     return head + image_formats.chunk(b"iCCP", b"odd\0\0" + zlib.compress(noise)) + rest
 
 
-def truncated(body: bytes, percent: int) -> bytes:
+def truncate(body: bytes, percent: int) -> bytes:
     """The first `percent` of a file."""
     return body[: max(1, len(body) * percent // 100)]
 

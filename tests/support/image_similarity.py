@@ -21,7 +21,7 @@ def of(image: pyvips.Image) -> Pixels:
     return colours
 
 
-def averaged(image: Pixels, factor: int) -> Pixels:
+def average(image: Pixels, factor: int) -> Pixels:
     """`image` made smaller by a whole number, each pixel the mean of the ones below it: the plainest reference."""
     height, width = image.shape[0] // factor * factor, image.shape[1] // factor * factor
     blocks = image[:height, :width].reshape(height // factor, factor, width // factor, factor, -1)

@@ -21,11 +21,11 @@ __all__ = [
     "exif_photo",
     "gif",
     "grey",
-    "oriented",
     "phone_photo",
     "photo",
     "png",
     "png16",
+    "rotate",
     "scene",
     "webp",
     "with_exif",
@@ -86,7 +86,7 @@ def grey(width: int = 200, height: int = 150, format: str = "jpeg") -> bytes:  #
     return encode(scene(width, height).colourspace("b-w"), format)
 
 
-def oriented(orientation: int, width: int = 120, height: int = 80) -> bytes:
+def rotate(orientation: int, width: int = 120, height: int = 80) -> bytes:
     """A JPEG that must be turned by EXIF `orientation` (1-8); upright, its top-left quarter is red, the rest blue.
 
     The stored pixels are those of a camera held that way, so for 5-8 they are `height` by `width`.

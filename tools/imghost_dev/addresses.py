@@ -14,7 +14,7 @@ LOCKED = re.compile(r"^requirements/|(^|/)(go\.(mod|sum)|uv\.lock|package-lock\.
 ADDRESS = re.compile(r"https?://")
 
 
-def committed() -> list[Path]:
+def committed_files() -> list[Path]:
     """Every file that git keeps or would keep."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True, check=True
@@ -39,7 +39,7 @@ def main(_: Sequence[str]) -> None:
     places = [f"{folder}/" for folder in {Path.cwd(), Path.home()} if len(folder.parts) > 1]
     found = [
         fault
-        for path in committed()
+        for path in committed_files()
         if b"\0" not in (content := path.read_bytes())
         for fault in faults(path, content.decode(errors="replace"), places)
     ]

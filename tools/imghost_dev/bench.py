@@ -54,9 +54,9 @@ def machine() -> list[tuple[str, str]]:
 
 def measure(state: Path, uploads: int) -> list[tuple[str, str]]:
     try:
-        first = timed(lambda: imghost("up", str(MANIFEST), "--detach", state=state))
+        first = time_of(lambda: imghost("up", str(MANIFEST), "--detach", state=state))
         imghost("down", state=state)
-        second = timed(lambda: imghost("up", str(MANIFEST), "--detach", state=state))
+        second = time_of(lambda: imghost("up", str(MANIFEST), "--detach", state=state))
         report = json.loads(imghost("status", "--json", state=state))
         idle = memory_at_rest(report)
         return [
@@ -75,7 +75,7 @@ def imghost(*arguments: str, state: Path) -> str:
     return done.stdout
 
 
-def timed(action: Callable[[], Any]) -> float:
+def time_of(action: Callable[[], Any]) -> float:
     began = time.perf_counter()
     action()
     return time.perf_counter() - began

@@ -87,7 +87,7 @@ def one(objects: Sequence[Object], kind: str, name: str) -> Object:
     return found
 
 
-def generated(helm: Helm) -> dict[Path, str]:
+def generate(helm: Helm) -> dict[Path, str]:
     """What the generated files should hold."""
     objects = helm.template("--no-hooks")
     # Versions of Helm differ in the blank lines between objects.
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str]) -> None:
     CHART_CRD.parent.mkdir(parents=True, exist_ok=True)
     if verb == ["write"]:
         CHART_CRD.write_text(CRD.read_text())  # the chart is rendered with it
-    for path, text in generated(helm).items():
+    for path, text in generate(helm).items():
         if verb == ["write"]:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:

@@ -73,7 +73,7 @@ class Recipe:
         """A hash over all that can change the image."""
         seen = hashlib.sha256(self.dockerfile.read_bytes())
         seen.update(repr(sorted(self.arguments.items())).encode())
-        seen.update(str(_created()).encode())
+        seen.update(str(_creation_date()).encode())
         for path in sorted(self.content):
             seen.update(f"{path.relative_to(self.context)}\0{path.stat().st_mode}\0".encode())
             with path.open("rb") as content:
@@ -148,7 +148,7 @@ class Images:
         if not base.startswith(self.repository):
             return os.environ.get("BUILD_IMAGE", base)
         folder = RECIPES / "python-build"
-        return self._kept(Recipe("python-build", folder / "Dockerfile", folder, [], {"BASE_IMAGE": base}))
+        return self._keep(Recipe("python-build", folder / "Dockerfile", folder, [], {"BASE_IMAGE": base}))
 
     def size_above_base(self, image: Image) -> int:
         """Bytes that the image has more than the one below it."""
@@ -165,7 +165,7 @@ class Images:
             folder.mkdir(parents=True, exist_ok=True)
             self._say(f"no registry can be reached: making a Debian {DEBIAN} base, once for this machine")
             _debootstrap(rootfs)
-        return self._kept(Recipe("python-base", RECIPES / "python-base" / "Dockerfile", folder, [rootfs]))
+        return self._keep(Recipe("python-base", RECIPES / "python-base" / "Dockerfile", folder, [rootfs]))
 
     def _program(self, name: str, program: Path) -> Image:
         """An image of nothing but one static program."""
@@ -177,7 +177,7 @@ class Images:
         tag = f"{self.repository}/{recipe.name}:{digest}"
         archive = cache() / "images" / f"{recipe.name}-{digest}.tar"
         if not archive.exists():
-            self._kept(recipe)
+            self._keep(recipe)
             archive.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
                 complete = Path(scratch) / archive.name
@@ -194,7 +194,7 @@ class Images:
             old.unlink(missing_ok=True)
             self.builder.remove(f"{self.repository}/{name}:{old.stem.removeprefix(f'{name}-')}")
 
-    def _kept(self, recipe: Recipe) -> str:
+    def _keep(self, recipe: Recipe) -> str:
         """The tag of an image in the builder's own store, built unless it is there already."""
         tag = f"{self.repository}/{recipe.name}:{recipe.digest()}"
         if not self.builder.has(tag):
@@ -207,11 +207,11 @@ class Images:
         with tempfile.TemporaryDirectory(prefix="imghost-build-") as folder:
             secrets = _pip_settings(Path(folder))
             self.builder.build(
-                Build(tag, recipe.dockerfile, recipe.context, recipe.arguments, secrets, cached, _created())
+                Build(tag, recipe.dockerfile, recipe.context, recipe.arguments, secrets, cached, _creation_date())
             )
 
 
-def _created() -> int:
+def _creation_date() -> int:
     """The date of what we build: not the clock's, or the same content would differ from day to day."""
     return int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
 

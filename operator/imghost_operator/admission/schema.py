@@ -40,7 +40,7 @@ def under(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def quoted(value: Any) -> str:
+def quote(value: Any) -> str:
     """A value as it stands in a complaint."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
@@ -73,8 +73,8 @@ def _wanted(schema: Object) -> list[str]:
 
 def _check_enum(value: Any, schema: Object, path: str) -> Iterator[Error]:
     if "enum" in schema and value not in schema["enum"]:
-        supported = ", ".join(map(quoted, schema["enum"]))
-        yield Error(path, f"Unsupported value: {quoted(value)}: supported values: {supported}", blocks_rules=True)
+        supported = ", ".join(map(quote, schema["enum"]))
+        yield Error(path, f"Unsupported value: {quote(value)}: supported values: {supported}", blocks_rules=True)
 
 
 def _check_string(value: str, schema: Object, path: str) -> Iterator[Error]:
@@ -111,14 +111,14 @@ def _check_unique(value: list[Any], schema: Object, path: str) -> Iterator[Error
     kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys", [])
     for index, item in enumerate(value):
         if kind == "map" and not isinstance(item, Mapping | None):
-            text = f"Invalid value: {quoted(item)}: must be an object for an array of list-type map"
+            text = f"Invalid value: {quote(item)}: must be an object for an array of list-type map"
             yield Error(f"{path}[{index}]", text)
             return
     seen: list[Any] = []
     for index, item in enumerate(value):
         identity = {key: item[key] for key in keys if key in (item or {})} if kind == "map" else item
-        if kind in {"map", "set"} and seen.count(identity) == 1:  # said once, however often it is repeated
-            yield Error(f"{path}[{index}]", f"Duplicate value: {quoted(identity)}")
+        if kind in {"map", "set"} and seen.count(identity) == 1:  # reported once, however often it is repeated
+            yield Error(f"{path}[{index}]", f"Duplicate value: {quote(identity)}")
         seen.append(identity)
 
 
@@ -134,7 +134,7 @@ def _check_object(value: Mapping[str, Any], schema: Object, path: str) -> Iterat
 
 
 def _invalid(path: str, value: Any, text: str) -> Error:
-    return Error(path, f"Invalid value: {quoted(value)}: {path} in body {text}")
+    return Error(path, f"Invalid value: {quote(value)}: {path} in body {text}")
 
 
 def _too_many(path: str, count: int, limit: int) -> Error:

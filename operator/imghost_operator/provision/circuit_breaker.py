@@ -45,9 +45,9 @@ class CircuitBreaker(Generic[_B]):
         try:
             result = await action(self.backend)
         except BackendDown as error:
-            self._opened(error)
+            self._open(error)
             raise
-        self._answered()
+        self._close()
         return result
 
     async def watch(self, changed: Callable[[], None], *, every: float = PROBE_SECONDS) -> None:
@@ -65,16 +65,16 @@ class CircuitBreaker(Generic[_B]):
         try:
             await self.backend.check()
         except (BackendDown, BackendRefused) as error:
-            self._opened(error)
+            self._open(error)
             raise
-        self._answered()
+        self._close()
 
-    def _opened(self, error: Problem) -> None:
+    def _open(self, error: Problem) -> None:
         if self.problem is None:
             _log.warning("backend is down", kind=self.kind, backend=self.name, detail=error.detail)
         self.problem, self._retry_at = error, self._clock() + next(self._delays)
 
-    def _answered(self) -> None:
+    def _close(self) -> None:
         if self.problem is not None:
             _log.info("backend is back", kind=self.kind, backend=self.name)
         self.problem, self._retry_at, self._delays = None, 0.0, _delays()

@@ -158,13 +158,13 @@ class Provisioner:
         return max(1.0, min([*looks, *dues]))
 
     def _database(self, spec: Spec) -> CircuitBreaker[DatabaseBackend]:
-        return _named(self.databases, spec.database.instance_ref, "spec.database.instanceRef")
+        return _find(self.databases, spec.database.instance_ref, "spec.database.instanceRef")
 
     def _store(self, spec: Spec) -> CircuitBreaker[StoreBackend]:
-        return _named(self.stores, spec.storage.backend_ref, "spec.storage.backendRef")
+        return _find(self.stores, spec.storage.backend_ref, "spec.storage.backendRef")
 
 
-def _named(breakers: Mapping[str, _G], name: str, where: str) -> _G:
+def _find(breakers: Mapping[str, _G], name: str, where: str) -> _G:
     if breaker := breakers.get(name):
         return breaker
     raise UnknownBackend(

@@ -34,7 +34,7 @@ async def test_killed_at_every_moment(
         await server.start()
         async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=30) as client:
             person = await register(client)
-            acknowledged = [await upload(person, "before")]
+            upload_acknowledged = [await upload(person, "before")]
             moments: dict[str, Callable[[], Awaitable[None]]] = {
                 "receiving": lambda: while_receiving(server, person),
                 "ingest": lambda: during_ingest(server, person, imaging),
@@ -45,9 +45,9 @@ async def test_killed_at_every_moment(
                 await kill()
                 imaging.release()
                 await server.start()
-                acknowledged.append(await upload(person, moment))
-                assert await upload(person, moment) == acknowledged[-1], moment
-            assert_kept(tenant, person, store_root, acknowledged)
+                upload_acknowledged.append(await upload(person, moment))
+                assert await upload(person, moment) == upload_acknowledged[-1], moment
+            assert_kept(tenant, person, store_root, upload_acknowledged)
         assert server.stop() == 0
 
 
@@ -55,13 +55,13 @@ async def upload(person: Person, key: str) -> str:
     """Upload until acknowledged, as a client does: with one key, waiting while it still runs."""
     headers = {**person.key, **FORM, "Idempotency-Key": key}
 
-    async def acknowledged() -> str:
+    async def upload_acknowledged() -> str:
         response = await person.client.post("/upload", headers=headers, content=BODY)
         assert response.status_code == 201, response.text
         return str(response.json()["image"]["id"])
 
     return await eventually(
-        acknowledged, within=20, every=0.2, why=f"{key} is acknowledged", ignoring=(httpx.TransportError,)
+        upload_acknowledged, within=20, every=0.2, why=f"{key} is acknowledged", ignoring=(httpx.TransportError,)
     )
 
 
@@ -110,10 +110,10 @@ async def before_answering(server: KillableProcess, person: Person, tenant: Tena
     writer.close()
 
 
-def assert_kept(tenant: TenantDatabase, person: Person, store_root: Path, acknowledged: list[str]) -> None:
+def assert_kept(tenant: TenantDatabase, person: Person, store_root: Path, upload_acknowledged: list[str]) -> None:
     """Every acknowledged image has its row and objects, there is no other, and the counters agree."""
     rows = tenant.query("SELECT public_id, workspace_id, id, sha256 FROM images WHERE user_id = %s", person.id)
-    assert sorted(row[0] for row in rows) == sorted(acknowledged)
+    assert sorted(row[0] for row in rows) == sorted(upload_acknowledged)
     for _, workspace, image, digest in rows:
         assert (store_root / object_keys.original(workspace, image, digest)).read_bytes() == IMAGE
         assert (store_root / object_keys.variant(workspace, image, "thumb", "jpg")).exists()
@@ -122,4 +122,4 @@ def assert_kept(tenant: TenantDatabase, person: Person, store_root: Path, acknow
         " FROM workspaces w WHERE id = %s",
         rows[0][1],
     )
-    assert counted == [(len(IMAGE) * len(acknowledged), len(acknowledged))]
+    assert counted == [(len(IMAGE) * len(upload_acknowledged), len(upload_acknowledged))]

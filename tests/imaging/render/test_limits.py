@@ -14,8 +14,8 @@ BOUNDS = Limits(pixels=100_000_000, frames=300)
     ("body", "kind", "expected"),
     [
         (sample_images.photo(640, 480), "jpeg", Header(640, 480, 1)),
-        (sample_images.oriented(1), "jpeg", Header(120, 80, 1)),
-        (sample_images.oriented(8), "jpeg", Header(120, 80, 1)),
+        (sample_images.rotate(1), "jpeg", Header(120, 80, 1)),
+        (sample_images.rotate(8), "jpeg", Header(120, 80, 1)),
         (sample_images.png(), "png", Header(320, 240, 1)),
         (sample_images.gif(7), "gif", Header(160, 120, 7)),
         (sample_images.webp(7), "webp", Header(160, 120, 7)),

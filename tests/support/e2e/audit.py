@@ -9,7 +9,7 @@ from support.e2e.client import Client
 from support.e2e.ledger import Entry, Ledger
 
 
-async def nothing_is_lost(client: Client, ledger: Ledger) -> None:
+async def assert_nothing_is_lost(client: Client, ledger: Ledger) -> None:
     """Every acknowledged upload is served byte for byte, with its thumbnail, and counted once, or AssertionError."""
     entries = list(ledger)
     assert entries, "nothing was acknowledged, so nothing was proved"

@@ -92,7 +92,7 @@ class Client:
             headers={**account.headers, "Idempotency-Key": secrets.token_hex(16)},
         )
 
-    async def uploaded(self, account: Account, content: bytes) -> JSON:
+    async def upload_or_fail(self, account: Account, content: bytes) -> JSON:
         """The image of an upload that must succeed."""
         response = await self.upload(account, content)
         assert response.status_code == httpx.codes.CREATED, response.text

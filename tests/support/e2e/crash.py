@@ -47,7 +47,7 @@ class Crash:
         self._kubectl("wait", "--for=condition=Ready", f"pod/{POD}", f"--namespace={NAMESPACE}", "--timeout=60s")
 
     @contextmanager
-    def armed(self) -> Iterator["Crash"]:
+    def arm(self) -> Iterator["Crash"]:
         """Inside, `kill` acts within a few milliseconds."""
         argv = [*self._kubectl.command, "exec", "--stdin", POD, f"--namespace={NAMESPACE}", "--"]
         with subprocess.Popen(

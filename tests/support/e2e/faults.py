@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from imghost_dev.cluster.kubectl import Object
-from support.e2e.audit import nothing_is_lost
+from support.e2e.audit import assert_nothing_is_lost
 from support.e2e.client import PAUSE, Client
 from support.e2e.figures import Figures
 from support.e2e.ledger import Ledger
@@ -27,21 +27,21 @@ class Faults:
     def __init__(self, tenants: Tenants, figures: Figures, folder: Path) -> None:
         self._tenants, self._figures, self._folder = tenants, figures, folder
 
-    async def unnoticed(self, name: str, fault: Fault, *, pause: float = PAUSE) -> None:
+    async def assert_unnoticed(self, name: str, fault: Fault, *, pause: float = PAUSE) -> None:
         """The fault happens under load: a client that sends again once, after a pause, sees no failed request, and
         what was acknowledged is there afterwards; else AssertionError.
         """
         tenant = await self._tenants.ready(api=TWO, imaging=TWO)
-        await tenant.settled()
+        await tenant.wait_until_settled()
         client, ledger = tenant.client_with(pause), Ledger(self._folder / "ledger")
         async with Load(client, ledger).running() as seen:
-            await _uploaded(ledger, ENOUGH)
-            with self._figures.timed(f"{name} under load"):
+            await _wait_for_uploads(ledger, ENOUGH)
+            with self._figures.measure(f"{name} under load"):
                 await fault(tenant)
-            await _uploaded(ledger, len(ledger) + ENOUGH)
+            await _wait_for_uploads(ledger, len(ledger) + ENOUGH)
         self._report(name, client, seen)
         assert seen.failures == []
-        await nothing_is_lost(client, ledger)
+        await assert_nothing_is_lost(client, ledger)
 
     def _report(self, name: str, client: Client, seen: Seen) -> None:
         self._figures.add(f"upload of 60 kB during {name}", *seen.uploads)
@@ -62,7 +62,7 @@ def names(tenant: ClusterTenant) -> set[str]:
     return {pod["metadata"]["name"] for pod in servers(tenant)}
 
 
-async def replaced(tenant: ClusterTenant, before: set[str]) -> None:
+async def wait_until_replaced(tenant: ClusterTenant, before: set[str]) -> None:
     """Wait until none of these pods is left and all others are ready."""
 
     def all_new() -> bool:
@@ -71,10 +71,10 @@ async def replaced(tenant: ClusterTenant, before: set[str]) -> None:
         return True
 
     await eventually(all_new, within=REPLACED_WITHIN, why="all pods are replaced")
-    await is_back(tenant)
+    await wait_until_back(tenant)
 
 
-async def rolled_out(tenant: ClusterTenant, component: str, image: str) -> None:
+async def wait_until_rolled_out(tenant: ClusterTenant, component: str, image: str) -> None:
     """Wait until all pods of a service run this image and are ready, and no other is left."""
 
     def all_of_it() -> bool:
@@ -87,7 +87,7 @@ async def rolled_out(tenant: ClusterTenant, component: str, image: str) -> None:
     await eventually(all_of_it, within=REPLACED_WITHIN, why=f"all pods of {component} run {image}")
 
 
-async def is_back(tenant: ClusterTenant) -> None:
+async def wait_until_back(tenant: ClusterTenant) -> None:
     """Wait until all pods are ready, as the cluster sees it."""
 
     def ready() -> bool:
@@ -106,7 +106,7 @@ def crashes(tenant: ClusterTenant) -> int:
     )
 
 
-async def has_crashed(tenant: ClusterTenant, before: int) -> None:
+async def wait_for_crash(tenant: ClusterTenant, before: int) -> None:
     """Wait until the cluster has noticed a crash."""
     await eventually(partial(_more_crashes, tenant, before), within=REPLACED_WITHIN, why="the crash is noticed")
 
@@ -115,7 +115,7 @@ def _more_crashes(tenant: ClusterTenant, before: int) -> bool:
     return crashes(tenant) > before
 
 
-async def _uploaded(ledger: Ledger, count: int) -> None:
+async def _wait_for_uploads(ledger: Ledger, count: int) -> None:
     await eventually(lambda: len(ledger) >= count, within=90, why=f"{count} uploads are acknowledged")
 
 

@@ -20,7 +20,7 @@ class Figures:
         self.seconds[what] += seconds
 
     @contextmanager
-    def timed(self, what: str) -> Iterator[None]:
+    def measure(self, what: str) -> Iterator[None]:
         """Remember how long the block took, if it succeeded."""
         began = monotonic()
         yield

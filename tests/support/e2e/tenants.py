@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import yaml
 
-from imghost_dev.cluster.install import GATEWAY, Installation, opened
+from imghost_dev.cluster.install import GATEWAY, Installation, with_urls
 from imghost_dev.cluster.kubectl import Object
 from imghost_dev.images import CHECKOUT
 from imghost_operator.tenant_contract import PUBLIC_PORTS
@@ -102,7 +102,7 @@ class ClusterTenant:
 
         return await eventually(holds, within=within, why=f"{self.name} has {kind}={status} {reason}")
 
-    async def settled(self) -> None:
+    async def wait_until_settled(self) -> None:
         """Wait until every pod that is asked for is ready."""
         await self.until("Ready")
         await self.until("Progressing", "False", "Settled")
@@ -127,14 +127,14 @@ class Tenants:
 
     async def ready(self, *, sample: str = "demo", name: str = "", **spec: Any) -> ClusterTenant:
         """A tenant of a sample manifest, with these fields of the spec instead, once it serves."""
-        tenant = self.created(sample=sample, name=name, **spec)
+        tenant = self.create(sample=sample, name=name, **spec)
         began = monotonic()
         await tenant.until("Ready")
         self._figures.add("apply → Ready", monotonic() - began)
         await eventually(self._gateway_serves(tenant), within=60, why=f"the gateway of {tenant.name} is ready")
         return tenant
 
-    def created(self, *, sample: str = "demo", name: str = "", **spec: Any) -> ClusterTenant:
+    def create(self, *, sample: str = "demo", name: str = "", **spec: Any) -> ClusterTenant:
         """The same tenant as soon as it was asked for. No other tenant has its name, unless it is given."""
         manifest = yaml.safe_load((SAMPLES / f"{sample}.yaml").read_text())
         name = name or f"{PREFIX}{secrets.token_hex(3)}"
@@ -144,7 +144,7 @@ class Tenants:
         self._made.append(tenant)
         manifest["metadata"]["name"] = name
         manifest["spec"] |= spec
-        self._objects.create(opened(manifest, tenant.urls))
+        self._objects.create(with_urls(manifest, tenant.urls))
         return tenant
 
     def close(self) -> None:

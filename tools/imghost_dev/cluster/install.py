@@ -80,7 +80,7 @@ class Installation:
         tenant = yaml.safe_load(DEMO.read_text())
         name = tenant["metadata"]["name"]
         with self._times.phase("demo tenant Ready, from its manifest on"):
-            self.kubectl.apply([opened(tenant, self.urls())])
+            self.kubectl.apply([with_urls(tenant, self.urls())])
             self.gateway(name, DEMO_PORTS)
             self.wait_for_tenant(name)
         with self._times.phase("gateway ready"):
@@ -200,7 +200,7 @@ class Installation:
             raise ClusterError(f"{error}\n{pods}") from None
 
 
-def opened(tenant: Object, urls: Mapping[str, str]) -> Object:
+def with_urls(tenant: Object, urls: Mapping[str, str]) -> Object:
     """The tenant with these public addresses, its network open to the gateway."""
     public = {"auth": urls["auth"], "view": urls["view"], "cdn": urls["view"]}
     network = {"ingressFrom": [GATEWAY]}

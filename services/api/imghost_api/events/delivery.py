@@ -102,7 +102,7 @@ class Delivery:
                 if claimed is None:
                     return
                 await self._handle(session, claimed)
-                await queries.delivered(session, name, head.event_id)
+                await queries.mark_delivered(session, name, head.event_id)
         except _Failed as failure:
             await self._note(head, failure)
         else:

@@ -151,7 +151,7 @@ async def claim(session: Session, subscriber: str, event_id: int) -> Claimed | N
     return Claimed(*row) if row else None
 
 
-async def delivered(session: Session, subscriber: str, event_id: int) -> None:
+async def mark_delivered(session: Session, subscriber: str, event_id: int) -> None:
     """Remove a delivery, in the transaction of its effect."""
     await session.execute(_DELIVERED, {"subscriber": subscriber, "event_id": event_id})
 

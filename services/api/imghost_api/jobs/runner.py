@@ -121,7 +121,7 @@ class JobRunner:
         async def run(**arguments: Any) -> None:
             token = logs.request_id.set(arguments.pop(REQUEST_ID, ""))
             try:
-                await self._measured(handler.job.name, lambda: handler.run(handler.job.model_validate(arguments)))
+                await self._measure(handler.job.name, lambda: handler.run(handler.job.model_validate(arguments)))
                 _log.info("job done", job=handler.job.name)
             finally:
                 logs.request_id.reset(token)
@@ -132,12 +132,12 @@ class JobRunner:
     def _schedule(self, job: PeriodicJob) -> None:
         async def run(timestamp: int) -> None:
             del timestamp  # which run it was meant for: jobs do what is due now
-            await self._measured(job.name, job.run)
+            await self._measure(job.name, job.run)
 
         task = self._app.task(name=job.name, queue=job.queue, lock=job.name, queueing_lock=job.name)(run)
         self._app.periodic(cron=job.cron)(task)
 
-    async def _measured(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
+    async def _measure(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
         started, outcome = time.monotonic(), "failed"
         try:
             await run()

@@ -34,12 +34,12 @@ def add_handlers(app: Starlette) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
         return problem_response(_from_framework(error), request)
 
-    async def unexpected(request: Request, _error: Exception) -> Response:
+    async def handle_unexpected(request: Request, _error: Exception) -> Response:
         error = HttpError("The request failed because of an internal error. Retry later.")
         return problem_response(error, request)
 
     app.add_exception_handler(HttpError, ours)
-    app.add_exception_handler(Exception, unexpected)
+    app.add_exception_handler(Exception, handle_unexpected)
     app.add_exception_handler(HTTPException, framework)
 
 

@@ -67,8 +67,8 @@ def _api_names() -> list[str]:
 
 def _kubeconfig(server: str, authority: Path, pair: Pair) -> Path:
     """A file that needs no other file."""
-    cluster = {"server": server, "certificate-authority-data": _encoded(authority)}
-    user = {"client-certificate-data": _encoded(pair.certificate), "client-key-data": _encoded(pair.key)}
+    cluster = {"server": server, "certificate-authority-data": _encode(authority)}
+    user = {"client-certificate-data": _encode(pair.certificate), "client-key-data": _encode(pair.key)}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -83,5 +83,5 @@ def _kubeconfig(server: str, authority: Path, pair: Pair) -> Path:
     return path
 
 
-def _encoded(path: Path) -> str:
+def _encode(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
