@@ -23,7 +23,9 @@ def unavailable(response: httpx.Response, code: str = "unavailable") -> None:
     assert int(response.headers["retry-after"]) >= 1
 
 
-async def test_the_database_is_away_and_comes_back(open_api: Any, imaging_url: str, tenant: TenantDatabase) -> None:
+async def test_an_outage_of_the_database_is_a_503_and_ends(
+    open_api: Any, imaging_url: str, tenant: TenantDatabase
+) -> None:
     """Without the database every route answers 503 fast; when it is back everything works again by itself."""
     async with Forwarder(tenant.server.port) as way:
         url = tenant.url("api").replace(f":{tenant.server.port}/", f":{way.port}/")
@@ -104,7 +106,7 @@ async def test_the_store_is_away(open_api: Any, tenant: TenantDatabase, tmp_path
     assert tenant.query("SELECT count(*) FROM images WHERE user_id = %s", person.id) == [(0,)]
 
 
-async def test_imaging_is_away_and_comes_back(open_api: Any, imaging_url: str, store_root: Path) -> None:
+async def test_an_outage_of_imaging_is_a_503_and_ends(open_api: Any, imaging_url: str, store_root: Path) -> None:
     """Without imaging an upload is a 503 and its original is removed again; it heals by itself."""
     port = int(imaging_url.rpartition(":")[2])
     async with Forwarder(port) as way, open_api(imaging_url=f"http://127.0.0.1:{way.port}") as api:

@@ -133,7 +133,7 @@ def _generations(cluster: AuditedKube) -> dict[str, int]:
     }
 
 
-def test_crd_outlives_the_release(cluster: AuditedKube, install: Install, remote: Helm) -> None:
+def test_the_crd_stays_after_uninstalling(cluster: AuditedKube, install: Install, remote: Helm) -> None:
     """Uninstalling leaves the CRD, so the tenants; installing again takes it up."""
     install()
     remote.run("uninstall", "imghost", "--no-hooks")

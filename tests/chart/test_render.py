@@ -49,7 +49,7 @@ def settings(objects: list[Object], folder: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("values", [None, *VALUES], ids=lambda path: path.stem if path else "defaults")
-def test_helm_has_nothing_to_complain_of(helm: Helm, values: Path | None) -> None:
+def test_helm_lint_is_clean(helm: Helm, values: Path | None) -> None:
     """`helm lint --strict` passes with the defaults and with every values file."""
     helm.run("lint", "--strict", CHART, *([f"--values={values}"] if values else []))
 

@@ -53,7 +53,7 @@ def needed(requests: Counter[Request], rights: set[Right]) -> set[Right]:
 
 
 @pytest.mark.parametrize("values", ["cluster-wide", "everything", "namespaces"])
-def test_no_way_to_more_rights(helm: Helm, values: str) -> None:
+def test_the_operators_rights_cannot_be_escalated(helm: Helm, values: str) -> None:
     """No wildcard, nothing about roles, tokens, pods or nodes, no verb that gives rights to oneself or to others."""
     objects = helm.objects(f"--values={VALUES / values}.yaml")
     name = "images" if values == "everything" else "imghost"

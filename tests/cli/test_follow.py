@@ -26,7 +26,7 @@ def test_new_whole_lines_are_printed_once(tmp_path: Path) -> None:
     assert texts(follower) == []
 
 
-def test_a_log_that_was_emptied_goes_on_at_its_beginning(tmp_path: Path) -> None:
+def test_a_truncated_log_is_followed_from_its_beginning(tmp_path: Path) -> None:
     """Logs are emptied when they grow too large; what comes after is still printed."""
     log = tmp_path / "api.log"
     log.write_text("a long line that was there before\n")

@@ -47,7 +47,7 @@ def test_control_characters_of_clients_are_escaped() -> None:
         assert shown.isprintable(), repr(shown)
 
 
-def test_a_source_is_named_as_people_know_it() -> None:
+def test_log_sources_are_named_without_the_namespace_prefix() -> None:
     """Tenants' processes are shown without the prefix of their namespace."""
     assert lines.source_of(PurePath("imghost-demo/api-0.log")) == "demo/api-0"
     assert lines.source_of(PurePath("postgres.log")) == "postgres"

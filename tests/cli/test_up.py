@@ -223,7 +223,7 @@ async def test_kill_of_up_itself_leaves_nothing_running(demo: Imghost, client: h
     assert demo.ready()["urls"] == before["urls"]
 
 
-def test_a_folder_runs_one_up(demo: Imghost) -> None:
+def test_a_second_up_in_a_folder_is_refused(demo: Imghost) -> None:
     """A second `up` in the same folder is refused with the way out."""
     for how in (["--detach"], []):
         assert "imghost already runs in" in demo("up", "tenants.yaml", *how, code=1).stderr
@@ -256,7 +256,7 @@ def test_a_key_of_one_tenant_is_refused_by_another(demo: Imghost, imghost: Imgho
     assert all(folder.stat().st_mode & 0o077 == 0 for folder in stores.iterdir())
 
 
-async def test_in_the_foreground_until_ctrl_c(imghost: Imghost, client: httpx.Client) -> None:
+async def test_ctrl_c_ends_a_run_in_the_foreground(imghost: Imghost, client: httpx.Client) -> None:
     """In the foreground: progress, where everything is, readable logs; Ctrl-C ends all of it with exit code 0.
 
     A tenant whose limits do not take our photograph is ready without one, and says why.

@@ -43,19 +43,19 @@ def _config(archive: Path) -> dict[str, object]:
         return found
 
 
-def test_an_image_runs_what_it_is_for(image: Image, images: Images) -> None:
+def test_an_image_has_what_its_process_needs_and_no_more(image: Image, images: Images) -> None:
     """Inside: an ordinary user, the process and its libraries importable, bytecode ready, codecs in order; no compiler,
     no installer, nothing of the other deployables.
     """
     assert "user 65532" in images.smoke(image)
 
 
-def test_an_image_keeps_its_weight(image: Image, images: Images) -> None:
+def test_an_image_stays_within_its_size_budget(image: Image, images: Images) -> None:
     """What an image has above its base stays within its budget."""
     assert images.size_above_base(image) <= BUDGETS[image.name] * MEGABYTE
 
 
-def test_an_image_lists_what_is_in_it(image: Image) -> None:
+def test_an_image_has_a_bill_of_materials(image: Image) -> None:
     """The label leads to a CycloneDX list of Python and Debian packages, with imghost itself among them."""
     labels = _config(image.archive)["config"]["Labels"]  # type: ignore[index] - a nested document
     where = labels["dev.imghost.sbom"].removeprefix("/")

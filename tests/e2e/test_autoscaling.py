@@ -13,7 +13,7 @@ MEASURED_WITHIN = 120
 SCALED_WITHIN = 150
 
 
-async def test_load_brings_pods(tenants: Tenants, objects: Objects, figures: Figures, tmp_path: Path) -> None:
+async def test_load_adds_pods(tenants: Tenants, objects: Objects, figures: Figures, tmp_path: Path) -> None:
     """The autoscaler gets figures of real pods from metrics-server, the tenant says so, and under load imaging gets the
     pods that it may have.
     """

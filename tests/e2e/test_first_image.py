@@ -15,7 +15,7 @@ SIZES = {"thumb": 200, "small": 400, "medium": 800, "large": 1200}
 
 @pytest.mark.requirement("000-A6")
 @pytest.mark.parametrize("sample", ["demo", "throwaway"])
-async def test_a_sample_becomes_an_image(tenants: Tenants, figures: Figures, sample: str) -> None:
+async def test_a_sample_tenant_serves_an_uploaded_image(tenants: Tenants, figures: Figures, sample: str) -> None:
     """On a Kubernetes without a cloud provider a sample tenant gets ready, a user gets a key and uploads a
     photograph, everybody sees it in all sizes, and nothing has to be sent twice.
     """

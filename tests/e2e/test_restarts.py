@@ -70,7 +70,7 @@ async def test_killed_processes_lose_nothing(under_load: Faults, crash: Crash) -
     await under_load.assert_unnoticed("kill -9 of each", kill_each)
 
 
-async def test_a_node_wide_kill_is_outlived(
+async def test_killing_every_process_of_the_node_loses_no_upload(
     under_load: Faults,
     objects: Objects,
     crash: Crash,

@@ -10,7 +10,7 @@ from support.eventually import eventually
 from support.local_platform import CONFIG, NAMESPACE, LocalPlatformHarness, meta
 
 
-async def test_nothing_outlives_a_close(local: LocalPlatformHarness) -> None:
+async def test_closing_ends_every_process(local: LocalPlatformHarness) -> None:
     """Closing ends every process, gives back the addresses and closes the ports."""
     await local.serve(replicas=2)
     await eventually(lambda: local.is_ready(2), 10)

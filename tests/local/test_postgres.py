@@ -38,7 +38,7 @@ async def ask(url: str, question: str) -> object:
         return found[0] if found else None
 
 
-async def test_it_is_private_and_durable(folder: Path) -> None:
+async def test_the_server_is_private_and_durable(folder: Path) -> None:
     """PostgreSQL 18 on loopback only, with a password that SCRAM checks, checksums and fsync on, no socket file."""
     async with running(EmbeddedPostgres(folder / "postgres")) as server:
         assert str(await ask(server.url, "SHOW server_version")).startswith("18.")
@@ -69,7 +69,7 @@ async def test_a_killed_server_comes_back_with_what_was_committed(folder: Path) 
         assert server.pid != before
 
 
-async def test_data_and_password_outlive_a_stop(folder: Path) -> None:
+async def test_data_and_password_are_kept_over_a_restart(folder: Path) -> None:
     """A second start takes the data folder that is there."""
     first = EmbeddedPostgres(folder / "postgres", durable=False)
     async with running(first):
@@ -88,7 +88,7 @@ async def test_a_port_that_is_taken_is_reported_with_the_servers_message(folder:
         await other.stop()
 
 
-def test_another_version_is_refused_with_a_way_out() -> None:
+def test_data_of_another_version_is_refused_with_advice() -> None:
     """Data of a version that the wheel does not carry is not touched; the message says what to do."""
     with pytest.raises(UserError, match=r"needs PostgreSQL 9; .*imghost reset"):
         pginstall.programs(9)

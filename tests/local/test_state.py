@@ -63,7 +63,7 @@ def test_a_damaged_file_is_named(state: State) -> None:
         state.documents.read("ports.json")
 
 
-def test_objects_outlive_a_start(state: State) -> None:
+def test_objects_are_kept_over_a_restart(state: State) -> None:
     """An object keeps its uid; its generation grows with its meaning, not with labels; status is kept."""
     desired = {"kind": "ConfigMap", "metadata": {"namespace": "n", "name": "c"}, "data": {"A": "1"}}
     first = Objects(state.documents).apply(desired)

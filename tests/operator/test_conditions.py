@@ -30,7 +30,7 @@ from support.tenants import ENFORCED, tenant
         (ObjectRef("Deployment", NAMESPACE, "worker"), "WorkerAvailable"),
     ],
 )
-def test_an_error_shows_where_it_belongs(key: ObjectRef | str, condition: str) -> None:
+def test_an_error_sets_its_own_condition_and_the_summary(key: ObjectRef | str, condition: str) -> None:
     """Each failure turns its own condition and the summary, and is the lastError, with what it says."""
     found = replace(observed(), problems={key: Down("the server does not answer; it is tried again")})
     report = status.report(tenant(), found, NOW)
@@ -57,7 +57,7 @@ def test_an_autoscaler_without_a_controller_is_reported() -> None:
     assert reported["Ready"]["status"] == "True"
 
 
-def test_an_error_without_a_place_still_counts() -> None:
+def test_an_error_without_a_condition_makes_the_tenant_not_ready() -> None:
     """A failure that belongs to no condition makes the tenant not ready."""
     found = replace(observed(), problems={"spec": PlatformRefused("a right is missing")})
     assert summary(found)["Ready"] == ("False", "PlatformRefused")
@@ -89,7 +89,7 @@ def test_a_failed_migration_says_what_to_do() -> None:
     assert conditions(report)["Progressing"]["reason"] == "MigrationFailed"
 
 
-def test_no_job_is_no_migration() -> None:
+def test_without_a_job_the_schema_is_unknown() -> None:
     """Before the Job is made the schema is not known."""
     assert job_state(None) == "missing"
     assert summary(without(observed(), "Job"))["SchemaReady"] == ("Unknown", "Waiting")
@@ -185,7 +185,7 @@ def test_scaled_to_zero_is_not_ready() -> None:
     assert reported["Progressing"] == ("False", "Settled")
 
 
-def test_paused_leaves_the_rest_as_it_was() -> None:
+def test_while_paused_other_conditions_do_not_change() -> None:
     """While paused only Paused and Progressing are brought up to date, for nothing else was looked at."""
     first = status.report(tenant(), observed(), NOW)
     blind = ReconcileState(enforces=ENFORCED)
@@ -214,7 +214,7 @@ def test_deleting_says_what_it_waits_for() -> None:
     assert (reported["Ready"]["status"], reported["Ready"]["reason"]) == ("False", "Deleting")
 
 
-def test_what_is_not_enforced_is_named_and_does_no_harm() -> None:
+def test_kinds_that_are_not_enforced_are_named_and_the_tenant_is_ready() -> None:
     """Where policies are only recorded a condition names them, and the tenant is ready all the same."""
     found = replace(observed(), enforces=frozenset({"LimitRange"}))
     report = status.report(tenant(), found, NOW)

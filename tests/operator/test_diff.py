@@ -97,7 +97,7 @@ STRANGERS = ["containers", "initContainers", "env", "volumes", "volumeMounts", "
 
 
 @given(st.sampled_from(sorted(key for key in MADE if key.kind in {"Deployment", "Service"})), st.data())
-def test_strangers_are_found_and_removing_them_restores(key: ObjectRef, data: st.DataObject) -> None:
+def test_foreign_list_items_are_found_and_removed(key: ObjectRef, data: st.DataObject) -> None:
     """However many items were added wherever, removing the pointers in their order leaves what we sent."""
     desired = MADE[key]
     live = copy.deepcopy(desired)

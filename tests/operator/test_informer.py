@@ -57,7 +57,7 @@ async def watched(kube: Kube) -> AsyncIterator[Watched]:
     kube.kubectl("delete", "configmap", "-n", "default", "-l", f"{TENANT_LABEL}={made.tenant}")
 
 
-async def test_it_knows_what_others_change(watched: Watched) -> None:
+async def test_changes_by_others_are_cached_and_reconciled(watched: Watched) -> None:
     """Objects that appear, change and go are known, without their managedFields, and wake their tenant."""
     await watched.cluster.create(watched.config("old"))
     async with watched.following():
@@ -102,7 +102,7 @@ async def test_deletions_without_a_watch_are_noticed(watched: Watched) -> None:
     assert kept["metadata"]["name"] == watched.key("kept").name
 
 
-async def test_it_outlives_a_restart_of_the_api_server(watched: Watched) -> None:
+async def test_an_informer_recovers_from_a_restart_of_the_api_server(watched: Watched) -> None:
     """After the API server was away, deletions and additions during and after are known again."""
     doomed = await watched.cluster.create(watched.config("doomed"))
     async with watched.following():

@@ -126,7 +126,7 @@ async def test_a_version_that_is_no_longer_kept_means_list_again(cluster: Kubern
             pass
 
 
-async def test_no_is_no(cluster: KubernetesClient, kube: Kube, name: str) -> None:
+async def test_refusals_carry_the_servers_reason(cluster: KubernetesClient, kube: Kube, name: str) -> None:
     """What is invalid or not allowed is refused with the server's reason; a Secret's value is not in it."""
     with pytest.raises(PlatformRefused, match="422"):
         await cluster.create(config("Not_A_Name"))
@@ -140,7 +140,7 @@ async def test_no_is_no(cluster: KubernetesClient, kube: Kube, name: str) -> Non
             await powerless.create(config(name))
 
 
-async def test_a_server_without_a_trusted_certificate_is_not_talked_to(kube: Kube) -> None:
+async def test_a_server_without_a_trusted_certificate_is_refused(kube: Kube) -> None:
     """The server's certificate is verified; there is no way around it."""
     real = kubeconfig.load(kube.kubeconfig)
     async with KubernetesClient(

@@ -32,7 +32,7 @@ async def cluster(kube: Kube) -> AsyncIterator[KubernetesClient]:
     kube.kubectl("delete", "configmap", "fenced", "-n", "default", "--ignore-not-found")
 
 
-async def test_one_leads_at_a_time(cluster: KubernetesClient) -> None:
+async def test_one_elector_holds_the_lease_at_a_time(cluster: KubernetesClient) -> None:
     """The second takes the lease only when the first did not renew it for 15 s of the second's own clock."""
     mine, theirs = Clock(), Clock()
     first, second = (

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.services
 
 
 @pytest.mark.parametrize(("problem", "status"), [(None, 200), ("no news of Service for 140 s", 503)])
-async def test_alive_means_that_news_arrives(problem: str | None, status: int) -> None:
+async def test_livez_fails_when_watch_events_stop(problem: str | None, status: int) -> None:
     """`/livez` fails when a check finds the process deaf, and says so; `/readyz` has its own checks."""
     port = free_port()
     server = await health.serve(HOST, port, Metrics(), {"watches": lambda: problem}, {"caches": lambda: None})

@@ -98,7 +98,7 @@ async def wait_until_settled(bench: ReconcileHarness, operator: OperatorProcess)
     await eventually(quiet, within=20, why="a pass made no call")
 
 
-async def test_from_manifest_to_ready_and_then_silence(bench: ReconcileHarness, fleet: Fleet) -> None:
+async def test_a_ready_tenant_causes_no_more_api_calls(bench: ReconcileHarness, fleet: Fleet) -> None:
     """A tenant becomes ready; from then on, and after a restart of the operator, looking at it makes no API call."""
     first = await fleet.ready()
     bench.create()
@@ -140,7 +140,7 @@ async def test_drift_and_edits_are_noticed_by_themselves(bench: ReconcileHarness
     await eventually(lambda: operator.figure("imghost_operator_tenants") == others, why="the operator forgot it")
 
 
-async def test_a_kill_in_any_wave_leaves_nothing_undone_or_done_twice(bench: ReconcileHarness, fleet: Fleet) -> None:
+async def test_a_kill_in_any_wave_is_completed_without_duplicates(bench: ReconcileHarness, fleet: Fleet) -> None:
     """Killed as each wave begins, the operator goes on where it was: one database, one key, one of each object."""
     bench.create()
     for step in (_database_exists, *(_kind_exists(kind) for kind in ("NetworkPolicy", "Secret", "Job"))):

@@ -113,7 +113,7 @@ async def test_the_most_urgent_comes_first_and_each_once() -> None:
         assert queue.depth == 0
 
 
-async def test_news_during_a_pass_leads_to_another_one() -> None:
+async def test_a_change_during_a_pass_leads_to_another_pass() -> None:
     """What happens while a tenant is worked on is not lost, and does not make two passes run concurrently."""
     work = Worker()
     async with at_work(work, workers=3) as queue:

@@ -31,7 +31,7 @@ def test_a_finished_rollout() -> None:
         {"terminatingReplicas": 1},
     ],
 )
-def test_a_rollout_that_goes_on(numbers: dict[str, Any]) -> None:
+def test_an_unfinished_rollout_is_recognized(numbers: dict[str, Any]) -> None:
     """A status of an older template, pods that are missing, not available, of the old template or still ending."""
     assert not is_rolled_out(server(DEPLOYMENT, **numbers))
 

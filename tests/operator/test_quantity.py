@@ -31,7 +31,7 @@ def test_nonsense_is_refused_with_help(nonsense: str) -> None:
         quantity.parse(nonsense)
 
 
-def test_whole_rounds_up() -> None:
+def test_limits_in_bytes_round_up() -> None:
     """A limit in bytes is never smaller than what was asked for."""
     assert quantity.whole("1.5Ki") == 1536
     assert quantity.whole("0.001Ki") == 2

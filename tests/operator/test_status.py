@@ -36,7 +36,7 @@ def test_a_tenant_that_serves_says_so() -> None:
     }
 
 
-def test_the_rest_of_the_status_says_where_everything_is() -> None:
+def test_the_status_has_namespace_addresses_and_pods() -> None:
     """Namespace, URL, version, places and pods stand next to the conditions; nothing in it is secret."""
     report = status.report(tenant(generation=4), observed(), NOW)
     report.pop("conditions")
@@ -76,7 +76,7 @@ def test_on_the_first_visit_everything_is_unknown() -> None:
     assert reported["Progressing"] == ("True", "Waiting")
 
 
-def test_nothing_new_changes_nothing() -> None:
+def test_the_same_findings_make_an_equal_status() -> None:
     """The same findings later make an equal status, so a pass without changes writes none."""
     first = status.report(tenant(), observed(), NOW)
     assert status.report({**tenant(), "status": first}, observed(), LATER) == first
@@ -94,7 +94,7 @@ def test_transition_time_moves_with_the_status_only() -> None:
     assert after["Progressing"]["lastTransitionTime"] == "2026-05-04T12:07:00Z"
 
 
-def test_last_error_keeps_its_beginning_and_goes() -> None:
+def test_last_error_has_its_beginning_and_is_removed() -> None:
     """`since` is when the trouble began, not when it was last seen; after it lastError is removed."""
     found = replace(observed(), problems={"storage": Down("no answer")})
     first = status.report(tenant(), found, NOW)
@@ -121,7 +121,7 @@ def test_objects_that_drifted_are_counted_as_not_applied() -> None:
     assert report["objects"]["applied"] == report["objects"]["desired"] - 1
 
 
-def test_a_missing_object_shows() -> None:
+def test_a_missing_object_makes_its_condition_false() -> None:
     """An area with a part missing is not ready, and says how much is missing."""
     found = observed()
     live = {key: obj for key, obj in found.live.items() if key != ObjectRef("Service", NAMESPACE, "api")}

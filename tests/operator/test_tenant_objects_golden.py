@@ -27,7 +27,7 @@ ABSENT = "(absent)"
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))
-def test_objects_are_those_reviewed(case: str) -> None:
+def test_a_tenant_becomes_the_reviewed_objects(case: str) -> None:
     """A tenant becomes exactly the objects that were reviewed."""
     built = built_for(case)
     if case == BASE:

@@ -236,7 +236,7 @@ def untouched(cluster: KubeApi) -> dict[ObjectRef, tuple[Object, Object]]:
 
 
 @pytest.mark.parametrize("what", MEDDLING)
-def test_meddling_is_seen_and_undone(
+def test_changes_by_others_are_found_and_reverted(
     cluster: KubeApi, untouched: dict[ObjectRef, tuple[Object, Object]], what: str
 ) -> None:
     """Whatever is changed or added shows as a difference, and applying and removing brings the object back."""

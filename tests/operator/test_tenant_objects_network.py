@@ -135,7 +135,7 @@ def test_backends_outside_are_opened_as_narrowly_as_known(
     assert peers(rules(objects(given=given), API, "egress"), port, "to") == expected
 
 
-def test_no_way_out_for_a_store_that_is_a_folder() -> None:
+def test_a_filesystem_store_needs_no_egress() -> None:
     """The filesystem store needs no network."""
     found = rules(objects(given=inputs(store=FILES)), IMAGING, "egress")
     assert namespaces([peer for rule in found for peer in rule["to"]]) == {"kube-system", "databases"}

@@ -30,7 +30,7 @@ def body(version: int, *, uid: str = "u1", status: Any = None, **metadata: Any) 
     return made | ({"status": status} if status else {})
 
 
-def test_what_a_person_does_is_urgent_and_own_writes_are_no_news() -> None:
+def test_edits_are_urgent_and_own_status_writes_are_ignored() -> None:
     """A new or edited tenant is urgent; the echo of our own status write wakes no tenant; a foreign status is drift."""
     heard = Heard()
     heard.tenants.put(body(1))
@@ -43,7 +43,7 @@ def test_what_a_person_does_is_urgent_and_own_writes_are_no_news() -> None:
     assert heard.changed[1:] == [("demo", Priority.USER), ("demo", Priority.USER), ("demo", Priority.DRIFT)]
 
 
-def test_old_news_is_ignored() -> None:
+def test_an_event_older_than_our_own_write_is_ignored() -> None:
     """An event that was overtaken by our own write does not bring the past back."""
     heard = Heard()
     heard.tenants.put(body(1))
@@ -56,7 +56,7 @@ def test_old_news_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("change", [{"generation": 2}, {"deletionTimestamp": "now"}, {"annotations": {"a": "b"}}])
-def test_a_change_just_before_our_own_write_is_news(change: dict[str, Any]) -> None:
+def test_a_change_just_before_our_own_write_is_reconciled(change: dict[str, Any]) -> None:
     """The answer to our write of the status may be the first to show what a person did a moment before. That wakes the
     tenant: the event of it is older than what we have then, and is ignored.
     """
@@ -84,7 +84,7 @@ def test_a_missed_deletion_is_found_in_the_list() -> None:
     assert len(heard.tenants) == 0
 
 
-def test_a_list_wakes_only_what_changed() -> None:
+def test_a_relist_reconciles_only_changed_tenants() -> None:
     """After a list that was taken again, tenants that are as they were are not reconciled."""
     heard = Heard()
     heard.tenants.replace(SCOPE, [body(1)], 5)

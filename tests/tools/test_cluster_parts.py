@@ -53,7 +53,7 @@ def test_a_cluster_of_others_is_never_removed(tmp_path: Path, monkeypatch: pytes
         Existing().down()
 
 
-def test_kind_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kind_names_its_missing_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its programs the provider kind has no cluster, and asked for one it names what is missing."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not Kind().is_up()

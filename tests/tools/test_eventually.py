@@ -41,7 +41,7 @@ async def test_a_check_declared_to_return_nothing_holds_when_its_assertions_pass
     assert len(seen) == 3
 
 
-async def test_none_means_not_yet() -> None:
+async def test_a_check_that_returns_none_is_repeated() -> None:
     """None from a check that is not declared to return nothing never passes for success."""
     with pytest.raises(AssertionError, match="last seen None"):
         await eventually(lambda: None, within=0.05, every=0.01)

@@ -35,7 +35,7 @@ def _look_up() -> None:
 
 
 @pytest.mark.parametrize("attempt", [_connect, _connect_ex, _datagram, _asynchronous, _look_up])
-def test_nothing_leaves_this_machine(attempt: Callable[[], None], network: Guard) -> None:
+def test_connections_to_other_machines_are_refused(attempt: Callable[[], None], network: Guard) -> None:
     """Connections, datagrams and look-ups of others are refused and remembered against the test."""
     with pytest.raises(OutsideNetwork):
         attempt()

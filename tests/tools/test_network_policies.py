@@ -113,13 +113,13 @@ def test_the_pages_example_lets_out_what_it_says(target: End, port: int, allowed
         ([DENY_ALL, ALLOW_EGRESS], False, True),
     ],
 )
-def test_default_policies(policies: list[str], inwards: bool, outwards: bool) -> None:
+def test_default_policies_apply_to_a_whole_namespace(policies: list[str], inwards: bool, outwards: bool) -> None:
     """The page's default policies close or open a direction for a whole namespace, and policies add up."""
     assert allows(_policies(*policies), ELSEWHERE, OTHER, 80) is inwards
     assert allows(_policies(*policies), OTHER, ELSEWHERE, 80) is outwards
 
 
-def test_both_ends_must_agree() -> None:
+def test_egress_and_ingress_must_both_allow() -> None:
     """An open egress does not help where the target's ingress is closed."""
     assert not allows(_policies(ALLOW_EGRESS, DENY_INGRESS), FRONTEND, DB, 80)
 

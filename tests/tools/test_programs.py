@@ -88,7 +88,7 @@ def test_two_concurrent_builds_are_one(cache: Path, monkeypatch: pytest.MonkeyPa
     assert [each.origin.startswith("built in") for each in found].count(True) == 1
 
 
-def test_a_build_that_fails_leaves_nothing_half_made(cache: Path, tmp_path: Path) -> None:
+def test_a_failed_build_leaves_no_partial_result(cache: Path, tmp_path: Path) -> None:
     """The last words of the compiler are shown with what to do, and the next run starts afresh."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "go").write_text(

@@ -23,7 +23,7 @@ def _found(text: str, path: str = "a.py") -> list[tuple[int, str]]:
         ("picture = open_picture()\n", [(1, "open_picture"), (1, "picture")]),
     ],
 )
-def test_words_are_found_where_people_read_them(text: str, found: list[tuple[int, str]]) -> None:
+def test_words_are_found_in_comments_strings_and_test_names(text: str, found: list[tuple[int, str]]) -> None:
     """Comments, docstrings, messages and names of tests are checked, phrases across lines too."""
     assert _found(text) == found
 

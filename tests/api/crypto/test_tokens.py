@@ -144,7 +144,7 @@ def test_no_forged_token_is_accepted(settings: Any) -> None:
         assert refused.value.code == "invalid_token", what
 
 
-def test_every_changed_character_is_noticed(settings: Any) -> None:
+def test_a_token_with_any_changed_character_is_refused(settings: Any) -> None:
     """No single character of a token can be replaced; the last one's spare bits are checked too."""
     tokens = Tokens(settings)
     token, _ = tokens.issue(CLAIMS, now=NOW)

@@ -138,7 +138,7 @@ async def test_without_a_notification_events_arrive_by_polling(outbox: Outbox) -
         await eventually(lambda: outbox.received("reader") == [5], why="polling finds it")
 
 
-async def test_a_notification_is_heard(outbox: Outbox) -> None:
+async def test_a_notification_starts_a_delivery(outbox: Outbox) -> None:
     """A dispatcher that polls once a minute delivers what is published within seconds, also to itself after routing."""
     async with outbox.dispatcher(outbox.keep("reader"), poll=60):
         listening = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' AND datname = %s"
@@ -147,7 +147,7 @@ async def test_a_notification_is_heard(outbox: Outbox) -> None:
         await eventually(lambda: outbox.received("reader") == [1], within=5, why="it was woken")
 
 
-async def test_a_dispatcher_outlives_an_outage(outbox: Outbox) -> None:
+async def test_a_dispatcher_recovers_from_an_outage(outbox: Outbox) -> None:
     """While the database is away a dispatcher waits; afterwards it delivers what was published meanwhile."""
     port = outbox.tenant.server.port
     async with Forwarder(port) as way:

@@ -36,7 +36,7 @@ def test_loaders_of_disabled_formats_are_blocked() -> None:
     assert pyvips.Image.new_from_buffer(body, "").width == 64
 
 
-def test_one_thread_and_no_cache() -> None:
+def test_libvips_uses_one_thread_and_no_cache() -> None:
     """RenderQueue are the parallelism, and nothing of one image stays for the next."""
     engine.start(DEFAULT_FORMATS)
     assert (pyvips.concurrency_get(), pyvips.cache_get_max()) == (1, 0)

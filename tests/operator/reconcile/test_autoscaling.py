@@ -102,7 +102,7 @@ async def test_a_new_tenant_starts_with_the_fewest(bench: ReconcileHarness) -> N
         assert bench.tenant()["status"]["api"] == {"desired": 6, "current": 6, "ready": 6, "updated": 6}
 
 
-async def test_from_nothing_to_an_autoscaler(bench: ReconcileHarness) -> None:
+async def test_an_autoscaler_starts_with_the_fewest_pods(bench: ReconcileHarness) -> None:
     """An autoscaler never wakes a Deployment of no pods, so it is handed over with the fewest."""
     bench.create(api={"replicas": 0})
     async with bench.running():

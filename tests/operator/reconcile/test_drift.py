@@ -99,7 +99,7 @@ async def _logs_in(bench: ReconcileHarness, secret: str) -> bool:
     return True
 
 
-async def test_a_deleted_namespace_comes_back_whole(bench: ReconcileHarness) -> None:
+async def test_a_deleted_namespace_is_recreated_with_its_database(bench: ReconcileHarness) -> None:
     """Even the whole namespace may be deleted: everything is created again around the same database."""
     bench.create()
     async with bench.running():

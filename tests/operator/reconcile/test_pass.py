@@ -15,7 +15,7 @@ from support.reconcile_harness import ReconcileHarness
 AUTOSCALED = {"autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
 
 
-async def test_everything_is_made_and_belongs_to_the_tenant(bench: ReconcileHarness) -> None:
+async def test_a_new_tenant_gets_all_objects_owned_by_it(bench: ReconcileHarness) -> None:
     """A new tenant gets all its objects, owned by it, then conditions and addresses in its status."""
     bench.create(imaging=AUTOSCALED)
     async with bench.running():

@@ -14,7 +14,7 @@ from support.operators import condition
 from support.reconcile_harness import ReconcileHarness
 
 
-async def test_a_dead_database_becomes_a_condition_and_heals(bench: ReconcileHarness) -> None:
+async def test_a_database_outage_becomes_a_condition_and_ends(bench: ReconcileHarness) -> None:
     """Without its database a tenant still gets all else; a condition says why it waits, and it heals by itself."""
     good = bench.databases["default"]
     bench.databases["default"] = PostgresBackend("postgresql://a:b@127.0.0.1:1/postgres")
@@ -106,7 +106,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: almost}]
 """
 
 
-async def test_a_missing_right_is_reported_and_the_rest_goes_on(bench: ReconcileHarness, kube: Kube) -> None:
+async def test_a_missing_right_is_reported_and_other_objects_are_applied(bench: ReconcileHarness, kube: Kube) -> None:
     """What the API refuses becomes a condition with the server's reason; all other objects are made."""
     kube.kubectl("apply", "-f", "-", input=ALMOST_EVERYTHING)
     bench.create()
