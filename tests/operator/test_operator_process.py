@@ -140,7 +140,9 @@ async def test_drift_and_edits_are_noticed_by_themselves(bench: ReconcileHarness
     await eventually(lambda: operator.figure("imghost_operator_tenants") == others, why="the operator forgot it")
 
 
-async def test_a_kill_in_any_wave_is_completed_without_duplicates(bench: ReconcileHarness, fleet: Fleet) -> None:
+async def test_a_kill_in_any_wave_is_completed_without_duplicates(
+    bench: ReconcileHarness, fleet: Fleet, minio: Minio
+) -> None:
     """Killed as each wave begins, the operator goes on where it was: one database, one key, one of each object."""
     bench.create()
     for step in (_database_exists, *(_kind_exists(kind) for kind in ("NetworkPolicy", "Secret", "Job"))):
@@ -160,7 +162,7 @@ async def test_a_kill_in_any_wave_is_completed_without_duplicates(bench: Reconci
         query = "SELECT count(*) FROM pg_roles WHERE rolname LIKE %s"
         row = await (await connection.execute(query, (f"{database_name(bench.name)}%",))).fetchone()
     assert row == (3,)
-    users = json.loads(bench.stores["default"]._admin.user_list())
+    users = json.loads(minio.admin().user_list())
     assert [name for name in users if bench.name in name] == [status["storage"]["keyId"]]
     url = bench.secret("database-owner")["DATABASE_URL"]
     async with await psycopg.AsyncConnection.connect(url) as connection:
@@ -201,8 +203,8 @@ async def test_an_operator_that_lost_its_lease_ends(bench: ReconcileHarness, fle
     """When another process holds the lease, this one ends with one line and a failure, so that it is restarted."""
     operator = await fleet.ready()
     bench.patch(LEASE, {"spec": {"holderIdentity": "another"}})
-    await eventually(lambda: operator.process._child.poll() is not None, within=20, why="the process ended")
-    assert operator.process._child.returncode == 1
+    await eventually(lambda: operator.process.exit_code is not None, within=20, why="the process ended")
+    assert operator.process.exit_code == 1
     assert operator.log.read_text().splitlines()[-1].startswith("imghost operator: This operator does not hold")
 
 

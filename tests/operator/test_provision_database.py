@@ -119,7 +119,7 @@ async def test_passwords_never_reach_the_server_in_clear(
         stored = str(await scalar(admin, query, name))
         assert stored.startswith("SCRAM-SHA-256$")
         assert PASSWORDS[role] not in stored
-    log = postgres._server.log.read_text(errors="replace")
+    log = postgres.log.read_text(errors="replace")
     assert "ALTER ROLE" in log
     assert not [role for role, password in PASSWORDS.items() if password in log]
 

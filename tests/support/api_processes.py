@@ -34,7 +34,7 @@ class KillableProcess:
     def _end(self, how: signal.Signals, within: float = 10) -> int | None:
         assert self._process
         self._process.stop(how, within)
-        return self._process._child.returncode
+        return self._process.exit_code
 
 
 def api_process(tenant: TenantDatabase, store: Path, folder: Path, **changes: Any) -> KillableProcess:

@@ -4,6 +4,9 @@ import secrets
 import signal
 from pathlib import Path
 
+from minio.credentials.providers import StaticProvider
+from minio.minioadmin import MinioAdmin
+
 from imghost_dev.programs import Programs
 from support.processes import HOST, Process, accepts, free_port
 
@@ -40,6 +43,11 @@ class Minio:
         """Serve, at the same address and with the same data as before a `stop`."""
         self._process = Process(self._argv, self._log, env=self._settings)
         self._process.wait_until(lambda: accepts(self.port), within=60)
+
+    def admin(self) -> MinioAdmin:
+        """Its users and policies."""
+        provider = StaticProvider(self.access_key, self.secret_key)
+        return MinioAdmin(endpoint=f"{HOST}:{self.port}", credentials=provider, region="us-east-1", secure=False)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the server, with SIGKILL as a crash would; the data stays."""

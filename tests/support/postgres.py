@@ -23,6 +23,7 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._server = EmbeddedPostgres(folder / "server", durable=False)
+        self.log = self._server.log
         self.host, self.port, self.version = HOST, self._server.port, _version()
 
     @property

@@ -42,6 +42,11 @@ class Process:
         """Process id of the program."""
         return self._child.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """The status with which the program ended; None while it runs."""
+        return self._child.poll()
+
     def wait_until(self, ready: Callable[[], bool], within: float) -> Self:
         """Poll until the program is ready.
 

@@ -100,7 +100,7 @@ def test_a_failed_build_leaves_no_partial_result(cache: Path, tmp_path: Path) ->
     assert [path.name for path in (cache / "imghost" / "programs").iterdir()] == ["minio-2026-02-12.lock"]
 
 
-def test_the_version_is_read_from_the_program(tmp_path: Path) -> None:
-    """MinIO's release name and Kubernetes' number are found in what they print."""
-    _install(tmp_path, "minio version RELEASE.2026-01-02T03-04-05Z (commit-id=abc)", "minio")
-    assert programs._version(tmp_path / "minio") == "RELEASE.2026-01-02T03-04-05Z"
+def test_the_version_is_read_from_the_program(cache: Path, tmp_path: Path) -> None:
+    """MinIO's release name is found in what the program on PATH prints."""
+    _install(tmp_path / "bin", "minio version RELEASE.2026-01-02T03-04-05Z (commit-id=abc)", "minio")
+    assert programs.minio().version == "RELEASE.2026-01-02T03-04-05Z"

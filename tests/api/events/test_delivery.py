@@ -16,6 +16,7 @@ from imghost_core.errors import Unavailable
 from imghost_core.ids import uuid7
 from support.eventually import eventually
 from support.forwarder import Forwarder
+from support.metrics import value
 from support.outbox import QUICK, WORKSPACE, Happened, Outbox, happened
 
 INSERT = "INSERT INTO outbox (workspace_id, subject, type, version, payload) VALUES (%s, %s, %s, %s, %s::jsonb)"
@@ -41,10 +42,10 @@ async def test_an_effect_happens_once_although_the_handler_failed(outbox: Outbox
         await outbox.publish(happened("a", 7))
         await eventually(lambda: outbox.received("reader") == [7], why="the second attempt succeeds")
         deliveries = dispatching.metrics.deliveries
-        await eventually(lambda: deliveries.labels("reader", "done")._value.get() == 1, why="it is counted")
+        await eventually(lambda: value(deliveries, "reader", "done") == 1, why="it is counted")
     assert outbox.tenant.query("SELECT count(*) FROM received WHERE subscriber = 'undone'") == [(1,)]
     assert attempts == [7, 7]
-    assert deliveries.labels("reader", "failed")._value.get() == 1
+    assert value(deliveries, "reader", "failed") == 1
 
 
 async def test_a_dead_letter_holds_back_its_subject_only(outbox: Outbox) -> None:
@@ -68,8 +69,8 @@ async def test_a_dead_letter_holds_back_its_subject_only(outbox: Outbox) -> None
         assert outbox.received("reader") == [3]
         await dispatching.dispatcher.measure()
         figures = [dispatching.metrics.dead, dispatching.metrics.pending]
-        assert [figure.labels("reader")._value.get() for figure in figures] == [1, 2]
-        assert dispatching.metrics.lag.labels("reader")._value.get() > 0
+        assert [value(figure, "reader") for figure in figures] == [1, 2]
+        assert value(dispatching.metrics.lag, "reader") > 0
         broken = False
         async with all_workspaces(outbox.database) as session:
             assert await dead_letters.requeue(session, subscriber="reader") == 1

@@ -19,6 +19,7 @@ from imghost_core.ids import uuid7
 from support import sample_images
 from support.api import Person, TenantDatabase
 from support.eventually import eventually
+from support.metrics import value
 
 IMAGE = sample_images.photo(64, 48)
 OBJECTS = 6  # of one image: its original and what is made of it
@@ -94,4 +95,4 @@ async def test_the_sweep_removes_old_orphans_only(
     )
     assert await sweep.run() >= 1
     assert [len(files(store_root, workspace, image)) for image in (old, young, live)] == [0, 1, OBJECTS]
-    assert worker_context.metrics.orphans._value.get() >= 1
+    assert value(worker_context.metrics.orphans) >= 1

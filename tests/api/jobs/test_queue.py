@@ -19,6 +19,7 @@ from imghost_core.errors import Unavailable
 from imghost_core.settings import DatabaseSettings
 from support.api import TenantDatabase, new_tenant
 from support.eventually import eventually
+from support.metrics import value
 from support.postgres import Postgres
 
 SLOTS = dict.fromkeys(Queue, 1)
@@ -57,7 +58,13 @@ async def database(jobs_tenant: TenantDatabase) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def run(database: Database, jobs_tenant: TenantDatabase) -> Run:
+def figures() -> JobMetrics:
+    """The metrics of the runners of one test."""
+    return JobMetrics(metrics.new_registry())
+
+
+@pytest.fixture
+def run(database: Database, jobs_tenant: TenantDatabase, figures: JobMetrics) -> Run:
     """Run handlers and periodic jobs, with one slot per queue."""
 
     @asynccontextmanager
@@ -67,7 +74,7 @@ def run(database: Database, jobs_tenant: TenantDatabase) -> Run:
         runner = JobRunner(
             DatabaseSettings(database_url=jobs_tenant.url("api")),
             database,
-            JobMetrics(metrics.new_registry()),
+            figures,
             concurrency=SLOTS,
             handlers=handlers,
             periodic=periodic,
@@ -103,15 +110,15 @@ async def test_a_job_is_part_of_its_transaction(database: Database, jobs_tenant:
 
 
 async def test_a_job_runs_with_its_arguments_and_is_removed(
-    database: Database, run: Run, jobs_tenant: TenantDatabase
+    database: Database, run: Run, jobs_tenant: TenantDatabase, figures: JobMetrics
 ) -> None:
     """A job gets the arguments it was enqueued with, typed; once done its row is removed and it is counted."""
     done: list[int] = []
-    async with run(on(Write, record(done))) as runner:
+    async with run(on(Write, record(done))):
         await put(database, Write(number=7))
         await eventually(lambda: done == [7], why="it runs")
         await eventually(lambda: jobs_tenant.query("SELECT 1 FROM procrastinate_jobs") == [], why="it is removed")
-        assert runner._metrics.jobs.labels("write", "done")._value.get() == 1
+        assert value(figures.jobs, "write", "done") == 1
 
 
 async def test_a_job_carries_the_id_of_the_request_that_caused_it(database: Database, run: Run) -> None:
@@ -130,7 +137,7 @@ async def test_a_job_carries_the_id_of_the_request_that_caused_it(database: Data
     assert sorted(seen) == ["", "request-1"]
 
 
-async def test_a_backlog_of_bulk_work_delays_no_other_queue(database: Database, run: Run) -> None:
+async def test_a_backlog_of_bulk_work_delays_no_other_queue(database: Database, run: Run, figures: JobMetrics) -> None:
     """While every slot for bulk work is taken and more waits, a job of the default queue runs."""
     hanging, done = asyncio.Event(), list[int]()
 
@@ -142,9 +149,9 @@ async def test_a_backlog_of_bulk_work_delays_no_other_queue(database: Database, 
         await put(database, Write(number=1))
         await eventually(lambda: done == [1], why="the default queue goes on")
         await runner.recover()
-        assert runner._metrics.waiting.labels("bulk")._value.get() >= 4
-        assert runner._metrics.oldest.labels("bulk")._value.get() > 0
-        assert runner._metrics.waiting.labels("default")._value.get() == 0
+        assert value(figures.waiting, "bulk") >= 4
+        assert value(figures.oldest, "bulk") > 0
+        assert value(figures.waiting, "default") == 0
         hanging.set()
 
 
@@ -193,7 +200,9 @@ async def test_a_job_of_a_newer_release_waits_for_one(
         await eventually(lambda: done == [4], why="it runs")
 
 
-async def test_a_failing_job_is_retried_then_kept(database: Database, run: Run, jobs_tenant: TenantDatabase) -> None:
+async def test_a_failing_job_is_retried_then_kept(
+    database: Database, run: Run, jobs_tenant: TenantDatabase, figures: JobMetrics
+) -> None:
     """A job that fails waits for its next attempt; after the last it is kept as failed, counted, and left alone."""
 
     async def fail(_: Write) -> None:
@@ -203,14 +212,14 @@ async def test_a_failing_job_is_retried_then_kept(database: Database, run: Run, 
     async with run(on(Write, fail)) as runner:
         retry = "SELECT 1 FROM procrastinate_jobs WHERE attempts = 1 AND scheduled_at > now() AND status = 'todo'"
         await eventually(lambda: jobs_tenant.query(retry), why="it waits for another attempt")
-        assert runner._metrics.jobs.labels("write", "failed")._value.get() == 1
+        assert value(figures.jobs, "write", "failed") == 1
         last = "UPDATE procrastinate_jobs SET attempts = %s, scheduled_at = now()"
         await asyncio.to_thread(jobs_tenant.query, last, ATTEMPTS)
         failed = "SELECT 1 FROM procrastinate_jobs WHERE status = 'failed'"
         await eventually(lambda: jobs_tenant.query(failed), why="it is given up")
         await runner.recover()
         assert jobs_tenant.query(failed) == [(1,)]
-        assert runner._metrics.failed._value.get() == 1
+        assert value(figures.failed) == 1
 
 
 async def test_a_dead_workers_job_runs_again(database: Database, run: Run, jobs_tenant: TenantDatabase) -> None:

@@ -8,6 +8,7 @@ import psycopg
 
 from imghost_operator import tenant_objects
 from imghost_operator.platform import Object, ObjectRef
+from support.metrics import value
 from support.operators import condition
 from support.reconcile_harness import ReconcileHarness, path
 
@@ -148,7 +149,7 @@ async def test_a_conflict_of_managers_is_reported_before_it_is_won(bench: Reconc
         bench.patch(deployment, {"spec": {"replicas": 9}}, manager="autoscaler")
         await bench.until(lambda: bench.get(deployment)["spec"]["replicas"] == 2, why="replicas are set back")
         assert "FieldConflict" in bench.events()
-        assert bench.metrics.field_conflicts.labels("Deployment")._value.get() == 1
+        assert value(bench.metrics.field_conflicts, "Deployment") == 1
 
 
 async def test_an_object_of_another_owner_is_not_taken_over(bench: ReconcileHarness) -> None:
