@@ -9,7 +9,7 @@ apply).
 from collections.abc import Mapping
 from typing import Any
 
-from imghost_operator.crd.spec import Workload
+from imghost_operator.crd.workloads import Workload
 from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.meta import START_ANNOTATION
 

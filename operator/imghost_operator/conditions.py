@@ -6,7 +6,7 @@ from typing import Any
 from imghost_operator.autoscaling import pods_asked
 from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.crd import ConditionType, Spec
-from imghost_operator.crd.spec import Workload
+from imghost_operator.crd.workloads import Workload
 from imghost_operator.errors import Problem
 from imghost_operator.platform import Object, ObjectRef
 from imghost_operator.platform_conditions import autoscaled, enforced

@@ -1,27 +1,22 @@
 """What the operator may do, and that it needs all of it: proved by the operator itself, with the chart's own rights."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from imghost_dev.chart import CHART, NAMESPACE, ROOT, Helm, Object, one, parse
+from imghost_dev.chart import CHART, NAMESPACE, Helm, Object, one, parse
 from imghost_operator import tenant_objects
 from imghost_operator.api_resources import RESOURCES
 from imghost_operator.tenant_objects.meta import tenant_of
-from support.audit_log import OPERATOR, AuditedKube, Credentials, Request, Right
+from support.audit_log import OPERATOR, AuditedKube, Request, Right
 from support.eventually import eventually
 from support.minio import Minio
-from support.operators import condition
 from support.postgres import Postgres
-from support.processes import HOST, Process, free_port
-from support.workloads import Workloads
+from support.tenant_lifecycle import TenantLifecycle
 
 VALUES = Path(__file__).parent / "values"
 LISTED = ("imghost-news", "imghost-sport")
@@ -180,87 +175,6 @@ def test_owner_references_need_the_finalizers_right(cluster: AuditedKube, releas
     cluster.kubectl("create", "--dry-run=server", f"--as={OPERATOR}", "-f", "-", input=child)
 
 
-class Life:
-    """The life of one tenant under an operator that has the chart's environment, rights and nothing else."""
-
-    def __init__(self, cluster: AuditedKube, folder: Path, deployment: Object, tenant: str) -> None:
-        self._cluster, self._folder, self._name = cluster, folder, tenant
-        self._namespace = tenant_objects.namespace_of(tenant)
-        (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        given = {
-            variable["name"]: variable["value"].replace("/etc/imghost", str(folder))
-            for variable in container["env"]
-            if "value" in variable
-        }
-        in_a_pod = {"IMGHOST_HOST": HOST, "IMGHOST_OPS_PORT": str(free_port()), "IMGHOST_IDENTITY": "played"}
-        self._command = [Path(sys.executable).with_name(container["command"][0]), *container["command"][1:]]
-        account = deployment["spec"]["template"]["spec"]["serviceAccountName"]
-        kubeconfig = Credentials(cluster, folder).kubeconfig(account)
-        self._env = {**given, **in_a_pod, "KUBECONFIG": str(kubeconfig)}
-
-    async def run(self) -> None:
-        """From the sample to its deletion, drift in every kind on the way."""
-        operator = Process(self._command, self._folder / "operator.log", env=self._env)
-        workloads = Workloads(self._cluster, self._namespace)
-        try:
-            manifest = yaml.safe_load((ROOT / "manifests" / "samples" / "production.yaml").read_text())
-            manifest["metadata"]["name"] = self._name
-            self._cluster.kubectl("apply", "-f", "-", input=json.dumps(manifest))
-            await eventually(partial(self._check_ready, workloads), within=60, why="the tenant is not ready")
-            strays = self._plant_strays()
-            await eventually(lambda: not self._present(strays), within=30, why="what is not used stays")
-            self._cluster.kubectl("delete", "iht", self._name, "--wait=false")
-            await eventually(lambda: self._tenant() is None, within=60, why="the tenant is not deleted")
-        finally:
-            workloads.close()
-            operator.stop()
-
-    def _check_ready(self, workloads: Workloads) -> None:
-        workloads.play()
-        ready = condition(self._tenant() or {}, "Ready")
-        assert ready.get("status") == "True", ready
-
-    def _tenant(self) -> Object | None:
-        return self._cluster.find("imghost.dev/v1", "imagehosttenants", "", self._name)
-
-    def _plant_strays(self) -> list[Object]:
-        """An object of each kind that says it is the tenant's, and that the tenant has no use for."""
-        strays = []
-        for kind in sorted(tenant_objects.KINDS - {"Namespace"}):
-            version, plural, _ = RESOURCES[kind]
-            original = self._cluster.items(version, plural, self._namespace)[0]
-            stray = {**_copy(original), "apiVersion": version, "kind": kind}
-            response = self._cluster.api.create(stray)
-            assert response.status == 201, response.body
-            strays.append(stray)
-        return strays
-
-    def _present(self, objects: list[Object]) -> list[str]:
-        found = []
-        for obj in objects:
-            version, plural, _ = RESOURCES[obj["kind"]]
-            if self._cluster.find(version, plural, self._namespace, obj["metadata"]["name"]):
-                found.append(obj["kind"])
-        return found
-
-
-def _copy(original: Object) -> Object:
-    """The same object under another name, without what only the server writes."""
-    keep = ("labels", "annotations", "namespace", "ownerReferences")
-    metadata = {key: original["metadata"][key] for key in keep if key in original["metadata"]}
-    copy: dict[str, Any] = json.loads(json.dumps({**original, "metadata": {**metadata, "name": "stray"}}))
-    copy.pop("status", None)
-    spec = copy.get("spec", {})
-    for key in ("clusterIP", "clusterIPs"):
-        spec.pop(key, None)
-    if "backoffLimit" in spec:  # a Job's selector and the label for it
-        spec.pop("selector")
-        spec["template"]["metadata"].pop("labels")
-        metadata["labels"] = {k: v for k, v in copy["metadata"]["labels"].items() if "controller-uid" not in k}
-        copy["metadata"]["labels"] = metadata["labels"]
-    return copy
-
-
 @pytest.fixture
 def mounted(postgres: Postgres, minio: Minio, tmp_path: Path) -> Path:
     """The folder of secrets that an operator's pod sees."""
@@ -278,9 +192,9 @@ def mounted(postgres: Postgres, minio: Minio, tmp_path: Path) -> Path:
 async def test_operator_uses_every_right_and_needs_no_other(
     cluster: AuditedKube, release: None, helm: Helm, mounted: Path
 ) -> None:
-    """A tenant lives and dies with the chart's rights: nothing was forbidden, and granted minus used is nothing."""
+    """A tenant is created and deleted with the chart's rights: no request is forbidden, every right is used."""
     deployment = cluster.get("apps/v1", "deployments", NAMESPACE, "imghost-operator")
-    await Life(cluster, mounted, deployment, TENANT).run()
+    await TenantLifecycle(cluster, mounted, deployment, TENANT).run()
     requests, rights = cluster.count_requests(), granted(helm.objects())
     assert [request for request in requests if request.status in {401, 403}] == []
     used = needed(requests, rights)
@@ -291,7 +205,7 @@ async def test_operator_uses_every_right_and_needs_no_other(
 async def test_operator_works_with_rights_in_listed_namespaces_only(
     cluster: AuditedKube, release: None, helm: Helm, mounted: Path, minio: Minio
 ) -> None:
-    """The same life in a namespace that others made, which outlives it, with the rights of that profile, all used."""
+    """The same with the rights in listed namespaces, all used; the namespace, made by others, stays."""
     for name in LISTED:
         make_namespace(cluster, name)
     account, listed = "listed-imghost-operator", LISTED[0]
@@ -301,7 +215,7 @@ async def test_operator_works_with_rights_in_listed_namespaces_only(
     cluster.kubectl("apply", "-f", "-", input=text)
     cluster.kubectl("delete", "lease", "imghost-operator", f"--namespace={NAMESPACE}", "--ignore-not-found")
     try:
-        await Life(cluster, mounted, deployment, tenant_of(listed)).run()
+        await TenantLifecycle(cluster, mounted, deployment, tenant_of(listed)).run()
     finally:
         cluster.kubectl("delete", "-f", "-", input=text)
     requests, rights = cluster.count_requests(account), granted(parse(text), account)

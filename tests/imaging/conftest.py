@@ -14,7 +14,8 @@ from imghost_api.migrate import migrate
 from imghost_api.settings import MigrateSettings
 from imghost_core.settings import StoreSettings
 from imghost_imaging.render import engine
-from support.imaging import SECRET, Imaging, ImagingDatabase, running
+from support import sample_images
+from support.imaging import SECRET, Imaging, ImagingDatabase, Stored, running
 from support.postgres import Postgres
 
 
@@ -64,3 +65,9 @@ async def imaging(tenant: ImagingDatabase, storage: StoreSettings) -> AsyncItera
     """The service with its default limits."""
     async with running(tenant, storage, concurrency=2) as service:
         yield service
+
+
+@pytest.fixture
+async def photo(imaging: Imaging) -> Stored:
+    """An uploaded JPEG, larger than every variant."""
+    return await imaging.upload(sample_images.photo(1900, 1000))

@@ -1,4 +1,4 @@
-"""The imaging service as a test wants it: the real apps in this process, on a real database and a real store."""
+"""The imaging service for tests: the real apps in this process, on a real database and a real store."""
 
 import asyncio
 import hashlib
@@ -65,7 +65,7 @@ class ImagingDatabase:
 
 @dataclass(frozen=True)
 class Stored:
-    """An image that went the whole way in: its ids, and what imaging found."""
+    """An uploaded image: its ids, its bytes, and the response of imaging."""
 
     public_id: str
     image: uuid.UUID
@@ -75,7 +75,7 @@ class Stored:
 
 @dataclass
 class Imaging:
-    """Both doors of the service, and what a test needs to act as api does."""
+    """Both listeners of the service, and what a test needs to act as the api does."""
 
     tenant: ImagingDatabase
     store: ObjectStore
@@ -95,12 +95,12 @@ class Imaging:
         return request
 
     async def ingest(self, request: dict[str, Any], token: str = TOKEN) -> httpx.Response:
-        """Ask for a verdict, as api does."""
+        """Request ingest of a stored original, as the api does."""
         headers = {"Authorization": f"Bearer {token}", "X-Request-Id": "request-from-api"}
         return await self.ops.post(INGEST_PATH, json=request, headers=headers)
 
     async def upload(self, body: bytes, name: str = "holiday.jpg", *, public: bool = True) -> Stored:
-        """An image all the way in, published as api would."""
+        """Store and ingest an original and insert its row, as the api does."""
         request = await self.put(body)
         response = await self.ingest(request)
         assert response.status_code == 200, response.text
@@ -118,6 +118,18 @@ class Imaging:
         }
         self.tenant.insert_image(row)
         return stored
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        """GET a public path; in names of headers `_` stands for `-`."""
+        return await self.public.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    async def view_events(self, stored: Stored) -> list[tuple[Any, ...]]:
+        """Variant, bytes, status, referring host and user agent of each counted view of an image, in order."""
+        query = (
+            "SELECT variant, bytes, status, referrer_host, user_agent FROM view_events"
+            " WHERE image_id = %(id)s ORDER BY id"
+        )
+        return await asyncio.to_thread(self.tenant.execute, query, {"id": stored.image})
 
     async def stored_keys(self, image: uuid.UUID | str) -> list[str]:
         """The keys of all objects of an image, without their common prefix."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from imghost_operator.crd.spec import Part
+from imghost_operator.crd.base import Part
 
 ConditionType = Literal[
     "Ready",

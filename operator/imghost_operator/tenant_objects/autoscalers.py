@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from imghost_operator.crd.spec import Autoscaling, Spec
+from imghost_operator.crd.spec import Spec
+from imghost_operator.crd.workloads import Autoscaling
 from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.meta import Owner
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from imghost_operator.build_inputs import BuildInputs
-from imghost_operator.crd.spec import Amounts, Spec, Workload
+from imghost_operator.crd.spec import Spec
+from imghost_operator.crd.workloads import Amounts, Workload
 from imghost_operator.platform import Object
 from imghost_operator.tenant_contract import HTTP_PORT, OPS_PORT, SERVICES
 from imghost_operator.tenant_objects import secrets

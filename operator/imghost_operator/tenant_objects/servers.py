@@ -6,7 +6,8 @@ from typing import Any
 from imghost_operator import quantity
 from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.built_object import BuiltObject, Requirement
-from imghost_operator.crd.spec import Spec, Workload
+from imghost_operator.crd.spec import Spec
+from imghost_operator.crd.workloads import Workload
 from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.config import DRAIN_SECONDS, PARALLEL_UPLOADS
 from imghost_operator.tenant_objects.meta import START_ANNOTATION, Component, Owner
