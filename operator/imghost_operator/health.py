@@ -4,25 +4,24 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from imghost_core.health import OK, HealthReport
 from imghost_core.metrics import render
 from imghost_operator.metrics import Metrics
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Check = Callable[[], str | None]
-"""Returns what is wrong, None when nothing is."""
+"""Returns the problem, or None if there is none."""
 
 
 async def serve(
     host: str, port: int, metrics: Metrics, live: Mapping[str, Check], ready: Mapping[str, Check]
 ) -> web.AppRunner:
-    """Serve `/livez`, `/readyz` and `/metrics`; end it with `cleanup()` of what this returns."""
+    """Serve `/livez`, `/readyz` and `/metrics` until `cleanup()` of the returned runner is called."""
 
     def probe(checks: Mapping[str, Check]) -> Handler:
         async def respond(_request: web.Request) -> web.Response:
-            wrong = {name: problem for name, check in checks.items() if (problem := check())}
-            return web.json_response(
-                {"status": "unavailable" if wrong else "ok", "checks": wrong}, status=503 if wrong else 200
-            )
+            report = HealthReport({name: check() or OK for name, check in checks.items()})
+            return web.json_response(report.body, status=report.status, headers=report.headers)
 
         return respond
 

@@ -1,8 +1,12 @@
 """Probes and metrics of the operator."""
 
 import aiohttp
+import httpx
 import pytest
+from starlette.applications import Starlette
 
+from imghost_core.errors import Unavailable
+from imghost_core.web import health as core_health
 from imghost_operator import health
 from imghost_operator.metrics import Metrics
 from support.processes import HOST, free_port
@@ -12,18 +16,43 @@ pytestmark = pytest.mark.services
 
 @pytest.mark.parametrize(("problem", "status"), [(None, 200), ("no news of Service for 140 s", 503)])
 async def test_livez_fails_when_watch_events_stop(problem: str | None, status: int) -> None:
-    """`/livez` fails when a check finds the process deaf, and says so; `/readyz` has its own checks."""
+    """`/livez` fails with the problem that a check returns; `/readyz` has checks of its own."""
     port = free_port()
     server = await health.serve(HOST, port, Metrics(), {"watches": lambda: problem}, {"caches": lambda: None})
     try:
         async with aiohttp.ClientSession() as session:
             async with session.get(f"http://{HOST}:{port}/livez") as response:
                 assert response.status == status
-                assert (await response.json())["checks"] == ({"watches": problem} if problem else {})
+                assert (await response.json())["checks"] == {"watches": problem or "ok"}
             async with session.get(f"http://{HOST}:{port}/readyz") as response:
                 assert response.status == 200
     finally:
         await server.cleanup()
+
+
+async def test_probes_of_the_operator_and_of_the_services_have_one_form() -> None:
+    """For the same results, status, body and headers of `/readyz` are those of api and imaging."""
+
+    async def pass_check() -> None:
+        return
+
+    async def fail_check() -> None:
+        raise Unavailable("not synced")
+
+    services = Starlette(routes=core_health.routes("api", {"leader": pass_check, "caches": fail_check}))
+    port = free_port()
+    checks = {"leader": lambda: None, "caches": lambda: "not synced"}
+    server = await health.serve(HOST, port, Metrics(), {}, checks)
+    transport = httpx.ASGITransport(services)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as api, httpx.AsyncClient() as client:
+            expected, response = await api.get("/readyz"), await client.get(f"http://{HOST}:{port}/readyz")
+    finally:
+        await server.cleanup()
+    assert expected.json() == {"status": "unavailable", "checks": {"leader": "ok", "caches": "not synced"}}
+    assert (response.status_code, response.json()) == (expected.status_code, expected.json())
+    for name in ("Cache-Control", "Retry-After"):
+        assert response.headers[name] == expected.headers[name]
 
 
 async def test_every_metric_is_exposed_under_our_prefix() -> None:

@@ -1,4 +1,4 @@
-"""Health: `/livez`: the event loop runs; `/readyz`: the dependencies respond; `/health`: which service this is."""
+"""Routes of the probes. `/livez`: the event loop runs. `/readyz`: the dependencies respond. `/health`: the service."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,10 +9,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from imghost_core.errors import ImghostError
+from imghost_core.health import OK, HealthReport
 from imghost_core.timestamps import format_utc
 
 QUIET = frozenset({"/livez", "/readyz", "/health", "/metrics"})
-_TIMEOUT = 3.0
+_TIMEOUT_SECONDS = 3.0
 Check = Callable[[], Awaitable[object]]
 
 
@@ -20,33 +21,33 @@ def routes(service: str, checks: Mapping[str, Check]) -> list[Route]:
     """The three routes. `checks` are run by `/readyz`; any that raises, or takes over 3 s, makes it 503."""
 
     async def health(_request: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok", "service": service, "time": _now()}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"status": OK, "service": service, "time": _now()}, headers={"Cache-Control": "no-store"})
 
     async def livez(_request: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
+        return _respond(HealthReport({}))
 
     async def readyz(_request: Request) -> JSONResponse:
-        results = dict(zip(checks, await asyncio.gather(*map(_run, checks.values())), strict=True))
-        ready = all(result == "ok" for result in results.values())
-        headers = {"Cache-Control": "no-store"} | ({} if ready else {"Retry-After": "2"})
-        return JSONResponse(
-            {"status": "ok" if ready else "unavailable", "checks": results}, 200 if ready else 503, headers
-        )
+        results = await asyncio.gather(*map(_run, checks.values()))
+        return _respond(HealthReport(dict(zip(checks, results, strict=True))))
 
     return [Route("/health", health), Route("/livez", livez), Route("/readyz", readyz)]
 
 
+def _respond(report: HealthReport) -> JSONResponse:
+    return JSONResponse(report.body, report.status, report.headers)
+
+
 async def _run(check: Check) -> str:
     try:
-        async with asyncio.timeout(_TIMEOUT):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             await check()
     except TimeoutError:
-        return f"no answer within {_TIMEOUT:.0f} s"
+        return f"no response within {_TIMEOUT_SECONDS:.0f} s"
     except ImghostError as error:
         return error.detail
     except Exception as error:  # noqa: BLE001 - a probe reports every failure, by type only
         return type(error).__name__
-    return "ok"
+    return OK
 
 
 def _now() -> str:
