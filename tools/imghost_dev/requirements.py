@@ -1,8 +1,8 @@
 """Write or check `requirements/*.txt`: every package that is installed, with its version and its hashes.
 
 `write` resolves and needs the network; `check` does not: each file carries a digest
-of the parts of pyproject.toml that it was made from. No file names the index it was resolved with, so that anyone's
-own index serves.
+of the parts of pyproject.toml that it was resolved from. No file names the index that it was resolved with, so any
+index can be used.
 """
 
 import hashlib
@@ -15,14 +15,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 FOLDER = Path("requirements")
-# The first is resolved freely; the others take its versions, so that what is tested is what is shipped.
+PROJECT = "pyproject.toml"
+# The first is resolved without constraints; the others take its versions, so that what is tested is what is shipped.
+# With PROJECT a file has the dependencies of imghost itself; without, only those of the groups.
 FILES = {
-    "dev": ("--extra=cli", "--group=dev"),
-    "cli": ("--extra=cli", "--group=build"),
-    "api": ("--extra=api",),
-    "imaging": ("--extra=imaging",),
-    "operator": ("--extra=operator",),
-    "build": ("--group=build",),  # makes the wheel inside the images
+    "dev": (PROJECT, "--extra=cli", "--group=dev"),
+    "cli": (PROJECT, "--extra=cli", "--group=build"),
+    "api": (
+        PROJECT,
+        "--extra=api",
+    ),
+    "imaging": (
+        PROJECT,
+        "--extra=imaging",
+    ),
+    "operator": (
+        PROJECT,
+        "--extra=operator",
+    ),
+    "build": ("--group=build",),  # the tools that make the wheel in the build stage of the images
 }
 SETTINGS = (
     "--quiet",
@@ -35,7 +46,7 @@ SETTINGS = (
 
 
 def digest() -> str:
-    """A hash over what pyproject.toml asks to be installed."""
+    """A hash of the dependencies that pyproject.toml declares."""
     settings = tomllib.loads(Path("pyproject.toml").read_text())
     project = settings["project"]
     asked = [
@@ -49,12 +60,12 @@ def digest() -> str:
 
 
 def write(*options: str) -> None:
-    """Resolve every file; pinned versions stay if pyproject.toml allows, but with the option `--upgrade`."""
+    """Resolve every file. Versions stay if pyproject.toml allows them, except with the option `--upgrade`."""
     for name, what in FILES.items():
         target = FOLDER / f"{name}.txt"
         constraint = () if name == "dev" else (f"--constraint={FOLDER / 'dev.txt'}",)
         uv = Path(sys.executable).with_name("uv")
-        argv = [uv, "pip", "compile", "pyproject.toml", *what, *constraint, f"--output-file={target}"]
+        argv = [uv, "pip", "compile", *what, *constraint, f"--output-file={target}"]
         subprocess.run([*argv, *SETTINGS, *options], check=True, env={**os.environ, "UV_NO_CONFIG": "1"})
         body = target.read_text()
         target.write_text(f"# Written by `make requirements` from pyproject.toml.\n# asked: {digest()}\n{body}")
