@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from hypothesis import HealthCheck
 
 from imghost_dev import programs
 from imghost_dev.chart import Helm
+from imghost_dev.program_cache import ProgramMissing, Say
 from support.folders import shared_folder
 from support.kube import Kube, controller_programs
 from support.minio import Minio
@@ -62,6 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=rest)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reports the tests and gets some assigned
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build missing programs before the first test, where no test's time limit runs, with progress shown."""
     if session.config.option.collectonly:
@@ -71,7 +73,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     with capture.global_and_fixture_disabled() if capture else nullcontext():
         for fixture, find in PROGRAMS.items():
             if fixture in wanted:
-                find(_show_progress)
+                _prepare(session.config, find)
+
+
+def _prepare(config: pytest.Config, find: Callable[[Say], object]) -> None:
+    """Find or build a program; a failure ends the run with its one line in place of a traceback."""
+    try:
+        find(_show_progress)
+    except ProgramMissing as error:
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["error"] = str(error)
+        _end(str(error))
+
+
+def _end(error: str) -> None:
+    pytest.exit(f"error: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
 
 
 def _fixtures(item: pytest.Item) -> set[str]:
@@ -94,8 +110,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Collect these reports."""
-    node.config.stash[PARTS].extend(getattr(node, "workeroutput", {}).get("parts", ()))
+    """Collect these reports; end the run if this process could not prepare a program."""
+    report = getattr(node, "workeroutput", {})
+    node.config.stash[PARTS].extend(report.get("parts", ()))
+    if "error" in report:
+        _end(report["error"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from imghost_dev.certificates import Authority, write_key
-from imghost_dev.programs import ENVTEST_COMMANDS, Programs, Say, kubernetes
+from imghost_dev.program_cache import Programs, Say
+from imghost_dev.programs import ENVTEST_COMMANDS, kubernetes
 from support.processes import HOST, Process, accepts, free_port
 
 # Those that act on objects alone. The ones that would play nodes and pods stay away: tests write these statuses.

@@ -7,7 +7,7 @@ from pathlib import Path
 from minio.credentials.providers import StaticProvider
 from minio.minioadmin import MinioAdmin
 
-from imghost_dev.programs import Programs
+from imghost_dev.program_cache import Programs
 from support.processes import HOST, Process, accepts, free_port
 
 

@@ -1,12 +1,17 @@
 """Finding and building the programs that tests run against."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from imghost_dev import programs
-from imghost_dev.programs import ProgramMissing
+from imghost_dev.program_cache import ProgramMissing, Say
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def test_two_concurrent_builds_are_one(cache: Path, monkeypatch: pytest.MonkeyPa
     """The second waits for the first and uses its build; a later run finds it ready."""
     built: list[Path] = []
 
-    def build(folder: Path, say: programs.Say) -> None:
+    def build(folder: Path, say: Say) -> None:
         built.append(folder)
         _install(folder, "RELEASE.2026", "minio")
 
@@ -88,16 +93,42 @@ def test_two_concurrent_builds_are_one(cache: Path, monkeypatch: pytest.MonkeyPa
     assert [each.origin.startswith("built in") for each in found].count(True) == 1
 
 
-def test_a_failed_build_leaves_no_partial_result(cache: Path, tmp_path: Path) -> None:
-    """The last words of the compiler are shown with what to do, and the next run starts afresh."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "go").write_text(
-        '#!/bin/sh\n[ "$1" = env ] && echo go1.99.0 && exit\necho "modules cannot be reached" >&2\nexit 1\n'
-    )
-    (tmp_path / "bin" / "go").chmod(0o755)
-    with pytest.raises(ProgramMissing, match=r"(?s)building MinIO .* failed.*cannot be reached.*put it on PATH"):
+@pytest.fixture
+def broken_go(cache: Path, tmp_path: Path) -> Path:
+    """A Go on PATH that is new enough and fails to build; returns the log of a build of MinIO."""
+    go = tmp_path / "bin" / "go"
+    go.parent.mkdir()
+    go.write_text('#!/bin/sh\n[ "$1" = env ] && echo go1.99.0 && exit\necho "no such module" >&2\nexit 1\n')
+    go.chmod(0o755)
+    return cache / "imghost" / "programs" / "minio-2026-02-12.log"
+
+
+def test_a_failed_build_leaves_only_its_log(broken_go: Path) -> None:
+    """The error is one line: the program, the command, the log with the compiler's output, and what to do."""
+    with pytest.raises(ProgramMissing) as caught:
         programs.minio()
-    assert [path.name for path in (cache / "imghost" / "programs").iterdir()] == ["minio-2026-02-12.lock"]
+    message = str(caught.value)
+    assert message.startswith("building MinIO 2026-02-12 failed: `go install github.com/minio/minio@")
+    assert f"ended with status 1, see {broken_go}." in message
+    assert "put it on PATH" in message
+    assert len(message.splitlines()) == 1
+    assert broken_go.read_text() == "no such module\n"
+    assert {path.name for path in broken_go.parent.iterdir()} == {broken_go.name, "minio-2026-02-12.lock"}
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_failed_build_ends_a_test_run_with_one_line(broken_go: Path, processes: int) -> None:
+    """A run whose tests need the program reports the failed build without a traceback, also from a process of xdist."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"-n{processes}"]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    run = subprocess.run(
+        [*command, "tests/core/test_stores.py"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    output = run.stdout + run.stderr
+    assert run.returncode == pytest.ExitCode.INTERNAL_ERROR, output
+    assert output.count("building MinIO 2026-02-12 failed") == 1
+    assert "Traceback" not in output
+    assert "INTERNALERROR" not in output
 
 
 def test_the_version_is_read_from_the_program(cache: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from imghost_dev.builders import BuildFailed
 from imghost_dev.cluster.provider import ClusterError
 from imghost_dev.debian import PackagesMissing
-from imghost_dev.programs import ProgramMissing
+from imghost_dev.program_cache import ProgramMissing
 from imghost_local.errors import UserError
 
 EXPECTED = (BuildFailed, ClusterError, PackagesMissing, ProgramMissing, UserError)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from imghost_dev import builders, debian, programs
 from imghost_dev.builders import Build, Builder, BuildFailed
-from imghost_dev.programs import cache
+from imghost_dev.program_cache import cache
 
 Say = Callable[[str], None]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from imghost_dev.programs import cache
+from imghost_dev.program_cache import cache
 
 CHECKOUT = Path(__file__).parents[4]
 NODE_NAME = "node"

@@ -17,7 +17,7 @@ from pathlib import Path
 from imghost_dev.cluster.local import cgroups, control_plane, init, network, pki, worker
 from imghost_dev.cluster.local.layout import Layout
 from imghost_dev.cluster.provider import ClusterError, wait_until
-from imghost_dev.programs import Programs
+from imghost_dev.program_cache import Programs
 
 NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child")
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
