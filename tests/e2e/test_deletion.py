@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from minio.error import S3Error
 
+from imghost_dev.cluster.install import BUCKET
 from imghost_operator.provision.database import database_name
 from support import sample_images
 from support.e2e.backends import Backends
@@ -21,14 +22,13 @@ async def test_delete_leaves_nothing(tenants: Tenants, objects: Objects, backend
     tenant = await tenants.ready(deletionPolicy="Delete")
     account = await tenant.client.register()
     await tenant.client.upload_or_fail(account, IMAGE)
-    bucket = tenant.get("ConfigMap", "api")["data"]["S3_BUCKET"]
-    assert _stored_keys(backends, tenant, bucket)
+    assert tenant.stored(backends)
 
     tenant.delete()
     with figures.measure("tenant deleted with its data"):
         await tenant.wait_until_deleted()
     assert _named_after(objects, tenant) == []
-    assert _stored_keys(backends, tenant, bucket) == []
+    assert tenant.stored(backends) == []
     assert backends.rows("SELECT datname FROM pg_database WHERE datname = %s", database_name(tenant.name)) == []
     assert backends.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", f"{database_name(tenant.name)}%") == []
     assert _keys(backends, tenant) == []
@@ -41,17 +41,16 @@ async def test_retain_keeps_the_data_for_a_new_tenant(tenants: Tenants, backends
     image = await tenant.client.upload_or_fail(account, IMAGE)
     uid = tenant.now["metadata"]["uid"]
     old_url, old_key = tenant.secret("database-api")["DATABASE_URL"], tenant.secret("storage")
-    bucket = tenant.get("ConfigMap", "api")["data"]["S3_BUCKET"]
 
     tenant.delete()
     with figures.measure("tenant deleted, data retained"):
         await tenant.wait_until_deleted()
-    assert _stored_keys(backends, tenant, bucket)
+    assert tenant.stored(backends)
     with pytest.raises(psycopg.OperationalError, match=r"not permitted to log in|authentication failed"):
         _connect(backends, old_url)
     store = backends.store(old_key["S3_ACCESS_KEY_ID"], old_key["S3_SECRET_ACCESS_KEY"])
     with pytest.raises(S3Error, match="InvalidAccessKeyId"):
-        list(store.list_objects(bucket, f"{tenant.name}/"))
+        list(store.list_objects(BUCKET, f"{tenant.name}/"))
 
     again = await tenants.ready(name=tenant.name)
     assert again.now["metadata"]["uid"] != uid
@@ -65,11 +64,6 @@ async def test_retain_keeps_the_data_for_a_new_tenant(tenants: Tenants, backends
 def _connect(backends: Backends, url: str) -> None:
     with backends.database(url):
         pass
-
-
-def _stored_keys(backends: Backends, tenant: ClusterTenant, bucket: str) -> list[str | None]:
-    found = backends.whole_store().list_objects(bucket, f"{tenant.name}/", recursive=True, include_version=True)
-    return [item.object_name for item in found]
 
 
 def _keys(backends: Backends, tenant: ClusterTenant) -> list[str]:

@@ -80,8 +80,7 @@ async def test_one_service_is_upgraded_before_the_other(
 
 def _exchanged(kubectl: Kubectl, backends: Backends, tenant: ClusterTenant) -> tuple[bool, bool]:
     """Whether the request of an api pod has the added field, and whether imaging's response has it."""
-    database = f"iht_{tenant.name.replace('-', '_')}"
-    ((request,),) = backends.rows(_STORED, database=database)
+    ((request,),) = backends.rows(_STORED, database=tenant.database)
     pod = tenant.pods("api")[0]["metadata"]["name"]
     printed = kubectl("exec", pod, f"--namespace={tenant.namespace}", "--", "python", "-c", _INGEST, request)
     exchanged = json.loads(printed)

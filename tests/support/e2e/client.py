@@ -99,6 +99,11 @@ class Client:
         image: JSON = response.json()["image"]
         return image
 
+    async def delete(self, account: Account, image: str) -> None:
+        """Delete an image; a repetition may find it deleted."""
+        response = await self.send("DELETE", f"{self.urls['upload']}/images/{image}", headers=account.headers)
+        assert response.status_code == httpx.codes.OK or self.again, response.text
+
     async def view(self, url: str) -> httpx.Response:
         """An image or page, as a browser without a session."""
         return await self.send("GET", url)

@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 import yaml
 
-from imghost_dev.cluster.install import GATEWAY, Installation, with_urls
+from imghost_dev.cluster.install import BUCKET, GATEWAY, Installation, with_urls
 from imghost_dev.cluster.kubectl import Object
 from imghost_dev.images import CHECKOUT
+from imghost_operator.provision.database import database_name
 from imghost_operator.tenant_contract import PUBLIC_PORTS
-from support.e2e import backends
+from support.e2e.backends import Backends, values
 from support.e2e.client import PAUSE, Client
 from support.e2e.figures import Figures
 from support.e2e.objects import Objects
@@ -40,6 +41,16 @@ class ClusterTenant:
     def client_with(self, pause: float) -> Client:
         """A client that sends again after this many seconds."""
         return Client(self._http, self.urls, pause)
+
+    @property
+    def database(self) -> str:
+        """The name of its database."""
+        return database_name(self.name)
+
+    def stored(self, backends: Backends) -> list[str]:
+        """The keys of all its objects in the store, of every version."""
+        found = backends.whole_store().list_objects(BUCKET, f"{self.name}/", recursive=True, include_version=True)
+        return [str(item.object_name) for item in found]
 
     @property
     def now(self) -> Object:
@@ -77,7 +88,7 @@ class ClusterTenant:
 
     def secret(self, name: str) -> dict[str, str]:
         """The values of a Secret."""
-        return backends.values(self.get("Secret", name))
+        return values(self.get("Secret", name))
 
     def condition(self, kind: str) -> dict[str, Any]:
         """A condition of the present generation; empty while there is none."""

@@ -27,6 +27,7 @@ DEMO = CHECKOUT / "manifests" / "samples" / "demo.yaml"
 RELEASE = "imghost"
 NAMESPACE = "imghost-system"
 BACKENDS = "imghost-backends"
+BUCKET = "imghost"
 POSTGRES_HOST = f"postgres.{BACKENDS}.svc"
 MINIO_ENDPOINT = f"http://minio.{BACKENDS}.svc:9000"
 STORE_USER = "administrator"
@@ -129,7 +130,7 @@ class Installation:
                 {
                     "name": "default",
                     "endpoint": MINIO_ENDPOINT,
-                    "bucket": "imghost",
+                    "bucket": BUCKET,
                     "secretName": "imghost-store",
                     "accessKeyKey": "access-key",
                     "secretKeyKey": "secret-key",
