@@ -1,6 +1,7 @@
 """Ingest through the real ops app: verdicts, what is stored, and what is not."""
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 
@@ -10,6 +11,8 @@ from imghost_core.settings import StoreSettings
 from support import hostile, image_similarity, sample_images
 from support.imaging import Imaging, ImagingDatabase, running
 
+Make = Callable[[], bytes]
+"""Makes a body when its test runs: images take time, also in a run that leaves these tests out."""
 RENDITIONS = {"mezzanine", *(f"variants/{name}" for name in VARIANT_NAMES)}
 
 
@@ -25,23 +28,23 @@ async def refuse(imaging: Imaging, body: bytes, status: int, code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("body", "expected"),
+    ("make", "expected"),
     [
-        (sample_images.photo(1920, 1440), ("jpeg", "image/jpeg", "jpg", "jpg", 1920, 1440, 1)),
-        (sample_images.png(), ("png", "image/png", "png", "jpg", 320, 240, 1)),
-        (sample_images.png(alpha=True), ("png", "image/png", "png", "webp", 320, 240, 1)),
-        (sample_images.gif(6), ("gif", "image/gif", "gif", "webp", 160, 120, 6)),
-        (sample_images.webp(1), ("webp", "image/webp", "webp", "jpg", 160, 120, 1)),
-        (sample_images.webp(6), ("webp", "image/webp", "webp", "webp", 160, 120, 6)),
-        (sample_images.exif_photo(6), ("jpeg", "image/jpeg", "jpg", "jpg", 480, 640, 1)),
+        (lambda: sample_images.photo(1920, 1440), ("jpeg", "image/jpeg", "jpg", "jpg", 1920, 1440, 1)),
+        (sample_images.png, ("png", "image/png", "png", "jpg", 320, 240, 1)),
+        (lambda: sample_images.png(alpha=True), ("png", "image/png", "png", "webp", 320, 240, 1)),
+        (lambda: sample_images.gif(6), ("gif", "image/gif", "gif", "webp", 160, 120, 6)),
+        (lambda: sample_images.webp(1), ("webp", "image/webp", "webp", "jpg", 160, 120, 1)),
+        (lambda: sample_images.webp(6), ("webp", "image/webp", "webp", "webp", 160, 120, 6)),
+        (lambda: sample_images.exif_photo(6), ("jpeg", "image/jpeg", "jpg", "jpg", 480, 640, 1)),
     ],
     ids=["jpeg", "png", "png-alpha", "gif-animated", "webp", "webp-animated", "jpeg-turned"],
 )
 async def test_ingest_detects_the_format_and_stores_all_renditions(
-    imaging: Imaging, body: bytes, expected: tuple[object, ...]
+    imaging: Imaging, make: Make, expected: tuple[object, ...]
 ) -> None:
     """The verdict comes from the content; mezzanine and four variants are in the store when it is given."""
-    request = await imaging.put(body)
+    request = await imaging.put(make())
     response = await imaging.ingest(request)
     assert response.status_code == 200, response.text
     found = Ingested.model_validate_json(response.content)
@@ -77,15 +80,15 @@ async def test_avif_is_accepted_when_enabled(tenant: ImagingDatabase, storage: S
         assert (await service.ingest(request)).json()["format"] == "avif"
 
 
-TRUNCATED = {
-    "jpeg": sample_images.photo(),
-    "jpeg-progressive": sample_images.photo(interlace=True),
-    "png": sample_images.png(),
-    "png-interlaced": sample_images.png(interlace=True),
-    "gif": sample_images.gif(),
-    "gif-animated": sample_images.gif(8),
-    "webp": sample_images.photo(format="webp"),
-    "webp-animated": sample_images.webp(8),
+TRUNCATED: dict[str, Make] = {
+    "jpeg": sample_images.photo,
+    "jpeg-progressive": lambda: sample_images.photo(interlace=True),
+    "png": sample_images.png,
+    "png-interlaced": lambda: sample_images.png(interlace=True),
+    "gif": sample_images.gif,
+    "gif-animated": lambda: sample_images.gif(8),
+    "webp": lambda: sample_images.photo(format="webp"),
+    "webp-animated": lambda: sample_images.webp(8),
 }
 
 
@@ -93,7 +96,7 @@ TRUNCATED = {
 @pytest.mark.parametrize("name", TRUNCATED)
 async def test_truncated_files_are_corrupt(imaging: Imaging, name: str, percent: int) -> None:
     """A file cut off after 10, 50 or 99 % is 422 corrupt_image, in every format."""
-    await refuse(imaging, hostile.truncate(TRUNCATED[name], percent), 422, "corrupt_image")
+    await refuse(imaging, hostile.truncate(TRUNCATED[name](), percent), 422, "corrupt_image")
 
 
 @pytest.mark.parametrize("percent", [10, 50, 99])
@@ -104,18 +107,18 @@ async def test_truncated_avif_is_corrupt(tenant: ImagingDatabase, storage: Store
 
 
 @pytest.mark.parametrize(
-    "body",
+    "make",
     [
-        hostile.bomb_png(),
-        hostile.jpeg_claiming(),
-        hostile.gif_frames(1, 65535, 65535),
-        hostile.gif_frames(200, 1000, 1000),
+        hostile.bomb_png,
+        hostile.jpeg_claiming,
+        lambda: hostile.gif_frames(1, 65535, 65535),
+        lambda: hostile.gif_frames(200, 1000, 1000),
     ],
     ids=["png-30000", "jpeg-64250", "gif-canvas", "gif-frames-times-pixels"],
 )
-async def test_decompression_bombs_are_rejected_by_their_header(imaging: Imaging, body: bytes) -> None:
+async def test_decompression_bombs_are_rejected_by_their_header(imaging: Imaging, make: Make) -> None:
     """Too many pixels, counted over all frames, is 422 with the numbers, before anything is decoded."""
-    detail = await refuse(imaging, body, 422, "too_many_pixels")
+    detail = await refuse(imaging, make(), 422, "too_many_pixels")
     assert "100,000,000" in detail
     assert await imaging.metric('imghost_imaging_render_seconds_count{op="renditions"}') == 0
 
@@ -132,21 +135,21 @@ async def test_a_webp_with_too_many_frames_is_rejected(tenant: ImagingDatabase, 
 
 
 @pytest.mark.parametrize(
-    "body",
+    "make",
     [
-        hostile.polyglot_zip(),
-        hostile.polyglot_zip(comment=b"the comment of the archive"),
-        hostile.polyglot_zip(sample_images.png()),
-        hostile.polyglot_gif_js(),
-        hostile.polyglot_png_php(),
-        hostile.polyglot_jpeg_html(),
-        hostile.polyglot_pdf(),
+        hostile.polyglot_zip,
+        lambda: hostile.polyglot_zip(comment=b"the comment of the archive"),
+        lambda: hostile.polyglot_zip(sample_images.png()),
+        hostile.polyglot_gif_js,
+        hostile.polyglot_png_php,
+        hostile.polyglot_jpeg_html,
+        hostile.polyglot_pdf,
     ],
     ids=["jpeg-zip", "jpeg-zip-comment", "png-zip", "gif-js", "png-php", "jpeg-html", "jpeg-pdf"],
 )
-async def test_images_with_embedded_content_are_rejected(imaging: Imaging, body: bytes) -> None:
+async def test_images_with_embedded_content_are_rejected(imaging: Imaging, make: Make) -> None:
     """An image that is an archive, a script, a page or a document as well is 422 polyglot."""
-    await refuse(imaging, body, 422, "polyglot")
+    await refuse(imaging, make(), 422, "polyglot")
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\n", b"GIF8"])
@@ -171,25 +174,25 @@ async def test_large_originals_are_rejected_before_they_are_read(
 
 
 @pytest.mark.parametrize(
-    "body",
+    "make",
     [
-        sample_images.phone_photo(),
-        sample_images.with_xmp(sample_images.photo()),
-        sample_images.cmyk(),
-        sample_images.png16(),
-        sample_images.grey(),
-        sample_images.grey(format="png"),
-        hostile.broken_exif(),
-        hostile.broken_icc(),
-        hostile.broken_icc("png"),
-        sample_images.photo(1, 4000, "png"),
-        sample_images.photo(4000, 1),
+        sample_images.phone_photo,
+        lambda: sample_images.with_xmp(sample_images.photo()),
+        sample_images.cmyk,
+        sample_images.png16,
+        sample_images.grey,
+        lambda: sample_images.grey(format="png"),
+        hostile.broken_exif,
+        hostile.broken_icc,
+        lambda: hostile.broken_icc("png"),
+        lambda: sample_images.photo(1, 4000, "png"),
+        lambda: sample_images.photo(4000, 1),
     ],
     ids=["phone", "xmp", "cmyk", "16-bit", "grey", "grey-png", "exif", "icc", "icc-png", "column", "row"],
 )
-async def test_unusual_valid_images_are_accepted(imaging: Imaging, body: bytes) -> None:
+async def test_unusual_valid_images_are_accepted(imaging: Imaging, make: Make) -> None:
     """Phone photographs with films behind them, print colours, broken metadata: people have them, we host them."""
-    response = await imaging.ingest(await imaging.put(body))
+    response = await imaging.ingest(await imaging.put(make()))
     assert response.status_code == 200, response.text
 
 
