@@ -2,13 +2,15 @@
 
 import secrets
 import signal
+import urllib.request
 from pathlib import Path
 
 from minio.credentials.providers import StaticProvider
 from minio.minioadmin import MinioAdmin
 
+from imghost_dev import minio_server
 from imghost_dev.program_cache import Programs
-from support.processes import HOST, Process, accepts, free_port
+from support.processes import HOST, Process, free_port
 
 
 class Minio:
@@ -18,31 +20,18 @@ class Minio:
     """
 
     def __init__(self, programs: Programs, folder: Path) -> None:
-        self.access_key = "imghost-root"
+        self.access_key = minio_server.ACCESS_KEY
         self.secret_key = secrets.token_urlsafe(24)
         self.port = free_port()
         self.endpoint = f"http://{HOST}:{self.port}"
-        settings = {
-            "MINIO_ROOT_USER": self.access_key,
-            "MINIO_ROOT_PASSWORD": self.secret_key,
-            "MINIO_BROWSER": "off",
-            "MINIO_UPDATE": "off",  # or it asks the outside whether it is the newest
-        }
-        self._argv: list[str | Path] = [
-            programs.path("minio"),
-            "server",
-            "--quiet",
-            "--address",
-            f"{HOST}:{self.port}",
-            folder / "data",
-        ]
-        self._log, self._settings = folder / "minio.log", settings
+        self._argv = minio_server.command(programs, f"{HOST}:{self.port}", folder / "data")
+        self._log, self._settings = folder / "minio.log", minio_server.environment(self.secret_key)
         self._process: Process | None = None
 
     def start(self) -> None:
         """Serve, at the same address and with the same data as before a `stop`."""
         self._process = Process(self._argv, self._log, env=self._settings)
-        self._process.wait_until(lambda: accepts(self.port), within=60)
+        self._process.wait_until(self._is_ready, within=60)
 
     def admin(self) -> MinioAdmin:
         """Its users and policies."""
@@ -53,3 +42,11 @@ class Minio:
         """End the server, with SIGKILL as a crash would; the data stays."""
         if self._process:
             self._process.stop(how)
+
+    def _is_ready(self) -> bool:
+        """Whether it serves objects. It accepts connections earlier, but answers 503 with a Retry-After of a minute."""
+        try:
+            with urllib.request.urlopen(f"{self.endpoint}/minio/health/cluster", timeout=5):
+                return True
+        except OSError:
+            return False
