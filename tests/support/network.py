@@ -17,7 +17,7 @@ class Guard:
     itself; other tests may not even do that, and all may use UNIX sockets. Everything else raises OutsideNetwork, and
     fails the test also when the code under test swallows that error. It uses Python's audit events, so it sees what
     passes through the `socket` module (asyncio, aiohttp, httpx, urllib3 and the MinIO client). Not seen are connections
-    of C libraries (libpq, libuv) by numeric address and those of child processes.
+    of C and Rust libraries (libpq, libuv by numeric address; obstore) and those of child processes.
     """
 
     def __init__(self) -> None:

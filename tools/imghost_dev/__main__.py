@@ -26,6 +26,7 @@ VERBS = {
     "addresses": Verb("addresses", "find committed addresses of package indexes and paths of this machine"),
     "bench": Verb("bench", "measure a tenant on this machine"),
     "bench-events": Verb("bench_events", "measure what publishing and delivering events costs"),
+    "bench-stores": Verb("bench_stores.main", "compare two clients of an S3: what they cost, how they meet faults"),
     "chart": Verb("chart", "write or check the files that are made from the chart and for it"),
     "cluster": Verb("cluster.main", "start, fill, inspect and remove a real Kubernetes cluster"),
     "e2e": Verb("e2e", "run the end-to-end scenarios in that cluster"),

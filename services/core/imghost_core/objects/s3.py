@@ -1,129 +1,153 @@
-"""Objects in any S3: the only place that imports the `minio` client, which blocks and so runs in bounded threads."""
+"""Objects in any S3: the only place that imports `obstore`, a client in Rust that is awaited (docs/adr/0015)."""
 
-import asyncio
-import io
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import urllib3
-from minio import Minio
-from minio.deleteobjects import DeleteObject
-from minio.error import MinioException, S3Error
-from urllib3.exceptions import HTTPError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store as Client
 
-from imghost_core.errors import Unavailable
+from imghost_core.errors import ImghostError, Unavailable
 from imghost_core.objects.base import ObjectInfo, ObjectMissing
 from imghost_core.settings import StoreSettings
 
+if TYPE_CHECKING:  # these types exist for type checkers only
+    from obstore import GetOptions
+    from obstore.store import ClientConfig, RetryConfig, S3Credential
+
 _CHUNK = 256 * 1024
-_T = TypeVar("_T")
+_PARTS = 3  # of 5 MiB: what one large upload holds in memory
+_PAGE = 1000
+_RETRIES = 2
+_LONGEST_TRANSFER = timedelta(hours=1)  # the limit covers a whole response, and end users may read slowly
+_CODE = re.compile("<Code>([A-Za-z0-9]+)</Code>")  # errors carry the text of the response, no code
 
 
 class S3Store:
     """An `ObjectStore` in the bucket of `settings`, below its prefix."""
 
-    def __init__(self, settings: StoreSettings, *, threads: int = 16) -> None:
-        assert settings.s3_endpoint and settings.s3_bucket and settings.s3_secret_access_key  # noqa: S101, PT018
-        endpoint = urlsplit(settings.s3_endpoint)
-        self._pool = urllib3.PoolManager(
-            num_pools=2,
-            maxsize=threads,
-            timeout=urllib3.Timeout(connect=settings.store_timeout_seconds / 3, read=settings.store_timeout_seconds),
-            retries=urllib3.Retry(total=2, backoff_factor=0.1, status_forcelist=[500, 502, 503, 504]),
-        )
-        self._client = Minio(
-            endpoint.netloc,
-            settings.s3_access_key_id,
-            settings.s3_secret_access_key.get_secret_value(),
-            secure=endpoint.scheme == "https",
-            region=settings.s3_region,
-            http_client=self._pool,
-        )
-        self._bucket, self._prefix = settings.s3_bucket, settings.s3_prefix
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
+    def __init__(self, settings: StoreSettings) -> None:
+        self._prefix = settings.s3_prefix
+        self._client = _open_client(settings)
 
     async def put_file(self, key: str, source: Path, *, content_type: str) -> None:
-        await self._run(self._client.fput_object, self._bucket, self._prefix + key, str(source), content_type)
+        await self._put(key, source, content_type)
 
     async def put(self, key: str, body: bytes, *, content_type: str) -> None:
-        await self._run(
-            self._client.put_object, self._bucket, self._prefix + key, io.BytesIO(body), len(body), content_type
-        )
+        await self._put(key, body, content_type)
 
     async def get(self, key: str) -> bytes:
-        def read() -> bytes:
-            response = self._client.get_object(self._bucket, self._prefix + key)
-            try:
-                return bytes(response.data)
-            finally:
-                response.close()
-                response.release_conn()
-
-        return await self._run(read)
+        with _translated():
+            found = await self._client.get_async(self._prefix + key)
+            return bytes(await found.bytes_async())
 
     async def stream(self, key: str, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         if length == 0:
             return
-        response = await self._run(
-            lambda: self._client.get_object(self._bucket, self._prefix + key, offset=start, length=length or 0)
-        )
-        try:
-            while chunk := await self._run(response.read, _CHUNK):
-                yield chunk
-        finally:
-            response.close()
-            response.release_conn()
+        window: GetOptions = {"range": {"offset": start} if length is None else (start, start + length)}
+        with _translated():
+            found = await self._client.get_async(self._prefix + key, options=window)
+            async for chunk in found.stream(min_chunk_size=_CHUNK):
+                yield bytes(chunk)
 
     async def stat(self, key: str) -> ObjectInfo:
-        found = await self._run(self._client.stat_object, self._bucket, self._prefix + key)
-        assert found.size is not None and found.last_modified is not None  # noqa: S101, PT018 - a HEAD always has both
-        return ObjectInfo(key, found.size, found.last_modified)
+        with _translated():
+            found = await self._client.head_async(self._prefix + key)
+        return ObjectInfo(key, found["size"], found["last_modified"])
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
-        def read() -> list[ObjectInfo]:
-            found = self._client.list_objects(self._bucket, self._prefix + prefix, recursive=True)
-            return [
-                ObjectInfo(item.object_name.removeprefix(self._prefix), item.size, item.last_modified)
-                for item in found
-                if item.object_name and item.size is not None and item.last_modified is not None
-            ]
-
-        for info in await self._run(read):
-            yield info
+        wanted = self._prefix + prefix
+        folder = wanted.rpartition("/")[0]  # the client lists only whole segments of a path
+        with _translated():
+            async for page in self._client.list(folder or None, chunk_size=_PAGE):
+                for found in page:
+                    if found["path"].startswith(wanted):
+                        key = found["path"].removeprefix(self._prefix)
+                        yield ObjectInfo(key, found["size"], found["last_modified"])
 
     async def delete_prefix(self, prefix: str) -> int:
-        def delete(keys: list[str]) -> None:
-            doomed = [DeleteObject(self._prefix + key) for key in keys]
-            for problem in self._client.remove_objects(self._bucket, doomed):
-                raise Unavailable(f"The object store did not delete an object: {problem.code}.")
-
-        keys = [info.key async for info in self.list(prefix)]
-        await self._run(delete, keys)
-        return len(keys)
+        doomed = [self._prefix + info.key async for info in self.list(prefix)]
+        if doomed:
+            with _translated():
+                await self._client.delete_async(doomed)
+        return len(doomed)
 
     async def check(self) -> None:
-        def probe() -> None:
-            try:
-                self._client.stat_object(self._bucket, f"{self._prefix}.check")
-            except S3Error as error:
-                if error.code not in {"NoSuchKey", "NoSuchObject"}:
-                    raise
-
-        await self._run(probe)
+        try:
+            await self.get(".check")  # the 404 of a HEAD would not say whether the object or the bucket is missing
+        except ObjectMissing:
+            return
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._pool.clear()
+        """Nothing to do: connections close with the client, and its threads belong to the process."""
 
-    async def _run(self, call: Callable[..., _T], *args: object) -> _T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
-        except S3Error as error:
-            if error.code in {"NoSuchKey", "NoSuchObject"}:
-                raise ObjectMissing("No object has this key.") from error
-            raise Unavailable(f"The object store refused: {error.code}. Try again shortly.") from error
-        except (MinioException, HTTPError, OSError) as error:
-            raise Unavailable("The object store is out of reach. Try again shortly.") from error
+    async def _put(self, key: str, body: Path | bytes, content_type: str) -> None:
+        attributes = {"Content-Type": content_type}
+        with _translated():
+            await self._client.put_async(self._prefix + key, body, attributes=attributes, max_concurrency=_PARTS)
+
+
+def _open_client(settings: StoreSettings) -> Client:
+    """A client that goes by `settings` alone: what is not said here it would take from variables named `AWS_…`."""
+    assert settings.s3_endpoint and settings.s3_bucket and settings.s3_secret_access_key  # noqa: S101, PT018
+    credential: S3Credential = {
+        "access_key_id": settings.s3_access_key_id or "",
+        "secret_access_key": settings.s3_secret_access_key.get_secret_value(),
+        "token": None,
+        "expires_at": None,
+    }
+    return Client(
+        settings.s3_bucket,
+        aws_endpoint_url_s3=settings.s3_endpoint,
+        region=settings.s3_region,
+        credential_provider=lambda: credential,
+        skip_signature=False,
+        unsigned_payload=False,  # the signature covers the content, so the store refuses what was changed on the way
+        virtual_hosted_style_request=False,
+        client_options=_client_options(settings),
+        retry_config=_retries(settings),
+    )
+
+
+def _client_options(settings: StoreSettings) -> ClientConfig:
+    return {
+        "allow_http": urlsplit(settings.s3_endpoint or "").scheme == "http",
+        "connect_timeout": timedelta(seconds=settings.store_timeout_seconds / 3),
+        "read_timeout": timedelta(seconds=settings.store_timeout_seconds),
+        "timeout": _LONGEST_TRANSFER,
+    }
+
+
+def _retries(settings: StoreSettings) -> RetryConfig:
+    return {
+        "max_retries": _RETRIES,
+        "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=1), "base": 2},
+        # No retry begins later than this, and each may have waited for the time-out.
+        "retry_timeout": timedelta(seconds=settings.store_timeout_seconds * (_RETRIES + 1)),
+    }
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise the errors that every store raises."""
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise _translate(error) from error
+
+
+def _translate(error: Exception) -> ImghostError:
+    code = _CODE.search(str(error))
+    if isinstance(error, FileNotFoundError) and (code is None or code[1] != "NoSuchBucket"):
+        return ObjectMissing("No object has this key.")
+    if code is None and isinstance(error, PermissionDeniedError | UnauthenticatedError):  # a HEAD has no body
+        return Unavailable("The object store refused: AccessDenied. Try again shortly.")
+    if code is None:
+        return Unavailable("The object store is out of reach. Try again shortly.")
+    return Unavailable(f"The object store refused: {code[1]}. Try again shortly.")
