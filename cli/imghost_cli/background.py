@@ -34,6 +34,6 @@ def run_detached(state: State, manifest: Path, ports: str, within: float) -> Non
             raise
         kind = InvalidInput if child.returncode == InvalidInput.exit_code else UserError
         message = log.read_text(errors="replace").strip().rpartition("imghost: ")[2]
-        raise kind(message or "It ended while starting and did not say why.") from None
+        raise kind(message or "It ended while starting, without a message.") from None
     screen.summary(console, found)
     console.print("  It runs in the background: `imghost status`, `imghost logs -f`, `imghost down`.\n")

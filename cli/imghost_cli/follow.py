@@ -7,13 +7,13 @@ from imghost_cli.lines import Line, parse, source_of
 
 
 class Follower:
-    """All logs below `folder`, or those whose source contains `wanted`. Each call of `new` gives what came since."""
+    """All logs below `folder`, or those whose source contains `wanted`. `new` returns the lines since its last call."""
 
     def __init__(self, folder: Path, wanted: str = "") -> None:
         self._folder, self._wanted, self._offsets = folder, wanted, dict[Path, int]()
 
     def skip(self) -> None:
-        """Leave out what is there already."""
+        """Skip the lines that exist now."""
         for path in self._files():
             self._offsets[path] = path.stat().st_size
 

@@ -27,7 +27,7 @@ def source_of(path: PurePath) -> str:
 
 
 def colour_of(source: str) -> str:
-    """A colour that stays with a source."""
+    """The colour of a source, always the same."""
     return _COLOURS[sum(source.encode()) % len(_COLOURS)]
 
 

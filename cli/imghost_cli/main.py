@@ -21,7 +21,7 @@ NOT_READY, NOT_RUNNING = 3, 4
 _STOP_WITHIN = 60.0
 _HELP = """Image hosting on Kubernetes, and on this machine.
 
-An ImageHostTenant manifest says what you want; `imghost up` runs it here exactly as the operator would in a cluster:
+`imghost up` runs an ImageHostTenant manifest here exactly as the operator would in a cluster:
 
   imghost up manifests/samples/demo.yaml     run it, with logs; Ctrl-C ends it, data stays
   imghost up manifests/samples/demo.yaml -d  the same in the background
@@ -257,7 +257,7 @@ def _ports(text: str) -> dict[str, int]:
 
 
 def _end(holder: Callable[[], int | None], pid: int) -> None:
-    """Ask the `up` with this process id to end, and wait until it has released its folder."""
+    """Stop the `up` with this process id, and wait until it has released its folder."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_WITHIN

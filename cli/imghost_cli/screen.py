@@ -49,7 +49,7 @@ class Progress:
 
 
 def step(report: Report) -> str:
-    """What is being waited for, in one line."""
+    """The step that is waited for, in one line."""
     for tenant in report.get("tenants", []):
         ready = {condition["type"]: condition for condition in tenant["conditions"]}.get("Ready", {})
         if not tenant["ready"] and ready.get("status") != "True" and ready:
@@ -72,7 +72,7 @@ def wait_until_ready(console: Console, read: Callable[[], Report], alive: Callab
 
 
 def summary(console: Console, report: Report) -> None:
-    """URLs, key and account, and what to type next."""
+    """URLs, key and account, and an example upload."""
     for tenant in report["tenants"]:
         urls, image = tenant["urls"], tenant["image"] or {}
         console.print(f"\n[bold green]{escape(tenant['name'])} is ready[/]\n")

@@ -1,1 +1,1 @@
-"""The local platform: what `build` makes becomes processes, loopback ports and files on this machine."""
+"""The local platform: it runs the objects that `build` makes as processes, loopback ports and files on this machine."""

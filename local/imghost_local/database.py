@@ -1,4 +1,4 @@
-"""The database of an installation: an embedded PostgreSQL, with the data and where possible the port of last time."""
+"""The database of an installation: an embedded PostgreSQL, with the data and if possible the port of the last start."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from imghost_local.postgres import EmbeddedPostgres, free_port
 
 @asynccontextmanager
 async def running(documents: Documents, log: Path, show: Callable[[str], None]) -> AsyncIterator[EmbeddedPostgres]:
-    """Start it, and stop it at the end. `show` gets what is being done."""
+    """Start it, and stop it at the end. `show` is called with each step."""
     folder = database_folder.find(documents)
     outside = "" if folder.is_relative_to(documents.root) else _reason(folder, documents.root)
     show(("Starting PostgreSQL" if folder.exists() else "Creating a PostgreSQL database") + outside)

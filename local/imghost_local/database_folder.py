@@ -1,4 +1,4 @@
-"""Where the embedded database has its data; chosen once, for root needs it outside the state folder at times."""
+"""The data folder of the embedded database; chosen once, as root may need it outside the state folder."""
 
 from pathlib import Path
 
@@ -20,6 +20,6 @@ def port(documents: Documents) -> int:
 
 
 def remember(documents: Documents, folder: Path, port: int) -> None:
-    """Note the folder, relative where it can be so that the state folder can be moved, and the port."""
+    """Store the folder, relative where it can be so that the state folder can be moved, and the port."""
     inside = folder.relative_to(documents.root) if folder.is_relative_to(documents.root) else folder
     documents.write(_NAME, {"folder": str(inside), "port": port})

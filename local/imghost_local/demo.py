@@ -16,8 +16,8 @@ _TIMEOUT = 30.0
 async def ensure(documents: Documents, tenant: str, urls: dict[str, str]) -> dict[str, Any]:
     """The first user, its key and its image: those remembered while the key still works, else new ones.
 
-    Returns `{email, username, password, key}` and `image`, the reply of the upload, or `refusal`, why this tenant does
-    not take the photograph (its limits may be small). Raises `UserError` when trying again helps.
+    Returns `{email, username, password, key}` and `image`, the reply of the upload, or `refusal`, why this tenant
+    rejects the photograph (its limits may be small). Raises `UserError` when a retry may succeed.
     """
     name = f"credentials/{tenant}.json"
     known = documents.read(name)
@@ -75,4 +75,4 @@ def _problem(response: httpx.Response) -> str:
     try:
         return f"{response.status_code} {response.json()['detail']}"
     except (ValueError, KeyError):
-        return f"{response.request.url} answered {response.status_code}"
+        return f"{response.request.url} responded with {response.status_code}"

@@ -1,4 +1,4 @@
-"""The environment of a container, from its manifest and what that refers to; nothing of the user's own. Pure."""
+"""The environment of a container, from its manifest and what that refers to; without the user's own. Pure."""
 
 import base64
 import re

@@ -2,12 +2,12 @@
 
 
 class UserError(Exception):
-    """The command could not do its work; the text says what happened, why, and what to do."""
+    """The command failed; the text says what happened, why, and what to do."""
 
     exit_code = 1
 
 
 class InvalidInput(UserError):
-    """What the user gave is not valid: a wrong option or a manifest that breaks a rule."""
+    """Invalid input: a wrong option or a manifest that breaks a rule."""
 
     exit_code = 2

@@ -19,7 +19,7 @@ class FirstUsers:
     def __init__(
         self, documents: Documents, urls: Callable[[str], dict[str, str]], show: Callable[[str], None]
     ) -> None:
-        """`urls` gives the base URLs of a tenant; `show` gets what is being done."""
+        """`urls` gives the base URLs of a tenant; `show` is called with each step."""
         self.known: dict[str, dict[str, Any]] = {}
         self._documents, self._urls, self._show = documents, urls, show
 

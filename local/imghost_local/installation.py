@@ -29,7 +29,7 @@ _WORKERS = 4
 
 
 async def run(state: State, manifest: Path, ports: dict[str, int], stop: asyncio.Event) -> None:
-    """Run what `manifest` says until `stop`. Raises `UserError`; `InvalidInput` when it is the manifest's fault."""
+    """Run the tenants of `manifest` until `stop`. Raises `UserError`; `InvalidInput` when the manifest is invalid."""
     check(state, manifest)
     state.create()
     with state.lock():
@@ -67,9 +67,9 @@ class Installation:
         self._reconciled: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop`; end everything in order, the database last."""
+        """Serve until `stop`; then stop everything in order, the database last."""
         for name in self._manifest.names:
-            self._urls(name)  # listens before anything starts: a port that was asked for is had or refused now
+            self._urls(name)  # opened before anything starts, so that a taken port is reported now
         reporting = asyncio.create_task(report.keep_written(self._state.documents, self._state.logs, self._report))
         log = self._state.logs / "postgres.log"
         try:
@@ -103,7 +103,7 @@ class Installation:
             task.result()
 
     def _new_reconciler(self, postgres: EmbeddedPostgres) -> Reconciler:
-        """The operator's own. Whatever a manifest calls its database and its store, here they are the embedded ones."""
+        """The operator's own. Whatever database and store a manifest names, the embedded ones are used."""
         specs = [tenant["spec"] for tenant in self._manifest.tenants]
         instances = {spec["database"]["instanceRef"] for spec in specs}
         stores = {spec["storage"]["backendRef"] for spec in specs}
@@ -116,7 +116,7 @@ class Installation:
         )
 
     def _submit(self) -> None:
-        """Start what the manifest wants, also what ran before."""
+        """Start the tenants of the manifest, also those that ran before."""
         for tenant in self._manifest.tenants:
             self._platform.resume(tenant["metadata"]["name"])
             self._platform.submit(tenant)

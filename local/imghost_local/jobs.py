@@ -24,7 +24,7 @@ class Job:
         self._task = asyncio.create_task(self._run()) if self.pod else None
 
     async def close(self) -> None:
-        """Stop it where it is; it starts over with the next `up`."""
+        """Stop it in the middle; the next `up` starts it again."""
         if self._task and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])

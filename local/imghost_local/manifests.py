@@ -56,5 +56,5 @@ def _admitted(old: Object | None) -> Object | None:
 
 def _complete(tenant: Object) -> Object:
     complete = admission.with_defaults(tenant)
-    complete.pop("status", None)  # not a user's to write
+    complete.pop("status", None)  # not written by users
     return complete

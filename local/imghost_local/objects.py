@@ -1,4 +1,4 @@
-"""The objects of the local platform: in memory, and one JSON file each so that they outlive a start."""
+"""The objects of the local platform: in memory, and in one JSON file each, so that the next start has them."""
 
 import uuid
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from imghost_operator.platform import Object, ObjectRef
 
 
 class Objects:
-    """What the API server keeps for a cluster: each object with uid, resourceVersion and generation."""
+    """The objects with uid, resourceVersion and generation, as the API server stores them for a cluster."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents, self._all = documents, dict[ObjectRef, Object]()
@@ -26,7 +26,7 @@ class Objects:
         return self._all.get(key)
 
     def apply(self, desired: Object) -> Object:
-        """Make it what `desired` says; `generation` grows when anything but metadata and status changed."""
+        """Store `desired`; `generation` grows when anything but metadata and status changed."""
         before = self._all.get(ObjectRef.of(desired))
         old = before["metadata"] if before else {}
         changed = before is None or _meaning(before) != _meaning(desired)
@@ -43,7 +43,7 @@ class Objects:
         return self.put(stored)
 
     def put(self, stored: Object) -> Object:
-        """Keep `stored` as it is, under a new resourceVersion."""
+        """Store `stored` unchanged, under a new resourceVersion."""
         version = int(stored["metadata"].get("resourceVersion", 0)) + 1
         stored = {**stored, "metadata": {**stored["metadata"], "resourceVersion": str(version)}}
         self._all[ObjectRef.of(stored)] = stored
@@ -51,7 +51,7 @@ class Objects:
         return stored
 
     def remove(self, key: ObjectRef) -> None:
-        """Forget it; fine when it is not there."""
+        """Delete it; does nothing when there is none."""
         self._all.pop(key, None)
         self._documents.remove(_path(key))
 

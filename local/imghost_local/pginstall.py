@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are and who may run them. It refuses root, so root lends it an unprivileged user."""
+"""PostgreSQL's programs, and the user that runs them. It refuses root, so root runs it as an unprivileged user."""
 
 import hashlib
 import os
@@ -49,13 +49,13 @@ def programs(major: int | None = None) -> Path:
         raise UserError(
             f"The local database needs PostgreSQL {wanted or 18}; {_WHEEL} {version(_WHEEL)} has "
             f"{', '.join(map(str, sorted(found))) or 'none'}. Install the {_WHEEL} it was made with, or start "
-            "afresh with `imghost reset`."
+            "again with `imghost reset`."
         )
     return found[wanted] if account() is None or _open_to_all(found[wanted]) else _copy(found[wanted])
 
 
 def home(wanted: Path) -> Path:
-    """Where data can be: `wanted`, or a folder below /var/lib when the unprivileged user could not get there."""
+    """Where data can be: `wanted`, or a folder below /var/lib when the unprivileged user cannot access it."""
     if account() is None or _open_to_all(wanted.parent):
         return wanted
     return _SHARED / f"data-{hashlib.sha256(bytes(wanted.resolve())).hexdigest()[:16]}"
@@ -79,7 +79,7 @@ def _open_to_all(folder: Path) -> bool:
 
 
 def _copy(bin_folder: Path) -> Path:
-    """A copy that everyone may run; the programs find their libraries relative to themselves."""
+    """A copy that every user may run; the programs find their libraries relative to themselves."""
     package, name = bin_folder.parent.parent, bin_folder.parent.name
     target = _SHARED / f"{_WHEEL}-{version(_WHEEL)}-{name}"
     if not target.exists():
@@ -90,6 +90,6 @@ def _copy(bin_folder: Path) -> Path:
             shutil.copytree(package.with_name(package.name + ".libs"), made / f"{package.name}.libs")
             for folder in (made, made / package.name):
                 folder.chmod(0o755)
-            if not target.exists():  # else another start was faster
+            if not target.exists():  # else another start has made it
                 made.rename(target)
     return target / package.name / name / "bin"

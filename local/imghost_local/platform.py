@@ -23,7 +23,7 @@ _log = logs.get("imghost.local")
 
 
 class LocalPlatform:
-    """Holds tenants and their objects. `on_change` gets the name of a tenant when one of its objects changed."""
+    """Stores tenants and their objects. `on_change` gets the name of a tenant when one of its objects changed."""
 
     makes_namespaces = True
     enforces = frozenset({"ServiceAccount", "Secret", "ConfigMap", "Service", "Job", "Deployment"})
@@ -54,7 +54,7 @@ class LocalPlatform:
             self._runtime.realise(ref)
 
     async def suspend(self, tenant: str) -> None:
-        """End a tenant's processes; its objects and data stay for when it is wanted again."""
+        """End a tenant's processes; its objects and data are kept for the next start."""
         await self._runtime.stop(self.children(tenant))
 
     async def close(self) -> None:
@@ -66,7 +66,7 @@ class LocalPlatform:
         """The pods of a namespace, with the name of the workload each belongs to."""
         return self._runtime.pods(namespace)
 
-    # What `reconcile` calls.
+    # Called by `reconcile`.
 
     def children(self, tenant: str) -> dict[ObjectRef, Object]:
         """Every object that carries the tenant's label."""
@@ -77,7 +77,7 @@ class LocalPlatform:
         return self._runtime.url(Port(namespace, service, port_name), port)
 
     async def apply(self, desired: Object, live: Object | None) -> Object:  # noqa: ARG002 - we hold the live one
-        """Store it and set to work what it describes."""
+        """Store it and run what it describes."""
         ref = ObjectRef.of(desired)
         existing = self.objects.get(ref)
         owners = desired["metadata"].get("ownerReferences", [])
@@ -112,11 +112,11 @@ class LocalPlatform:
         self._on_change(stored["metadata"]["name"])
 
     async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
-        """A line in the log, which is where people look here."""
+        """Write the event to the log: there are no event objects here."""
         write = _log.warning if kind == "Warning" else _log.info
         write(message, reason=reason, tenant=tenant["metadata"]["name"])
 
-    # What the user's manifest does.
+    # Called for the user's manifest.
 
     def tenants(self) -> dict[str, Object]:
         """All tenants by name, also suspended ones."""

@@ -57,11 +57,11 @@ class Pod:
 
     @property
     def pid(self) -> int | None:
-        """Of its process, while there is one."""
+        """The process id, while the process runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def port(self, wanted: str | int) -> int:
-        """Where it listens for a container port, given by name or number."""
+        """The address on which it listens for a container port, given by name or number."""
         by_name = {port.get("name"): port["containerPort"] for port in self._container.get("ports", [])}
         number = int(by_name.get(wanted, wanted))
         return self._ports.get(number, number)
@@ -89,9 +89,8 @@ class Pod:
             pause, self.restarts = min(2 * pause, _BACKOFF_MOST), self.restarts + 1
 
     async def end(self) -> None:
-        """Ask the process to end, within the template's grace, and clear up after it.
-
-        Its `preStop` pause is left out: it exists so that a cluster's proxies learn of the end; ours know already.
+        """End the process within the template's grace period, and remove its folder and address. Its `preStop` pause is
+        skipped: it gives the proxies of a cluster time to react; ours are updated already.
         """
         self.ending = True
         if self._process is not None:

@@ -36,10 +36,10 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL whose data is in `folder`, made on first start; only one server may use it.
+    """A PostgreSQL whose data is in `folder`, created on first start; only one server may use it.
 
-    As root the server runs as an unprivileged user that owns `folder`, which must therefore be where that user can
-    get to (see `pginstall.home`). `durable=False` is for tests: faster, and a power cut loses data.
+    As root the server runs as an unprivileged user that owns `folder`, which must therefore be accessible to that user
+    (see `pginstall.home`). `durable=False` is for tests: faster, and a power cut loses data.
     """
 
     def __init__(self, folder: Path, *, port: int | None = None, log: Path | None = None, durable: bool = True) -> None:
@@ -57,13 +57,12 @@ class EmbeddedPostgres:
 
     @property
     def pid(self) -> int | None:
-        """Of the server's first process, while there is one."""
+        """The id of the server's main process, while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     async def start(self) -> None:
-        """Create the data folder if there is none, start the server and wait until it answers.
-
-        Raises `UserError` with what the server last said when it does not get there.
+        """Create the data folder if there is none, start the server and wait until it responds. Raises `UserError` with
+        the end of the server's log when it does not.
         """
         if not (self._data / "PG_VERSION").exists():
             await self._create()
@@ -72,7 +71,7 @@ class EmbeddedPostgres:
         await self._answering()
 
     async def stop(self) -> None:
-        """End it in order: sessions are cut, what was committed is on disk."""
+        """Stop it cleanly: sessions are closed, committed data is on disk."""
         if self._process is not None:
             await processes.stop(self._process, number=signal.SIGINT, within=_STOP_WITHIN)
 
@@ -96,10 +95,10 @@ class EmbeddedPostgres:
         code = await processes.wait_for_exit(self._spawn(argv))
         if code:
             shutil.rmtree(self._data, ignore_errors=True)
-            raise UserError(f"PostgreSQL could not make its data folder {self._data}: {self._last_words()}")
+            raise UserError(f"PostgreSQL could not create its data folder {self._data}: {self._last_words()}")
 
     async def _wait_for_predecessor(self) -> None:
-        """Let a server end that lost its `up` to `kill -9` a moment ago and is still shutting down."""
+        """Wait for a server that is still shutting down after its `up` was killed."""
         try:
             async with asyncio.timeout(_STOP_WITHIN):
                 while _serves(self._data):  # noqa: ASYNC110 - it is no child of ours, there is nothing to wait on
@@ -128,7 +127,7 @@ class EmbeddedPostgres:
             cwd=self.folder if self._account is None else Path("/"),
             log=self.log,
             account=self._account,
-            death_signal=signal.SIGINT,  # its orderly, quick shutdown
+            death_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
         )
 
     async def _answering(self) -> None:
@@ -142,7 +141,7 @@ class EmbeddedPostgres:
                         return
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise UserError(f"PostgreSQL did not answer within {_READY_WITHIN:.0f} s: {self._last_words()}") from None
+            raise UserError(f"PostgreSQL did not respond within {_READY_WITHIN:.0f} s: {self._last_words()}") from None
         raise UserError(f"PostgreSQL ended while starting: {self._last_words()}")
 
     def _last_words(self) -> str:

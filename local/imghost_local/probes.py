@@ -7,13 +7,13 @@ from typing import Any
 
 from imghost_operator.platform import Object
 
-_EAGER = 0.1  # while a pod is not ready yet we look more often than the manifest asks, which only shortens the wait
+_EAGER = 0.1  # a pod that is not ready yet is probed more often than its manifest says, which only shortens the wait
 
 Resolve = Callable[[str | int], int]
 
 
 class Health:
-    """What the probes of one process found. `on_change` is called whenever `ready` turns."""
+    """The results of the probes of one process. `on_change` is called whenever `ready` changes."""
 
     def __init__(self, container: Object, address: str, port: Resolve, on_change: Callable[[], None]) -> None:
         self._container, self._address, self._port, self._on_change = container, address, port, on_change

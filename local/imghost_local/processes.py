@@ -1,4 +1,4 @@
-"""Start processes that cannot outlive us, and wait for them without a thread each. Linux only."""
+"""Start processes that end with this one, and wait for them without a thread each. Linux only."""
 
 import asyncio
 import ctypes

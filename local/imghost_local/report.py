@@ -1,4 +1,4 @@
-"""What an `up` reports of itself: one document in the state folder, which `status`, `--detach` and the screen read."""
+"""The report of a running `up`: one document in the state folder, which `status`, `--detach` and the screen read."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What runs for the stored objects: Deployments and Jobs as processes, Services as listeners."""
+"""Runs the stored objects: Deployments and Jobs as processes, Services as listeners."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +29,7 @@ class Runtime:
         self._running: dict[ObjectRef, Deployment | Job] = {}
 
     def realise(self, ref: ObjectRef) -> None:
-        """Set to work what the stored object describes, or adapt what runs for it."""
+        """Start what the stored object describes, or update what runs for it."""
         running = self._running.get(ref)
         if isinstance(running, Deployment):
             running.notify()

@@ -26,7 +26,7 @@ class Port(NamedTuple):
 
 
 Endpoints = Callable[[Port], Sequence[tuple[str, int]]]
-"""Where connections to a port can go now: address and port of each ready pod."""
+"""The targets of a port: address and port of each ready pod."""
 
 
 class Services:
@@ -47,7 +47,7 @@ class Services:
         return f"http://127.0.0.1:{self._sockets[port].getsockname()[1]}"
 
     async def close(self) -> None:
-        """Stop listening and cut what is open."""
+        """Stop listening and close open connections."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

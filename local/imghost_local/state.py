@@ -1,4 +1,4 @@
-"""The state folder of an installation: what it remembers, and the lock that keeps it to one `up`."""
+"""The state folder of an installation: its files, and the lock that allows one `up` at a time."""
 
 import fcntl
 import os
@@ -26,7 +26,7 @@ class State:
         self._private = (self.logs, self.pods, self.store, self.root / "objects", self.root / "credentials")
 
     def create(self) -> None:
-        """Make the folder and keep git away from it: 0700; 0711 for root, whose PostgreSQL runs as another user."""
+        """Create the folder, ignored by git: 0700; 0711 for root, whose PostgreSQL runs as another user."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root.chmod(0o700 if pginstall.account() is None else 0o711)
         for folder in self._private:

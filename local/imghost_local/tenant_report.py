@@ -1,4 +1,4 @@
-"""A tenant in the report: readiness, URLs, and what runs for it."""
+"""A tenant in the report: readiness, URLs and processes."""
 
 from typing import Any
 

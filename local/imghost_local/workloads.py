@@ -29,7 +29,7 @@ class Deployment:
         self._task = asyncio.create_task(self._run())
 
     def notify(self) -> None:
-        """Look at the manifest again."""
+        """Reconcile with the stored manifest."""
         self._wake.set()
 
     async def close(self) -> None:
@@ -83,7 +83,7 @@ class Deployment:
         name = next(name for number in range(10_000) if (name := f"{self.key.name}-{number}") not in names)
         try:
             pod = Pod(name, self.key.namespace, template, self._context, self._wake.set)
-        except UserError as error:  # no address is left; another look follows
+        except UserError as error:  # no address is left; this is tried again
             _log.error("a process could not be started", pod=name, detail=str(error))
             return
         self.pods.append(pod)
@@ -151,7 +151,7 @@ class Deployment:
 
 
 def allowance(spec: Object) -> tuple[int, int]:
-    """How many pods there may be beyond those asked for, and how many may be missing, during a roll-out.
+    """How many pods there may be beyond the desired number, and how many may be missing, during a rollout.
 
     Percentages of surge round up and of unavailable round down; both are 25 % when not given (Kubernetes' rules).
     """

@@ -1,1 +1,1 @@
-"""The operator: turns an `ImageHostTenant` into everything that serves it."""
+"""The operator: creates and maintains everything that an `ImageHostTenant` describes."""

@@ -1,4 +1,4 @@
-"""Where the API server keeps each kind that the operator touches."""
+"""The place in the API of each kind that the operator uses."""
 
 from typing import NamedTuple
 

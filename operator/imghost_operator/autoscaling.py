@@ -1,9 +1,8 @@
 """Who sets the number of pods of a Deployment: the operator, or its HorizontalPodAutoscaler. Pure.
 
-A Deployment whose pods are the autoscaler's has no `replicas` from us, and an annotation that says how many it starts
-with. A field that its only manager stops sending goes back to its default, one pod. So another manager of ours holds
-the number first, until the autoscaler writes its own ("Transferring ownership" in Kubernetes' text on server-side
-apply).
+A Deployment with an autoscaler is applied without `replicas`; an annotation has the number that it starts with. A field
+that its only manager stops sending is reset to its default, one pod. So a second manager of ours applies the number in
+the interim, until the autoscaler writes its own ("Transferring ownership" in Kubernetes' text on server-side apply).
 """
 
 from collections.abc import Mapping
@@ -14,16 +13,16 @@ from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.meta import START_ANNOTATION
 
 HOLDER = "imghost-operator-handover"
-"""The field manager that holds `replicas` between us and the autoscaler."""
+"""The field manager that owns `replicas` in the interim between us and the autoscaler."""
 
 
 def is_handed_over(deployment: Mapping[str, Any]) -> bool:
-    """Whether the number of pods is the autoscaler's."""
+    """Whether an autoscaler sets the number of pods."""
     return START_ANNOTATION in (deployment["metadata"].get("annotations") or {})
 
 
 def initial(desired: Object) -> Object:
-    """A new Deployment as it begins: ours still, with the fewest pods that the autoscaler may choose."""
+    """A new Deployment: with `replicas`, which is the autoscaler's minimum."""
     annotations = dict(desired["metadata"]["annotations"])
     replicas = int(annotations.pop(START_ANNOTATION))
     metadata = {**desired["metadata"], "annotations": annotations}
@@ -31,13 +30,13 @@ def initial(desired: Object) -> Object:
 
 
 def hold(desired: Object, live: Object) -> Object:
-    """What the holder applies before we stop sending `replicas`: the present number, and at least the first one."""
+    """What the interim manager applies before we stop sending `replicas`: the current number, or the initial one."""
     start = int(desired["metadata"]["annotations"][START_ANNOTATION])
     return {**release(live), "spec": {"replicas": max(live["spec"]["replicas"], start)}}
 
 
 def release(live: Object) -> Object:
-    """What the holder applies after we have taken the number back: nothing at all."""
+    """What the interim manager applies after we send `replicas` again: no field."""
     metadata = {key: live["metadata"][key] for key in ("name", "namespace", "uid")}
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata}
 

@@ -18,7 +18,7 @@ class Database:
     roles: Mapping[Role, str]
     urls: Mapping[Role, str] = field(repr=False)
     networks: tuple[str, ...] = ()
-    """CIDRs where it is reached; empty: worked out from the URL."""
+    """CIDRs where it is reached; empty: derived from the URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Store:
     config: Mapping[str, str]
     secret: Mapping[str, str] = field(repr=False)
     networks: tuple[str, ...] = ()
-    """CIDRs where it is reached; empty: worked out from `S3_ENDPOINT`."""
+    """CIDRs where it is reached; empty: derived from `S3_ENDPOINT`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """Secrets made once per tenant."""
+    """Secrets that are generated once per tenant."""
 
     jwt_private_key: str = field(repr=False)
     api_key_pepper: str = field(repr=False)
@@ -58,7 +58,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class BuildInputs:
-    """All of it. `endpoints` has the base URLs of the Service ports `auth`, `upload`, `view` and `internal`."""
+    """All inputs. `endpoints` has the base URLs of the Service ports `auth`, `upload`, `view` and `internal`."""
 
     release: Release
     signing: Signing

@@ -90,7 +90,7 @@ class ClusterPlatform:
         await self._event(owner, kind, reason, message)
 
     async def _read_unseen(self, desired: Object) -> Object | None:
-        """An object the cache does not have may exist all the same: without our label, or too new."""
+        """An object that is not in the cache may exist: without our label, or newer than the cache."""
         key = ObjectRef.of(desired)
         try:
             found = await self._cluster.get(*key)
@@ -100,18 +100,18 @@ class ClusterPlatform:
         return found
 
     async def _apply(self, desired: Object, live: Object | None) -> Object:
-        """Apply, and see to it that the number of pods passes between us and an autoscaler without a jump."""
+        """Apply; the number of pods does not change when it passes between us and an autoscaler."""
         if autoscaling.is_handed_over(desired):
             live = live or await self._cluster.apply(autoscaling.initial(desired), force=False)
             if not autoscaling.is_handed_over(live):
                 await self._cluster.apply(autoscaling.hold(desired, live), force=True, manager=autoscaling.HOLDER)
         elif live is not None and autoscaling.is_handed_over(live):
-            await self._settle(desired, live, force=True)  # what we take from the autoscaler is no clash
+            await self._settle(desired, live, force=True)  # taking `replicas` back from the autoscaler is no conflict
             return await self._cluster.apply(autoscaling.release(live), force=True, manager=autoscaling.HOLDER)
         return await self._settle(desired, live)
 
     async def _settle(self, desired: Object, live: Object | None, *, force: bool = False) -> Object:
-        """Apply politely first, so that a clash with another manager is seen; then take the fields back."""
+        """Apply without force first, to detect a conflict with another manager; then with force."""
         obj = desired
         if live is not None:  # only onto the object that was looked at
             obj = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}

@@ -25,7 +25,7 @@ class Deletion:
         self._platform, self._provisioner, self._clock = platform, provisioner, clock
 
     async def step(self, ctx: ReconcileContext, report: Report) -> Outcome:
-        """Go as far as possible; every step can be repeated."""
+        """Do as many steps as possible now; every step can be repeated."""
         if FINALIZER not in ctx.finalizers:
             return Outcome()  # nothing was created outside the platform; objects inside are deleted with their owner
         if await self._ends_processes(ctx):
@@ -49,7 +49,7 @@ class Deletion:
         await asyncio.gather(*(self._platform.delete(obj) for obj in (whole if ctx.makes_namespace else ours)))
 
     async def _ends_processes(self, ctx: ReconcileContext) -> bool:
-        """Stop everything that runs; whether something still does, and is worth waiting for."""
+        """Stop all workloads. Returns whether to wait for pods that still run."""
         running = [obj for key, obj in ctx.live.items() if key.kind in _PROCESSES and owned_by(obj, ctx.uid)]
         for obj in running:
             if not obj["metadata"].get("deletionTimestamp"):

@@ -1,8 +1,8 @@
 """Compare desired with live objects. Pure.
 
 Only fields that we send count: others, added by the server or other managers, are left alone as in server-side apply.
-Lists are matched by key where Kubernetes defines one and by position otherwise; some maps and lists are closed, because
-one more entry in them opens what we closed.
+Lists are matched by key where Kubernetes defines one and by position otherwise; in some maps and lists no foreign entry
+is accepted, because it could grant access.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ _OPEN_LISTS = frozenset({"ownerReferences"})
 _ATOMIC_MAPS = frozenset({"selector", "matchLabels", "labelSelector", "podSelector", "namespaceSelector"})
 """Maps that the server replaces as a whole: one entry too many is a change that applying again undoes."""
 _CLOSED_MAPS = frozenset({"data", "requests", "limits", "hard", "NetworkPolicy.spec"})
-"""Maps that are merged by key, but where we mean "these and no other"."""
+"""Maps that are merged by key, in which no foreign entry is accepted."""
 
 
 def changed(desired: Object, live: Object) -> bool:
@@ -82,7 +82,7 @@ def _foreign(desired: Any, live: Any, pointer: str, name: str) -> Iterator[str]:
 
 
 def _foreign_items(desired: list[Any], live: list[Any], pointer: str, name: str) -> Iterator[str]:
-    """A list matched by place is not looked into: `changed` sees any difference there, and applying undoes it."""
+    """A list matched by position is not descended into: `changed` sees any difference there, and applying undoes it."""
     keys = _keys(name, desired)
     if keys is None or name in _OPEN_LISTS:
         return
@@ -104,7 +104,7 @@ def _keys(name: str, items: Sequence[Any]) -> tuple[str, ...] | None:
 
 
 def _identity(item: Any, keys: tuple[str, ...]) -> str:
-    """What identifies an item in its list, as text so that any JSON value will do."""
+    """The identity of an item in its list, as text, whatever the type of the JSON value."""
     return repr([item.get(key) for key in keys] if isinstance(item, Mapping) else item)
 
 

@@ -1,4 +1,4 @@
-"""Failures of a reconcile pass, distinguished by what helps: waiting, a person, or another look."""
+"""Failures of a reconcile pass, distinguished by what resolves them: waiting, a person, or another pass."""
 
 from typing import ClassVar
 
@@ -11,13 +11,13 @@ class OperatorError(ImghostError):
 
 
 class Problem(OperatorError):
-    """A failure that people see: `reason` stands in the conditions of the tenant."""
+    """A failure that the conditions of the tenant report under `reason`."""
 
     reason: ClassVar[Reason]
 
 
 class PlatformDown(Problem):
-    """The Kubernetes API (or what stands in for it) does not respond, or rate-limits the operator. Retrying helps."""
+    """The Kubernetes API (or the local platform) does not respond, or rate-limits the operator. Retrying helps."""
 
     code, reason = "platform_down", Reason.PLATFORM_DOWN
 
@@ -95,7 +95,7 @@ class ListExpired(OperatorError):
 
 
 class NotLeader(OperatorError):
-    """Another operator leads, or may by now: this one must not write any more."""
+    """Another operator leads, or may lead by now; this one must not write."""
 
     code = "not_leader"
 

@@ -24,7 +24,7 @@ _EARLY = timedelta(seconds=10)
 
 
 class BadKubeconfig(ImghostError):
-    """The kubeconfig, or the pod's service account, does not say where the API is or who we are."""
+    """The kubeconfig, or the pod's service account, lacks a usable address or credential."""
 
     code = "bad_kubeconfig"
 
@@ -56,7 +56,7 @@ class ExecPlugin:
         self._current: ExecCredential | None = None
 
     def credential(self) -> ExecCredential:
-        """The credential of now; runs the program when there is none or it is about to expire. Blocks meanwhile.
+        """The current credential; runs the program when there is none or it is about to expire, which blocks.
 
         Raises `BadKubeconfig` when the program fails.
         """

@@ -1,6 +1,6 @@
-"""Kopf's part: the process's lifecycle. Every decorator is in one function, so that importing binds nothing.
+"""The lifecycle of the process, by Kopf. All handlers are registered in one function, so that importing registers none.
 
-Kopf takes over the signals, checks that the API server accepts our login, and ends the operator in order. It watches
+Kopf takes over the signals, checks that the API server accepts our login, and stops the operator cleanly. It watches
 nothing: tenants and their objects are followed by the same reflectors (ADR 0012).
 """
 
@@ -51,7 +51,7 @@ def registry(connection: Connection) -> kopf.OperatorRegistry:
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
-    """Kopf as a shell: no writes, no scanning, no events of its own."""
+    """Settings with which Kopf writes nothing, scans nothing and posts no events."""
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.posting.loggers = False

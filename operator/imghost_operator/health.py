@@ -1,4 +1,4 @@
-"""Probes and metrics of the operator over HTTP. Alive means that every watch responds, not that the process runs."""
+"""Probes and metrics of the operator over HTTP. `/livez` fails when a watch no longer responds."""
 
 from collections.abc import Awaitable, Callable, Mapping
 

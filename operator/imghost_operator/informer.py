@@ -1,6 +1,7 @@
 """The objects of all tenants as they are in the cluster, kept current by a reflector for each kind.
 
-Callbacks only say which tenant to look at. What this process wrote itself is known by its version and wakes no tenant.
+Callbacks only name the tenant to reconcile. Objects that this process wrote are recognized by their version and trigger
+nothing.
 """
 
 import asyncio
@@ -17,9 +18,9 @@ from imghost_operator.tenant_objects.meta import tenant_of
 
 
 class Informer:
-    """The objects of all tenants. `changed` is called with a tenant's name when one of its objects is not as known.
+    """The objects of all tenants. `changed` is called with a tenant's name when one of its objects changed.
 
-    With `namespaces`, only these are watched; one that cannot be read does not keep the others waiting.
+    With `namespaces`, only these are watched; one that cannot be read does not delay the others.
     """
 
     def __init__(
@@ -87,10 +88,10 @@ class Informer:
             found[reflector.scope.kind] = max(found.get(reflector.scope.kind, 0.0), age)
         return found
 
-    # What the reflectors call.
+    # Called by the reflectors.
 
     def replace(self, scope: WatchScope, objects: list[Object], version: int) -> None:
-        """Take a list as the state of its scope."""
+        """Replace the state of a scope by a list."""
         present = {ObjectRef.of(obj) for obj in objects}
         for ref in [ref for ref in self._tenant_of if scope.covers(ref) and ref not in present]:
             if version_of(self._known(ref)) <= version:  # what we wrote after the list is not in it
@@ -109,7 +110,7 @@ class Informer:
             self._forget(ref)
 
     def _note_access(self) -> None:
-        """Wake the tenants of namespaces that became readable or unreadable; say when all is synced."""
+        """Reconcile tenants whose namespaces became readable or unreadable; set `synced` when all kinds are listed."""
         refused = {reflector.scope.namespace for reflector in self._reflectors if reflector.refusal}
         before, self._unreadable = self._unreadable, frozenset(refused - {""})
         for namespace in before ^ self._unreadable:
@@ -151,7 +152,7 @@ class Informer:
 
 
 def _lean(obj: Object) -> Object:
-    """The object without what is never read; an autoscaler's measurements would be news four times a minute."""
+    """The object without fields that are never read, such as an autoscaler's measurements, which change every 15 s."""
     obj["metadata"].pop("managedFields", None)
     if obj["kind"] == "HorizontalPodAutoscaler":
         obj.get("status", {}).pop("currentMetrics", None)
@@ -159,7 +160,7 @@ def _lean(obj: Object) -> Object:
 
 
 def _content(obj: Object | None) -> Object:
-    """An object without its version: what makes a difference."""
+    """An object without its version, for comparison."""
     if obj is None:
         return {}
     return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}}

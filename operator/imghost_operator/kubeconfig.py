@@ -1,4 +1,4 @@
-"""Where the Kubernetes API is and who we are: a kubeconfig file, or the service account of the pod we run in."""
+"""Address and credentials of the Kubernetes API, from a kubeconfig file or from the service account of the pod."""
 
 import asyncio
 import base64
@@ -32,7 +32,7 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A way to the API server. Certificates and keys are PEM; a token file and a plugin are asked again and again."""
+    """A connection to the API server. Certificates and keys are PEM; tokens are read, and plugins run, repeatedly."""
 
     server: str
     ca: str | None = None
@@ -43,13 +43,13 @@ class Connection:
     plugin: ExecPlugin | None = None
 
     def bearer(self) -> str | None:
-        """The token of now: a mounted one is replaced by the kubelet about once an hour. Blocks while a plugin runs."""
+        """The current token; the kubelet replaces a mounted one about once an hour. Blocks while a plugin runs."""
         if self.plugin:
             return self.plugin.credential().token
         return self.token_file.read_text().strip() if self.token_file else self.token
 
     def tls(self) -> ssl.SSLContext:
-        """A context that verifies the server and shows our certificate, where there is one."""
+        """A TLS context that verifies the server and presents the client certificate, if there is one."""
         context = ssl.create_default_context(cadata=self.ca)
         self._present(context, self.certificate, self.private_key)
         if self.plugin:
@@ -58,7 +58,7 @@ class Connection:
         return context
 
     async def renew(self, context: ssl.SSLContext) -> str | None:
-        """The token of now. Connections that are opened with `context` from here on show the certificate of now."""
+        """The current token. Connections that are opened with `context` from now on present the current certificate."""
         if self.plugin and self.plugin.is_due:
             credential = await asyncio.to_thread(self.plugin.credential)
             self._present(context, credential.certificate, credential.private_key)
@@ -83,7 +83,7 @@ def load(path: Path | None = None) -> Connection:
     default = Path.home() / ".kube" / "config"
     if default.exists():
         return _from_file(default)
-    raise BadKubeconfig("There is no way to a cluster: set KUBECONFIG, or run in a pod with a service account.")
+    raise BadKubeconfig("No cluster is configured: set KUBECONFIG, or run in a pod with a service account.")
 
 
 def _in_cluster() -> Connection:
@@ -128,7 +128,7 @@ def _from_file(path: Path) -> Connection:
 
 
 def _check_login(path: Path, connection: Connection) -> None:
-    """Refuse to be anonymous: rights of `system:anonymous` are never what an operator is meant to have."""
+    """Reject a user without credentials: the operator must not run as `system:anonymous`."""
     if not (connection.certificate and connection.private_key) and not (
         connection.token or connection.token_file or connection.plugin
     ):

@@ -1,6 +1,6 @@
 """The only module that talks to the Kubernetes API: dicts in, dicts out, failures as `imghost_operator.errors`.
 
-One HTTP session for everything. Bodies are JSON that the YAML reader behind server-side apply takes for the same.
+One HTTP session for everything. Bodies are JSON that the YAML parser of server-side apply reads identically.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ CHUNK = 500
 REQUEST_SECONDS = 10.0
 WATCH_SILENCE_SECONDS = 70.0  # the server sends a bookmark about once a minute
 _WATCH_SERVER_SECONDS = 1800
-_PATIENCE = 3  # answers of 429 to wait out
+_PATIENCE = 3  # retries after a 429
 _LONGEST_WAIT_SECONDS = 30.0
 _TOKEN_SECONDS = 60.0
 
@@ -44,11 +44,11 @@ APPLY = "application/apply-patch+yaml"
 
 
 def _no_fence() -> None:
-    """The fence of a process that needs none."""
+    """A fence that allows every write."""
 
 
 class KubernetesClient:
-    """One API server. `fence` is called before each write and raises when this process may not write any more."""
+    """One API server. `fence` is called before each write and raises when this process must not write."""
 
     def __init__(self, connection: Connection, metrics: Metrics, *, fence: Callable[[], None] = _no_fence) -> None:
         self._connection, self._metrics, self.fence = connection, metrics, fence
@@ -121,7 +121,7 @@ class KubernetesClient:
                 try:
                     async for line in _lines(response.content):
                         yield _event(kind, json.loads(line))
-                finally:  # the stream has no end to wait for politely
+                finally:  # a graceful close would wait for the end of the stream
                     if response.connection and response.connection.transport:
                         response.connection.transport.abort()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -173,7 +173,7 @@ class KubernetesClient:
         self, verb: str, kind: str, method: str, path: str, body: object, media_type: str, params: Mapping[str, str]
     ) -> Object:
         request = {"params": params, "headers": {"Content-Type": media_type}, "data": _encode(body)}
-        if kind == "Lease":  # comes before everything else, and is what the fence stands on
+        if kind == "Lease":  # written before anything else: the fence depends on it
             return await self._call(verb, kind, method, path, **request)
         async with self._writes:
             self.fence()
@@ -195,13 +195,13 @@ class KubernetesClient:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 self._count(verb, kind, type(error).__name__)
                 raise PlatformDown(
-                    f"The Kubernetes API did not answer ({verb} {kind}: {type(error).__name__}); this is tried again."
+                    f"The Kubernetes API did not respond ({verb} {kind}: {type(error).__name__}); this is tried again."
                 ) from error
             await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
     async def _authorize(self) -> None:
-        """Have a token that is valid now: from the file once a minute, from a plugin when its last one expired."""
+        """Refresh the token: from the file once a minute, from a plugin when its last token expired."""
         if self._connection.plugin or time.monotonic() - self._token[0] > _TOKEN_SECONDS:
             try:
                 self._token = (time.monotonic(), await self._connection.renew(self._tls))
@@ -225,7 +225,7 @@ class KubernetesClient:
 
 
 def _encode(body: object) -> bytes:
-    """JSON in which YAML finds neither line breaks of its own (U+2028 …) nor escapes of half a character."""
+    """JSON without what YAML reads differently: additional line breaks (U+2028 …) and escaped surrogates."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return re.sub("[\x7f-\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
@@ -258,7 +258,7 @@ def _event(kind: str, event: dict[str, Any]) -> tuple[str, Object]:
 
 
 def _refuse(verb: str, kind: str, response: aiohttp.ClientResponse, body: Object) -> NoReturn:
-    """Raise what a failed answer means to the operator."""
+    """Raise the error that a failed response stands for."""
     what, reason = f"{verb} {kind}", str(body.get("reason") or response.reason)
     # The server may quote the value it refuses.
     text = "" if kind == "Secret" else str(body.get("message", ""))[:300]
@@ -277,7 +277,7 @@ def _refuse(verb: str, kind: str, response: aiohttp.ClientResponse, body: Object
         case 422 if JSON_PATCH in str(response.request_info.headers.get("Content-Type")) or "metadata.uid" in fields:
             raise StaleObject(f"{what}: the object changed meanwhile. {text}")
         case 401 | 408 | 429:
-            raise PlatformDown(f"The Kubernetes API asks for patience ({what}: {reason}).")
+            raise PlatformDown(f"The Kubernetes API rate-limits the operator ({what}: {reason}).")
         case status if status >= 500:  # noqa: PLR2004
             raise PlatformDown(f"The Kubernetes API failed ({what}: {status} {reason}); this is tried again.")
         case status:

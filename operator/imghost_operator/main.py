@@ -135,7 +135,7 @@ class Operator:
         self._reconciler.forget(name)
 
     def _backend_changed(self, breaker: CircuitBreaker[Any]) -> None:
-        """Look at all tenants of a backend that went down or came back."""
+        """Reconcile all tenants of a backend that went down or recovered."""
         part, reference = ("database", "instanceRef") if breaker.kind == "database" else ("storage", "backendRef")
         for name in self._tenants.names(lambda body: body.get("spec", {}).get(part, {}).get(reference) == breaker.name):
             self._queue.add(name, Priority.DRIFT)

@@ -1,4 +1,4 @@
-"""Where a tenant's objects live: a Kubernetes cluster, or processes on this machine. `reconcile` sees only this."""
+"""The platform of a tenant's objects: a cluster, or processes on this machine. `reconcile` uses only this."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
@@ -10,7 +10,7 @@ Object = dict[str, Any]
 
 
 class ObjectRef(NamedTuple):
-    """What names an object. Cluster-scoped kinds have an empty namespace."""
+    """The identity of an object. Cluster-scoped kinds have an empty namespace."""
 
     kind: str
     namespace: str
@@ -27,11 +27,11 @@ class Platform(Protocol):
     """The interface that `reconcile` acts through.
 
     Failures are those of `imghost_operator.errors`: `PlatformDown` (wait), `PlatformRefused` (needs a person),
-    `Changed` (look again).
+    `StaleObject` (another pass).
     """
 
     enforces: frozenset[str]
-    """Kinds whose meaning holds here; a kind that is missing is stored and reported, not enforced."""
+    """Kinds that take effect here; other kinds are stored and reported, not enforced."""
 
     @property
     def makes_namespaces(self) -> bool:
@@ -40,7 +40,7 @@ class Platform(Protocol):
     def children(self, tenant: str) -> dict[ObjectRef, Object]:
         """The live objects of a tenant, from a cache that watches keep current: costs no call.
 
-        Raises `NamespaceNotListed`, `NamespaceMissing` or `PlatformRefused` when its namespace cannot be looked into.
+        Raises `NamespaceNotListed`, `NamespaceMissing` or `PlatformRefused` when its namespace cannot be read.
         """
 
     def endpoint(self, namespace: str, service: str, port_name: str, port: int) -> str:
@@ -62,14 +62,14 @@ class Platform(Protocol):
         """Replace the tenant's status. Raises `TenantGone`."""
 
     async def set_finalizers(self, tenant: Object, finalizers: list[str]) -> None:
-        """Replace the tenant's finalizers; `Changed` if they are no longer those of `tenant`, `TenantGone`."""
+        """Replace the tenant's finalizers. Raises `StaleObject` if they differ from those of `tenant`, `TenantGone`."""
 
     async def event(self, tenant: Object, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
         """Post an event about the tenant. Never raises: a lost event changes nothing."""
 
 
 def owned_by(obj: Object, uid: str) -> bool:
-    """Whether an object says that it belongs to the owner with this uid; a name or a label alone proves nothing."""
+    """Whether an object has the owner with this uid; a name or a label alone proves nothing."""
     return any(owner.get("uid") == uid for owner in obj["metadata"].get("ownerReferences", ()))
 
 

@@ -1,4 +1,4 @@
-"""Conditions about what the platform has to do: enforce policies, and decide the number of pods."""
+"""Conditions about the platform: enforcement of policies, and autoscaling."""
 
 from imghost_operator.crd import ConditionType
 from imghost_operator.platform import Object
@@ -18,7 +18,7 @@ _STATEMENTS = {
 
 
 def enforced(state: ReconcileState) -> ConditionResult:
-    """Whether policies, quotas and Pod Security hold here."""
+    """Whether policies, quotas and Pod Security are enforced."""
     kind: ConditionType = "Enforced"
     built = {item.kind for item in state.desired} & _STATEMENTS
     if not built:

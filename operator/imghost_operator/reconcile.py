@@ -37,7 +37,7 @@ from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileCont
 from imghost_operator.reconcile_state import ReconcileState
 from imghost_operator.tenant_contract import PORTS
 
-MAX_PRUNED = 10  # per pass; more would rather be a mistake than a plan
+MAX_PRUNED = 10  # per pass; more deletions would indicate a defect
 RETRY_MIGRATION = timedelta(minutes=5)
 RETRY_PROBLEM_SECONDS = 60.0
 
@@ -81,11 +81,11 @@ class Reconciler:
 
     @property
     def breakers(self) -> list[CircuitBreaker[Any]]:
-        """Every backend behind its circuit breaker; run `watch` of each, so that outages and returns are noticed."""
+        """Every backend behind its circuit breaker; run `watch` of each, which detects outages and recoveries."""
         return self._provisioner.breakers
 
     def forget(self, name: str) -> None:
-        """Drop the memory of a tenant that was deleted."""
+        """Discard what is stored about a deleted tenant."""
         self._provisioner.forget(name)
 
     def _observe(self, tenant: Object) -> ReconcileContext:
@@ -111,7 +111,7 @@ class Reconciler:
             await self._report(ctx)  # raises TenantGone if its deletion was missed
 
     async def _provision(self, ctx: ReconcileContext, spec: Spec) -> float:
-        """What is outside the platform, and from it everything that is desired. Returns seconds until the next look."""
+        """Provision the backends and build the desired objects. Returns seconds until the next pass."""
         found = await self._provisioner.provision(ctx.name, spec, ctx.live)
         ctx.problems.update(found.problems.items())
         ctx.provisioned = found.ready
@@ -137,11 +137,11 @@ class Reconciler:
                     await self._platform.delete(job)
 
     async def _apply(self, ctx: ReconcileContext) -> None:
-        """Wave by wave, all of a wave concurrently; what has to wait is left as it is."""
+        """Apply wave by wave, all objects of a wave concurrently; what has to wait is left as it is."""
         for wave in tenant_objects.WAVES:
             ready = ctx.applicable(wave)
             results = await asyncio.gather(*(self._apply_one(ctx, built.manifest) for built in ready))
-            # In the order of the objects, not of the answers: the status must not differ from pass to pass.
+            # In the order of the objects, not of the responses: the status must not differ from pass to pass.
             for built, failure in zip(ready, results, strict=True):
                 if isinstance(failure, PlatformDown | StaleObject):
                     raise failure
@@ -181,7 +181,7 @@ class Reconciler:
             del ctx.live[ObjectRef.of(obj)]
 
     async def _report(self, ctx: ReconcileContext, due_in: float | None = None) -> Outcome:
-        """Write the status if it says something new."""
+        """Write the status if it changed."""
         state = ReconcileState(
             self._platform.enforces, ctx.spec, ctx.inputs, ctx.desired, ctx.live, ctx.problems, ctx.deletion
         )
@@ -207,7 +207,7 @@ def _ready(report: Object) -> Object | None:
 
 
 def _first(error: ValidationError) -> str:
-    """Where the spec does not fit, without the value: it may be a secret in the wrong place."""
+    """The field that does not fit, without its value: it may be a secret in the wrong field."""
     problem = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(str(part) for part in ("spec", *problem["loc"]))
     return f"{where}: {problem['msg']}. Change it, or install the CRD that belongs to this operator."

@@ -51,11 +51,11 @@ class DatabaseInstance(_Strict):
 
     @model_validator(mode="after")
     def one_url(self) -> Self:
-        """Refuse none and two."""
+        """Require exactly one source."""
         return _exactly_one(self, "admin_url", "admin_url_file")
 
     def backend(self, name: str) -> DatabaseBackend:
-        """The door to this server."""
+        """The backend for this server."""
         url = _secret(self.admin_url, self.admin_url_file)
         return PostgresBackend(url, self.public_host, instance=name, networks=tuple(map(str, self.networks)))
 
@@ -76,11 +76,11 @@ class S3Store(_Strict):
 
     @model_validator(mode="after")
     def one_key(self) -> Self:
-        """Refuse none and two of each."""
+        """Require exactly one source of each."""
         return _exactly_one(_exactly_one(self, "access_key", "access_key_file"), "secret_key", "secret_key_file")
 
     def backend(self, name: str) -> StoreBackend:
-        """The door to this store."""
+        """The backend for this store."""
         return MinioBackend(
             self.endpoint,
             self.bucket,
@@ -100,7 +100,7 @@ class FilesystemStore(_Strict):
     root: Path
 
     def backend(self, name: str) -> StoreBackend:
-        """The door to this store."""
+        """The backend for this store."""
         return FilesystemBackend(self.root, name=name)
 
 

@@ -1,4 +1,4 @@
-"""From what one pass found to the status that people read. Pure: equal findings make an equal status at any time."""
+"""Makes the status from the findings of one pass. Pure: equal findings make an equal status."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,7 +32,7 @@ def report(tenant: Mapping[str, Any], state: ReconcileState, now: datetime) -> O
     """The whole new status; equal to the tenant's present one when nothing that matters changed.
 
     While the tenant is paused only `Paused`, `Progressing` and `observedGeneration` are updated: nothing else was
-    looked at.
+    evaluated.
     """
     old = _previous(tenant.get("status") or {})
     now = now.replace(microsecond=0)
@@ -59,7 +59,7 @@ def _previous(stored: Object) -> Status:
 
 
 def _conditions(old: Status, results: list[ConditionResult], generation: int, now: datetime) -> tuple[Condition, ...]:
-    """All conditions: those evaluated now, and earlier ones that were not looked at."""
+    """All conditions: those evaluated now, and earlier ones that were not."""
     before = {condition.type: condition for condition in old.conditions or ()}
     new = {result.type: _stamp(before.get(result.type), result, generation, now) for result in results}
     return tuple((before | new).values())
@@ -77,7 +77,7 @@ def _stamp(before: Condition | None, result: ConditionResult, generation: int, n
 
 
 def _details(tenant: Mapping[str, Any], state: ReconcileState) -> dict[str, Any]:
-    """Where everything is, and how many pods there are. What this pass could not find out is left out."""
+    """Namespace, URL, backends and numbers of pods. What this pass could not determine is left out."""
     owner = Owner(tenant["metadata"]["name"], tenant["metadata"].get("uid", ""))
     details: dict[str, Any] = {
         "namespace": owner.namespace,

@@ -1,4 +1,4 @@
-"""Names and numbers that several parts of the operator, the local platform and the tools must agree on, said once."""
+"""Names and numbers on which the operator, the local platform and the tools must agree."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

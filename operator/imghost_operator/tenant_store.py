@@ -38,8 +38,8 @@ class TenantStore:
     def put_local(self, body: Object) -> None:
         """Store a tenant that this process has just written.
 
-        Our own part is no change. What people changed just before is one, and is seen here first: the watch returns it
-        as an older version, which is ignored.
+        What this process wrote is no change. What a user changed just before is one, and is detected here first: the
+        watch returns it as an older version, which is ignored.
         """
         old, new = self._store(body)
         if old is not None and _people_changed(old, new):

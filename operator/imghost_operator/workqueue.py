@@ -16,7 +16,7 @@ FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 300.0
 
 
 class Priority(IntEnum):
-    """Why a tenant is reconciled: a person changed it, an object drifted, or it is time."""
+    """Why a tenant is reconciled: a user changed it, an object drifted, or a pass is due."""
 
     USER = 0
     DRIFT = 1
@@ -27,7 +27,7 @@ class Timer(Protocol):
     """A call that is due later."""
 
     def cancel(self) -> None:
-        """Do not make the call."""
+        """Cancel the call."""
 
     def when(self) -> float:
         """When it is due, on the clock that made it."""
@@ -88,7 +88,7 @@ class WorkQueue:
             self._pushed.release()
 
     def forget(self, name: str) -> None:
-        """Drop all work and memory of a tenant that was deleted."""
+        """Discard the work and the failures of a deleted tenant."""
         self._waiting.pop(name, None)
         self._failures.pop(name, None)
         if timer := self._timers.pop(name, None):

@@ -12,7 +12,7 @@ from imghost_dev.program_cache import ProgramMissing
 from imghost_local.errors import UserError
 
 EXPECTED = (BuildFailed, ClusterError, PackagesMissing, ProgramMissing, UserError)
-"""Failures whose text says everything: reported without a traceback."""
+"""Failures with a complete message: reported without a traceback."""
 
 
 class Verb(NamedTuple):

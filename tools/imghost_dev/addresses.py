@@ -1,4 +1,4 @@
-"""Refuse committed files that only work at one place: addresses of package indexes, paths of this machine.
+"""Reject committed files that only work on one machine: addresses of package indexes, paths of this machine.
 
 Everyone installs from their own index, so no file may name one; a lock file may hold no address at all.
 """
@@ -15,7 +15,7 @@ ADDRESS = re.compile(r"https?://")
 
 
 def committed_files() -> list[Path]:
-    """Every file that git keeps or would keep."""
+    """Every file that git tracks, or would track."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True, check=True
     )
@@ -24,7 +24,7 @@ def committed_files() -> list[Path]:
 
 
 def faults(path: Path, text: str, places: list[str]) -> Iterator[str]:
-    """What is wrong in one file, a line each; `places` are the machine's folders that no text may name."""
+    """The findings of one file, one line each; `places` are folders of the machine that no text may name."""
     for number, line in enumerate(text.splitlines(), 1):
         if INDEX.search(line):
             yield f"{path}:{number}: names a package index"

@@ -1,7 +1,7 @@
 """Run a command and fail if it leaves a process running: `python3 tools/imghost_dev/alone.py make test`.
 
-The kernel hands every orphan among the command's descendants to us, so what is still our child when the command has
-ended was left behind. It is named, ended, and makes the run fail. Linux only, nothing but the standard library.
+The kernel hands every orphan among the command's descendants to us, so a child that remains when the command has ended
+was left running. It is reported and ended, and the run fails. Linux only, nothing but the standard library.
 """
 
 import ctypes

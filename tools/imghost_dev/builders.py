@@ -36,13 +36,13 @@ class Builder(Protocol):
     def build(self, build: Build) -> None: ...
     def has(self, tag: str) -> bool: ...
     def pull(self, tag: str) -> bool:
-        """Fetch a public image; False when it cannot be had."""
+        """Fetch a public image; False when it is not available."""
 
     def save(self, tag: str, archive: Path) -> None:
         """Write the image as `docker save` does."""
 
     def remove(self, tag: str) -> None:
-        """Forget the image, if it is there."""
+        """Delete the image, if it exists."""
 
     def push(self, tag: str) -> None:
         """Send the image to the registry that its name begins with."""

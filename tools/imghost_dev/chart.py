@@ -42,7 +42,7 @@ metadata:
 
 
 class HelmFailed(AssertionError):
-    """Helm refused; the text is its complaint."""
+    """Helm failed; the text is its error message."""
 
 
 class Helm:
@@ -61,7 +61,7 @@ class Helm:
         return [*self._argv, *map(str, arguments)]
 
     def run(self, *arguments: str | Path) -> str:
-        """What a command prints; raises HelmFailed."""
+        """The output of a command; raises HelmFailed."""
         done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, timeout=120)
         if done.returncode:
             raise HelmFailed(f"helm {' '.join(map(str, arguments))}: {done.stdout}{done.stderr}")
@@ -88,7 +88,7 @@ def one(objects: Sequence[Object], kind: str, name: str) -> Object:
 
 
 def generate(helm: Helm) -> dict[Path, str]:
-    """What the generated files should hold."""
+    """The content that the generated files should have."""
     objects = helm.template("--no-hooks")
     # Versions of Helm differ in the blank lines between objects.
     return {CHART_CRD: CRD.read_text(), INSTALL: _HEADER + re.sub(r"\n+---\n", "\n---\n", objects)}

@@ -89,7 +89,7 @@ class Images:
         self._say = say
 
     def pause(self) -> Image:
-        """What holds a pod's namespaces."""
+        """The pause container, which holds a pod's namespaces."""
         found = shutil.which("catatonit")
         if not found:
             raise BuildFailed("catatonit is not installed; `apt-get install catatonit`")
@@ -100,7 +100,7 @@ class Images:
         return self._program("coredns", programs.coredns(self._say).path("coredns"))
 
     def metrics_server(self) -> Image:
-        """What autoscalers ask."""
+        """metrics-server, which autoscalers read."""
         return self._program("metrics-server", programs.metrics_server(self._say).path("metrics-server"))
 
     def minio(self) -> Image:
@@ -212,7 +212,7 @@ class Images:
 
 
 def _creation_date() -> int:
-    """The date of what we build: not the clock's, or the same content would differ from day to day."""
+    """The date of everything in an image: fixed, so that the same content makes the same image every day."""
     return int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
 
 
@@ -226,7 +226,7 @@ def _sources(*paths: str) -> Sequence[Path]:
 
 
 def _pip_settings(folder: Path) -> dict[str, Path]:
-    """This machine's way to its package index, for the build only: pip's settings, and whom to trust."""
+    """This machine's access to its package index, for the build only: pip's settings and certificate authorities."""
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     ).stdout
@@ -256,7 +256,7 @@ def _debootstrap(rootfs: Path) -> None:
 
 
 def main(names: Sequence[str]) -> None:
-    """Build, try and weigh; fails when an image is unfit or too heavy."""
+    """Build each image, test it from inside and check its size; fails when one is unfit or too large."""
     say = functools.partial(print, flush=True)
     if not builders.docker_answers():
         debian.install(debian.FOR_IMAGES, say)
@@ -274,4 +274,4 @@ def _prove(make: Images, name: str, say: Say) -> None:
     say(f"{image.tag}: {above:.0f} MB above its base (at most {BUDGETS[name]}), built in {took:.0f} s")
     say(f"  {make.smoke(image)}")
     if above > BUDGETS[name]:
-        raise BuildFailed(f"{name} is heavier than it may be; see what came along")
+        raise BuildFailed(f"{name} is larger than its budget; check which packages were added")

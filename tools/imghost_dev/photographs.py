@@ -19,7 +19,7 @@ def photo(
     seed: int = 1,
     **options: Any,
 ) -> bytes:
-    """Something that compresses like a photograph: 4320x3240 as JPEG has 2 MB. `options` go to the encoder."""
+    """An image that compresses like a photograph: 4320x3240 as JPEG has 2 MB. `options` go to the encoder."""
     return encode(scene(width, height, noise, seed), format, quality, **options)
 
 

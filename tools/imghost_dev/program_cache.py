@@ -26,7 +26,7 @@ class Programs:
     origin: str
 
     def path(self, command: str) -> Path:
-        """Where the command is; raises ProgramMissing when this set does not have it (envtest has no kubelet)."""
+        """The path of a command; raises ProgramMissing when this set does not have it (envtest has no kubelet)."""
         path = self.folder / command
         if not path.exists():
             raise ProgramMissing(f"{command} is not in {self.folder}, which was found by {self.origin}")

@@ -1,8 +1,8 @@
 """The programs that tests run against and that no Python package brings: Kubernetes with etcd, MinIO, and for a node
 CoreDNS, metrics-server and Helm.
 
-Taken ready-made where the machine has them (`KUBEBUILDER_ASSETS`, `PATH`), otherwise built from source once into
-`~/.cache/imghost/programs` (or below `$XDG_CACHE_HOME`) with the Go toolchain of the machine or of a Python wheel.
+Installed ones are used where the machine has them (`KUBEBUILDER_ASSETS`, `PATH`); others are built from source once
+into `~/.cache/imghost/programs` (or below `$XDG_CACHE_HOME`) with the Go toolchain of the machine or of a Python wheel.
 
 `python -m imghost_dev programs` prepares those of `make test`, with the word `node` all of them, and prints which ones
 are used.
@@ -60,12 +60,12 @@ def minio(say: Say = print) -> Programs:
 
 
 def coredns(say: Say = print) -> Programs:
-    """The cluster's name server; ours always, for it goes into an image without a C library."""
+    """The cluster's name server; always our build, as it goes into an image without a C library."""
     return find_or_build("CoreDNS", COREDNS_VERSION, _build_coredns, say)
 
 
 def metrics_server(say: Say = print) -> Programs:
-    """What autoscalers ask; ours always, as `coredns`."""
+    """The metrics API that autoscalers read; always our build, as `coredns`."""
     return find_or_build("metrics-server", METRICS_SERVER_VERSION, _build_metrics_server, say)
 
 

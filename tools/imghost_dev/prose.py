@@ -1,4 +1,4 @@
-"""Refuse the words that docs/glossary.md replaces, in comments, strings, test names and documents.
+"""Reject the words that docs/glossary.md replaces, in comments, strings, test names and documents.
 
 `python -m imghost_dev prose` checks every committed file; `prose PATH...` checks only these paths.
 """

@@ -102,7 +102,7 @@ def _line(row: Requirement, tests: Sequence[str]) -> str:
 
 
 def find_faults(sections: Sections, proofs: Sequence[Proof], page: str) -> list[str]:
-    """What keeps the page, the list and the tests from agreeing, a line each."""
+    """The differences between the page, the list and the tests, one line each."""
     rows = {row.id: row for section in sections.values() for row in section}
     faults = []
     for proof in proofs:

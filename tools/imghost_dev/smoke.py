@@ -13,7 +13,7 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-# The modules that each image is for, and packages that must not have come along.
+# The modules that each image must have, and packages that it must not have.
 MAINS = {
     "operator": ["imghost_operator.main"],
     "api": ["imghost_api.main", "imghost_api.worker", "imghost_api.migrate"],

@@ -10,10 +10,10 @@ from imghost_operator.platform import Object
 
 
 def check(manifest: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> list[str]:
-    """What is wrong with a manifest of an ImageHostTenant, one line each; `old` is what it would replace.
+    """The errors of a manifest of an ImageHostTenant, one line each; `old` is the object that it would replace.
 
-    As in the cluster, an unknown field or another kind of object ends the check, and rules are left out as long as
-    the shape is so wrong that they could not be trusted.
+    As in the cluster, an unknown field or another kind of object ends the check, and CEL rules are skipped while a
+    schema error makes their results meaningless.
     """
     if problems := identity.check(manifest):
         return problems

@@ -65,7 +65,7 @@ def _is_cidr(text: str) -> bool:
 
 
 def _is_greater(one: str, other: str) -> bool:
-    """What is no quantity breaks no rule here: the schema complains about it, and better."""
+    """A value that is no quantity breaks no rule here: the schema reports it, with a better message."""
     try:
         return quantity.parse(one) > quantity.parse(other)
     except ValueError:

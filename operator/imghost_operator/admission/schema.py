@@ -1,4 +1,4 @@
-"""Check a value against a structural schema and complain in the words of kube-apiserver."""
+"""Check a value against a structural schema, with the messages of kube-apiserver."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """One complaint. `blocks_rules`: the server then leaves CEL rules unchecked."""
+    """One error. `blocks_rules`: the server then skips the CEL rules."""
 
     path: str
     text: str
@@ -31,7 +31,7 @@ class Error:
 
 
 def check(value: Any, schema: Object, path: str = "") -> list[Error]:
-    """All complaints about a value with defaults."""
+    """All errors of a value with defaults."""
     return list(_check(value, schema, path))
 
 
@@ -41,7 +41,7 @@ def under(path: str, key: str) -> str:
 
 
 def quote(value: Any) -> str:
-    """A value as it stands in a complaint."""
+    """A value as an error quotes it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -78,7 +78,7 @@ def _check_enum(value: Any, schema: Object, path: str) -> Iterator[Error]:
 
 
 def _check_string(value: str, schema: Object, path: str) -> Iterator[Error]:
-    """The first complaint only, as the server does."""
+    """The first error only, as the server reports it."""
     pattern = schema.get("pattern")
     if len(value) > schema.get("maxLength", len(value)):
         yield Error(path, f"Too long: may not be more than {schema['maxLength']} bytes", blocks_rules=True)

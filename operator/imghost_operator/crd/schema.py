@@ -1,4 +1,4 @@
-"""From the models to the CustomResourceDefinition: pydantic's JSON schema made structural as Kubernetes wants it."""
+"""From the models to the CustomResourceDefinition: pydantic's JSON schema made structural as Kubernetes requires."""
 
 import json
 from functools import cache
@@ -15,7 +15,7 @@ GROUP, VERSION, KIND, PLURAL = "imghost.dev", "v1", "ImageHostTenant", "imagehos
 API_VERSION = f"{GROUP}/{VERSION}"
 MAX_NAME = 40
 RESERVED_NAMES = ("system", "backends")
-"""No tenants: imghost-system and imghost-backends are namespaces of the installation."""
+"""Not for tenants: imghost-system and imghost-backends are namespaces of the installation."""
 
 _NAME_RULES = [
     {
@@ -60,7 +60,7 @@ def root() -> Object:
         "properties": {
             "apiVersion": {"type": "string", "description": f"Always {API_VERSION}."},
             "kind": {"type": "string", "description": f"Always {KIND}."},
-            # Says nothing new about the name, but lets the rules point at it.
+            # Does not restrict the name, but lets the rules refer to it.
             "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
             "spec": _with_default(_structural(Spec)),
             "status": _structural(Status),
@@ -123,7 +123,7 @@ def _structural(model: type[BaseModel]) -> Object:
 
 
 def _node(node: Object, definitions: Object) -> Object:
-    """One schema with references inlined and with what Kubernetes does not know or want left out."""
+    """One schema with references inlined and without keywords that Kubernetes does not accept."""
     node = _flat(node, definitions)
     node = {key: value for key, value in node.items() if key not in _NOT_STRUCTURAL}
     if node.get("additionalProperties") is False:

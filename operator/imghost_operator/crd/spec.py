@@ -55,7 +55,11 @@ class Database(Part):
         json_schema_extra=immutable("a tenant's database"),
     )
     connection_limit: int = Field(
-        90, ge=5, le=5_000, description="Maximum of concurrent connections.", json_schema_extra={"format": "int32"}
+        90,
+        ge=5,
+        le=5_000,
+        description="Maximum number of concurrent connections.",
+        json_schema_extra={"format": "int32"},
     )
 
 
@@ -63,7 +67,7 @@ class EgressPeer(Part):
     """One allowed destination."""
 
     cidr: Cidr = Field(description="Allowed addresses.")
-    port: int = Field(ge=1, le=65_535, description="TCP port there.", json_schema_extra={"format": "int32"})
+    port: int = Field(ge=1, le=65_535, description="Allowed TCP port.", json_schema_extra={"format": "int32"})
 
 
 class Network(Part):
@@ -88,10 +92,10 @@ class Network(Part):
 class Urls(Part):
     """Public base URLs; replies are built from these, never from request headers."""
 
-    auth: BaseUrl | None = Field(None, description="Of registration, login and keys. Default: inside the cluster.")
-    view: BaseUrl | None = Field(None, description="Of images. Default: inside the cluster.")
-    cdn: BaseUrl | None = Field(None, description="Of images through a CDN. Default: the same as view.")
-    frontend: BaseUrl | None = Field(None, description="Of a web front end whose pages may call the api.")
+    auth: BaseUrl | None = Field(None, description="Base URL of registration, login and keys. Default: the Service.")
+    view: BaseUrl | None = Field(None, description="Base URL of images. Default: the Service.")
+    cdn: BaseUrl | None = Field(None, description="Base URL of images through a CDN. Default: the same as view.")
+    frontend: BaseUrl | None = Field(None, description="Base URL of a web front end whose pages may call the api.")
 
 
 class PodMetadata(Part):
@@ -111,7 +115,7 @@ class Spec(Part):
     display_name: str | None = Field(None, max_length=63, description="Display name; an annotation of the namespace.")
     paused: bool = Field(default=False, description="While true, the operator changes nothing.")
     deletion_policy: Literal["Retain", "Delete"] = Field(
-        "Retain", description="Whether images and database outlive the tenant."
+        "Retain", description="Retain keeps images and database when the tenant is deleted; Delete deletes them."
     )
     api: Api = Field(default_factory=Api, description="The service for accounts, API keys, uploads and the library.")
     worker: Worker = Field(

@@ -45,7 +45,7 @@ class Condition(_StatusPart):
     reason: str = Field(
         min_length=1, max_length=128, pattern="^[A-Za-z][A-Za-z0-9]*$", description="Reason in one CamelCase word."
     )
-    message: str = Field(max_length=MAX_MESSAGE, description="Reason as text, and what to do.")
+    message: str = Field(max_length=MAX_MESSAGE, description="What was observed, and what to do.")
     observed_generation: _Generation = Field(description="Generation of the spec that was evaluated.")
     last_transition_time: datetime = Field(description="When status last changed.")
 
@@ -53,7 +53,7 @@ class Condition(_StatusPart):
 class WorkloadStatus(_StatusPart):
     """Pods of one service."""
 
-    desired: _Count = Field(description="Pods asked for.")
+    desired: _Count = Field(description="Desired number of pods.")
     current: _Count = Field(description="Pods that exist.")
     ready: _Count = Field(description="Pods that are ready.")
     updated: _Count = Field(description="Pods of the latest template.")
@@ -92,7 +92,7 @@ class LastError(_StatusPart):
 
 
 class Status(_StatusPart):
-    """What the operator found and did."""
+    """The observed state of a tenant."""
 
     observed_generation: _Generation | None = Field(None, description="Generation of the spec that was observed.")
     conditions: tuple[Condition, ...] | None = Field(

@@ -58,7 +58,7 @@ def rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:
 
 
 def immutable(what: str) -> dict[str, Any]:
-    """The rule of a field that keeps its first value."""
+    """The rule of an immutable field."""
     return rules(("self == oldSelf", f"is immutable: {what} cannot be moved; create a new tenant instead"))
 
 
@@ -110,7 +110,7 @@ Cidr = Annotated[
             ),
             (
                 "!self.matches('^(169[.]254[.]|[fF][eE][89abAB][0-9a-fA-F]:)')",
-                "must not be link-local: there clouds keep the credentials of nodes",
+                "must not be link-local: cloud metadata with the credentials of nodes is there",
             ),
         ),
     ),
@@ -128,7 +128,7 @@ OWN_KEYS = rules(
 
 
 def not_above(amount: str) -> tuple[str, str]:
-    """The rule that no more is set aside than may be used."""
+    """The rule that a request is not above its limit."""
     asked, limit = (f"quantity(string(self.{part}.{amount}))" for part in ("requests", "limits"))
     return (
         f"!has(self.limits.{amount}) || !has(self.requests.{amount}) || !{asked}.isGreaterThan({limit})",

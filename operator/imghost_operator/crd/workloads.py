@@ -106,14 +106,18 @@ class Autoscaling(Part):
         json_schema_extra=rules(
             (
                 "self.minReplicas <= self.maxReplicas",
-                "minReplicas must not be above maxReplicas; lower the one or raise the other",
+                "minReplicas must not be above maxReplicas; lower minReplicas or raise maxReplicas",
             )
         )
     )
 
-    enabled: bool = Field(default=True, description="False keeps the numbers here without using them.")
-    min_replicas: int = Field(2, ge=1, le=200, description="Minimum of pods.", json_schema_extra={"format": "int32"})
-    max_replicas: int = Field(ge=1, le=200, description="Maximum of pods.", json_schema_extra={"format": "int32"})
+    enabled: bool = Field(default=True, description="False turns autoscaling off and keeps its settings.")
+    min_replicas: int = Field(
+        2, ge=1, le=200, description="Minimum number of pods.", json_schema_extra={"format": "int32"}
+    )
+    max_replicas: int = Field(
+        ge=1, le=200, description="Maximum number of pods.", json_schema_extra={"format": "int32"}
+    )
     target_cpu_percent: int = Field(
         70,
         alias="targetCPUPercent",
@@ -189,12 +193,16 @@ class Limits(Part):
         100_000_000,
         ge=1,
         le=1_000_000_000,
-        description="Largest image: width x height x frames.",
+        description="Maximum number of pixels of an image: width x height x frames.",
         json_schema_extra={"format": "int64"},
     )
-    max_input_bytes: Bytes = Field("50Mi", description="Largest file.")
+    max_input_bytes: Bytes = Field("50Mi", description="Maximum size of a file.")
     max_frames: int = Field(
-        300, ge=1, le=5_000, description="Maximum of frames of an animation.", json_schema_extra={"format": "int32"}
+        300,
+        ge=1,
+        le=5_000,
+        description="Maximum number of frames of an animation.",
+        json_schema_extra={"format": "int32"},
     )
     concurrency: int = Field(
         2,

@@ -1,1 +1,1 @@
-"""What a tenant needs outside the cluster: a database and a place in an object store."""
+"""What a tenant needs outside the cluster: a database and a prefix in an object store."""

@@ -9,10 +9,10 @@ Passwords = Mapping[Role, str]
 
 
 class Backend(Protocol):
-    """Something outside the cluster that can be out of reach."""
+    """A system outside the cluster that may be unreachable."""
 
     async def check(self) -> None:
-        """Raise `BackendDown` unless it answers the operator."""
+        """Raise `BackendDown` unless it responds to the operator."""
 
     async def revoke(self, tenant: str) -> None:
         """Every credential of the tenant stops working; data stays. Already revoked is fine."""
@@ -22,7 +22,7 @@ class DatabaseBackend(Backend, Protocol):
     """A PostgreSQL server that holds one database a tenant."""
 
     def describe(self, tenant: str, passwords: Passwords) -> Database:
-        """What `ensure` makes, worked out without asking the server."""
+        """What `ensure` creates, derived without a request to the server."""
 
     async def ensure(self, tenant: str, passwords: Passwords, connection_limit: int) -> Database:
         """Make database and roles as described, whatever exists already; raises `BackendDown`, `BackendRefused`."""
@@ -35,7 +35,7 @@ class StoreBackend(Backend, Protocol):
     """An object store in which a tenant owns everything below `<tenant>/`."""
 
     def describe(self, tenant: str, secret: str) -> Store:
-        """What `ensure` makes, worked out without asking the store."""
+        """What `ensure` creates, derived without a request to the store."""
 
     async def ensure(self, tenant: str, secret: str) -> Store:
         """Make the prefix and a key that reaches nothing else; raises `BackendDown`, `BackendRefused`."""

@@ -1,4 +1,4 @@
-"""One circuit breaker per backend, shared by all tenants: a dead server is probed rarely, not once per tenant."""
+"""One circuit breaker per backend, for all tenants: a server that is down is probed rarely, not once per tenant."""
 
 import asyncio
 import random
@@ -18,7 +18,7 @@ PROBE_SECONDS = 5.0
 
 
 def _delays() -> Iterator[float]:
-    """1, 2, 4 … 30 s, each with jitter, so that tenants of a returned server are spread over time."""
+    """1, 2, 4 … 30 s, each with jitter, so that tenants of a recovered server are spread over time."""
     delay = 1.0
     while True:
         yield delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
@@ -26,7 +26,7 @@ def _delays() -> Iterator[float]:
 
 
 class CircuitBreaker(Generic[_B]):
-    """A backend and whether it answers. `kind` is `database` or `store`, for people and metrics."""
+    """A backend and whether it responds. `kind` is `database` or `store`, for messages and metrics."""
 
     def __init__(self, kind: str, name: str, backend: _B, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.kind, self.name, self.backend = kind, name, backend
@@ -61,7 +61,7 @@ class CircuitBreaker(Generic[_B]):
             await asyncio.sleep(every if self.problem is None else min(every, 1 + self.retry_in))
 
     async def probe(self) -> None:
-        """Ask the backend now, breaker or not; raises what it raised."""
+        """Probe the backend now, whether the circuit is open or not; raises its failure."""
         try:
             await self.backend.check()
         except (BackendDown, BackendRefused) as error:

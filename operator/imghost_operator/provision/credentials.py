@@ -25,7 +25,7 @@ from imghost_operator.tenant_contract import (
     STORAGE_SECRET,
 )
 
-_SHORTEST = 32  # characters; a value shorter than what is made here was not made here
+_SHORTEST = 32  # characters; a shorter value was not generated here
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Provisions one tenant: makes what its Secrets speak of exist, looks again from time to time, and takes it back."""
+"""Provisions one tenant: creates database, roles, prefix and key, verifies them periodically, and revokes them."""
 
 import asyncio
 import hashlib
@@ -28,8 +28,9 @@ _G = TypeVar("_G", bound=CircuitBreaker[Any])
 class Provisioned:
     """What a tenant has outside the cluster.
 
-    `problems` says what is wrong with a part now; `ready` holds the parts whose backend knows the credentials that
-    are described here, so that objects which carry these may be written. `due_in` is when to look again, in seconds.
+    `problems` says what is wrong with a part now; `ready` holds the parts whose backend knows the credentials that are
+    described here, so that objects which carry these may be written. `due_in` is the time until the next pass, in
+    seconds.
     """
 
     database: Database
@@ -49,7 +50,7 @@ class _Verified:
 
 @dataclass(slots=True)
 class Provisioner:
-    """All backends of this operator, each behind its guard, and when which tenant was last verified there."""
+    """All backends of this operator, each behind its circuit breaker, and when each tenant was last verified there."""
 
     databases: Mapping[str, CircuitBreaker[DatabaseBackend]]
     stores: Mapping[str, CircuitBreaker[StoreBackend]]
@@ -120,7 +121,7 @@ class Provisioner:
         return {part: problem for part, problem in zip(PARTS, results, strict=True) if problem}
 
     def forget(self, tenant: str) -> None:
-        """Drop the memory of a tenant that was deleted."""
+        """Discard what is stored about a deleted tenant."""
         for part in PARTS:
             self._verified.pop((tenant, part), None)
 
@@ -135,7 +136,7 @@ class Provisioner:
     ) -> tuple[Problem | None, bool]:
         last = self._verified.get(key)
         if last is None and not fresh:
-            # After a restart: Secrets are written only after provisioning, so believe them, and spread the next looks.
+            # After a restart: Secrets are written only after provisioning, so trust them, and spread the verifications.
             due = self.clock() + random.uniform(0, VERIFY_SECONDS)  # noqa: S311 - spreads load
             last = self._verified[key] = _Verified(fingerprint, due)
         if not fresh and last and last.fingerprint == fingerprint and self.clock() < last.due:
@@ -149,9 +150,9 @@ class Provisioner:
         return problem, not (fresh and problem)
 
     def _due_in(self, tenant: str, *breakers: CircuitBreaker[Any]) -> float:
-        """Seconds until the next look: when the verification is due, or some time into an outage.
+        """Seconds until the next pass: when the verification is due, or some time into an outage.
 
-        The circuit breaker reports a returning backend immediately; an earlier look would find the same.
+        The circuit breaker reports a returning backend immediately; an earlier pass would find the same.
         """
         looks = [LOOK_DURING_OUTAGE_SECONDS for breaker in breakers if breaker.problem]
         dues = [self._verified[tenant, part].due - self.clock() for part in PARTS]

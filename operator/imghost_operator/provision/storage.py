@@ -98,7 +98,7 @@ class MinioBackend:
         return store
 
     async def revoke(self, tenant: str) -> None:
-        """Every key ever made for the tenant goes, also those from before the admin's own secret was changed."""
+        """Delete every key of the tenant, also those from before the admin's own secret was changed."""
         ours = re.compile(rf"iht-{re.escape(tenant)}-[0-9a-f]{{16}}")
 
         def remove() -> None:
@@ -124,7 +124,7 @@ class MinioBackend:
         await self._run(self._objects.bucket_exists, self._bucket)
 
     def _key_id(self, tenant: str) -> str:
-        """Stable, and not to be guessed: on some servers the id of a key alone is worth something to an attacker."""
+        """Stable and unguessable: on some servers the id of a key alone helps an attacker."""
         return f"iht-{tenant}-{hmac.new(self._salt, tenant.encode(), hashlib.sha256).hexdigest()[:16]}"
 
     @staticmethod
@@ -225,7 +225,7 @@ def _policy(bucket: str, prefix: str) -> dict[str, Any]:
 
 
 def _code(error: S3Error | MinioAdminException) -> str:
-    """The server's own word for the refusal; the rest of its answer may quote what was sent."""
+    """The server's error code; the rest of its response may quote the request."""
     if isinstance(error, S3Error):
         return error.code or "unknown"
     try:

@@ -1,4 +1,4 @@
-"""HorizontalPodAutoscalers: quick to add pods, slow to take them away."""
+"""HorizontalPodAutoscalers: they scale up quickly and down slowly."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _SCALE_UP = {
         {"type": "Pods", "value": 4, "periodSeconds": 30},
     ],
 }
-# A pod that goes takes its warm caches with it, and the next burst is never far: wait five minutes, then step by step.
+# A removed pod loses its caches, and load often returns: wait five minutes, then scale down step by step.
 _SCALE_DOWN = {
     "stabilizationWindowSeconds": 300,
     "selectPolicy": "Max",
@@ -27,7 +27,7 @@ _SCALE_DOWN = {
 
 
 def autoscalers(owner: Owner, spec: Spec) -> list[Object]:
-    """One a service whose autoscaling is on."""
+    """One for each service whose autoscaling is on."""
     workloads = {"api": spec.api.autoscaler, "imaging": spec.imaging.autoscaler, "worker": spec.worker.autoscaler}
     return [_autoscaler(owner, name, asked) for name, asked in workloads.items() if asked]
 

@@ -1,4 +1,4 @@
-"""Names, labels and the owner, said once."""
+"""Names, labels and the owner of a tenant's objects."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 APPLIED_ANNOTATION = "imghost.dev/applied"
 CHECKSUM_ANNOTATION = "imghost.dev/config-checksum"
 START_ANNOTATION = "imghost.dev/autoscaled-from"
-"""On a Deployment whose number of pods is its autoscaler's: how many it starts with."""
+"""Annotation of a Deployment with an autoscaler: the number of pods that it starts with."""
 MANAGED = {"app.kubernetes.io/managed-by": MANAGER}
 """The label that every object of ours has, and the operator's caches select."""
 
@@ -66,7 +66,7 @@ class Owner:
         component: str | None = None,
         namespaced: bool = True,
     ) -> Object:
-        """A complete object of this tenant; what it holds goes in `body`."""
+        """A complete object of this tenant; its content goes in `body`."""
         metadata = {
             "name": name,
             **({"namespace": self.namespace} if namespaced else {}),

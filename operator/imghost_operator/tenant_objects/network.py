@@ -110,7 +110,7 @@ def _backend(url: str, networks: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _peer(cidr: str, port: int) -> dict[str, Any]:
-    """The egress rule of a tenant's own choice; the addresses of cloud metadata stay closed in the widest of them."""
+    """The egress rule of an entry of the spec; the addresses of cloud metadata are excluded from the widest ranges."""
     block = ipaddress.ip_network(cidr, strict=False)
     closed = [each for each in map(ipaddress.ip_network, _METADATA_NETWORKS.values()) if each.version == block.version]
     without = next((str(network) for network in closed if network.overlaps(block)), None)

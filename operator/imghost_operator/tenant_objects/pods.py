@@ -1,4 +1,4 @@
-"""What every pod of ours has in common: no privileges, its own settings, a small writable /tmp."""
+"""The common parts of every pod: no privileges, its own settings, a small writable /tmp."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -6,7 +6,7 @@ from imghost_operator.tenant_objects.meta import Owner
 
 
 def quotas(owner: Owner, spec: Spec) -> list[Object]:
-    """The quota of the tenant and the defaults for containers that say nothing."""
+    """The quota of the tenant and the defaults for containers without requests or limits."""
     return [_quota(owner, spec), _limit_range(owner)]
 
 

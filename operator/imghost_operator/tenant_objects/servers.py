@@ -1,4 +1,4 @@
-"""The Deployments: api and imaging, which serve, and the worker. A rollout never has fewer pods than asked for."""
+"""The Deployments: api and imaging, which serve, and the worker. A rollout never has fewer pods than desired."""
 
 from collections.abc import Mapping
 from typing import Any

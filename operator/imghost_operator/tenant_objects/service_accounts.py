@@ -1,4 +1,4 @@
-"""A service account a component, none of which can talk to the Kubernetes API."""
+"""One service account for each component, without access to the Kubernetes API."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ COMPONENTS: tuple[Component, ...] = ("api", "imaging", "migrate", "worker")
 
 
 def service_accounts(owner: Owner, inputs: BuildInputs) -> list[Object]:
-    """The service accounts. Pods pull images with what these name, so that new credentials restart nothing."""
+    """The service accounts. They name the pull secrets, so that new credentials restart no pod."""
     body: dict[str, Any] = {"automountServiceAccountToken": False}
     if inputs.release.registries:
         body["imagePullSecrets"] = [{"name": REGISTRIES}]

@@ -1,4 +1,4 @@
-"""The Services: the ports that others know, in front of the ports that pods listen on."""
+"""The Services: the ports for clients, in front of the ports that pods listen on."""
 
 from imghost_operator.platform import Object
 from imghost_operator.tenant_contract import PORTS, SERVICES

@@ -1,4 +1,4 @@
-"""The door to PostgreSQL: one way to make an engine, so that limits and time-outs are on everywhere."""
+"""Connections to PostgreSQL. Every engine is created here, so that limits and timeouts apply everywhere."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,7 +33,7 @@ def create_engine(settings: DatabaseSettings, *, application: str) -> AsyncEngin
 
 @asynccontextmanager
 async def unavailable_when_down() -> AsyncIterator[None]:
-    """Turn a database out of reach into `Unavailable`; the caller's own mistakes (constraints) pass through."""
+    """Translate connection failures to `Unavailable`; other errors, such as constraint violations, pass through."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:

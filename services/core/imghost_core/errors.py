@@ -22,7 +22,7 @@ class ImghostError(Exception):
 class HttpError(ImghostError):
     """The request failed because of an internal error.
 
-    Base of every failure that is answered as a problem document (RFC 9457).
+    Base of every failure whose response is a problem document (RFC 9457).
 
     `status` is the HTTP status. `title`, the docstring and `advice` (what to do) are the same for every occurrence of
     a `code`; they make the page of that problem. `retry_after` is in seconds, `errors` lists field problems, `extra`

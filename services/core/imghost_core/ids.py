@@ -26,13 +26,13 @@ def public_id() -> str:
 
 
 def api_key() -> str:
-    """A new API key: `ih_`, 32 random characters, 6 of checksum, so that a mistyped key is known without a look-up."""
+    """A new API key: `ih_`, 32 random characters, 6 of checksum, so that a mistyped key is detected without a query."""
     body = _random(_KEY_RANDOM)
     return KEY_PREFIX + body + _checksum(body)
 
 
 def is_api_key(text: str) -> bool:
-    """Whether `text` has the form of a key and its checksum fits; says nothing of whether it is valid."""
+    """Whether `text` has the form of a key and a correct checksum; it may still be unknown or revoked."""
     body, checksum = text[len(KEY_PREFIX) : -_CHECKSUM], text[-_CHECKSUM:]
     well_formed = text.startswith(KEY_PREFIX) and len(body) == _KEY_RANDOM and text.isascii()
     return well_formed and secrets.compare_digest(checksum, _checksum(body))

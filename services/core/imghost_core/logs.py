@@ -9,12 +9,12 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-_CHATTY = ("uvicorn", "pyvips")  # what they say below a warning, we say better or not at all
+_CHATTY = ("uvicorn", "pyvips")  # below a warning they repeat what our own logs contain
 _SECRET_WORDS = ("password", "secret", "token", "authorization", "api_key", "cookie", "database_url")
 
 
 def configure(service: str, *, level: str, console: bool) -> None:
-    """Send the logs of this process, and of the libraries in it, to standard error in one shape."""
+    """Send the logs of this process, and of the libraries in it, to standard error in one format."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -19,14 +19,14 @@ class HttpMetrics:
             buckets=HTTP_BUCKETS,
             registry=registry,
         )
-        self.active = Gauge("http_server_active_requests", "Requests being answered now", registry=registry)
+        self.active = Gauge("http_server_active_requests", "Requests in progress", registry=registry)
         self.errors = Counter(
-            "imghost_http_errors_total", "Answers that were problem documents, by code", ["code"], registry=registry
+            "imghost_http_errors_total", "Responses that are problem documents, by code", ["code"], registry=registry
         )
 
 
 def new_registry() -> CollectorRegistry:
-    """A registry of this process's own, with the usual process figures in it."""
+    """A registry for this process, with the standard metrics of the process and of Python."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

@@ -1,4 +1,4 @@
-"""Where an image's objects live in the store. Keys are made of our own ids only, never of a name a user chose."""
+"""Keys of an image's objects in the store: made of generated ids only, never of a name that a user chose."""
 
 from typing import Literal
 from uuid import UUID
@@ -8,20 +8,20 @@ VARIANT_NAMES: tuple[VariantName, ...] = ("thumb", "small", "medium", "large")
 
 
 def image_prefix(workspace: UUID, image: UUID) -> str:
-    """Everything of one image lies below this; deleting it deletes the image and all made from it."""
+    """The prefix of all objects of one image: original, mezzanine and variants."""
     return f"w/{workspace}/{image}/"
 
 
 def original(workspace: UUID, image: UUID, sha256: str) -> str:
-    """The uploaded bytes, under their own hash."""
+    """The key of the original, which contains its hash."""
     return f"{image_prefix(workspace, image)}original/{sha256}"
 
 
 def mezzanine(workspace: UUID, image: UUID, extension: str) -> str:
-    """The copy of at most 1600 px that other sizes are made from."""
+    """The key of the mezzanine, a copy of at most 1600 px from which variants can be rendered."""
     return f"{image_prefix(workspace, image)}mezzanine.{extension}"
 
 
 def variant(workspace: UUID, image: UUID, name: str, extension: str) -> str:
-    """One named size."""
+    """The key of one variant."""
     return f"{image_prefix(workspace, image)}variants/{name}.{extension}"

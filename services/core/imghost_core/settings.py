@@ -1,4 +1,4 @@
-"""Settings that several processes share, read from the environment and refused at start when unsafe."""
+"""Settings that several processes share, read from the environment and rejected at start when invalid."""
 
 import sys
 from pathlib import Path
@@ -60,7 +60,7 @@ class DatabaseSettings(BaseSettings):
 
 
 class StoreSettings(BaseSettings):
-    """Where originals and variants live. The `B2_*` names are accepted for the `S3_*` ones."""
+    """The object store of originals and variants. The `B2_*` names are accepted for the `S3_*` ones."""
 
     model_config = ENVIRONMENT
 
@@ -80,7 +80,7 @@ class StoreSettings(BaseSettings):
 
     @model_validator(mode="after")
     def complete(self) -> Self:
-        """Refuse a store that is only half described, before the first upload finds out."""
+        """Reject an incomplete store at start, not at the first upload."""
         needed = (
             ["store_root"]
             if self.store_kind == "filesystem"

@@ -6,11 +6,11 @@ from typing import Annotated
 from pydantic import PlainSerializer, WithJsonSchema
 
 PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
-"""What every time in a response matches."""
+"""The pattern that every time in a response matches."""
 
 
 def format_utc(moment: datetime) -> str:
-    """ISO 8601 in UTC, to the millisecond, with a Z; `moment` must carry its zone."""
+    """ISO 8601 in UTC, to the millisecond, with a Z; `moment` must have a time zone."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -27,7 +27,7 @@ _FILE = re.compile(rf"({_ID.pattern})(?:_({'|'.join(VARIANT_NAMES)}))?\.([a-z0-9
 _RENDER_VERSION = 1
 _HEADERS = {
     # The bytes behind an id never change, hence `immutable`. An hour only, because a deleted or hidden image must
-    # leave the caches we cannot purge; asking again costs one indexed read and a 304 without a body.
+    # leave the caches we cannot purge; revalidation costs one indexed read and a 304 without a body.
     "Cache-Control": "public, max-age=3600, immutable",
     "Accept-Ranges": "bytes",
     "X-Content-Type-Options": "nosniff",

@@ -1,4 +1,4 @@
-"""A cluster that is there already, used only when its context is named as allowed."""
+"""An existing cluster, used only when its context is listed as allowed."""
 
 import os
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class Existing:
             Kubectl(self.kubeconfig)("get", "--raw=/readyz", within=30)
 
     def down(self) -> None:
-        """Leave the cluster as it is: it was there before us."""
+        """Leave the cluster as it is: it existed before."""
         raise ClusterError("a cluster that we did not make is not removed; uninstall with Helm what was installed")
 
     def is_up(self) -> bool:

@@ -1,4 +1,4 @@
-"""What stands between the node's ports and tenants: passes connections on, byte by byte.
+"""A TCP proxy between the node's ports and tenants.
 
 In front of a real cluster stands a gateway or ingress controller; a tenant names its namespace in
 `spec.network.ingressFrom`. This one runs in a pod by `python3 gateway.py PORT=HOST:PORT ...`, with nothing but Python.
@@ -16,7 +16,7 @@ CONNECTS_AGAIN = 2
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes until its end, no faster than it is taken."""
+    """Copy a stream until its end, with back pressure."""
     with contextlib.suppress(OSError):
         while data := await reader.read(CHUNK):
             writer.write(data)
@@ -42,7 +42,7 @@ async def connect(
 
 
 async def serve(host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Join one connection with a new one to the target; a target that is not there closes it."""
+    """Connect a client to the target; when the target is unreachable, close the connection."""
     try:
         to_target = await connect(host, port)
     except OSError as error:

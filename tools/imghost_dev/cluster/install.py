@@ -37,7 +37,7 @@ TENANT_READY_SECONDS = 90
 
 
 class Installation:
-    """What `make cluster` puts into a cluster; every step can be done again and then changes only what is different."""
+    """What `make cluster` installs in a cluster; every step can be repeated and then changes only what differs."""
 
     def __init__(self, provider: Provider, times: Times) -> None:
         self._provider, self._times = provider, times
@@ -46,14 +46,14 @@ class Installation:
         self._built: dict[str, Image] = {}
 
     def everything(self) -> None:
-        """From a bare cluster to the demo tenant that serves."""
+        """Install everything, up to a demo tenant that is Ready."""
         self.load_images()
         self.backends()
         self.operator()
         self.demo()
 
     def load_images(self) -> None:
-        """Build what changed and give it to the nodes."""
+        """Build the images that changed and load them into the nodes."""
         with self._times.phase("images built"):
             self._built = {name: self._images.by_name(name) for name in self._images.names()}
         with self._times.phase("images loaded"):
@@ -143,7 +143,7 @@ class Installation:
         }
 
     def helm(self, *arguments: str, values: Mapping[str, Any] | None = None) -> str:
-        """Run Helm on our release's namespace; raises ClusterError with its complaint."""
+        """Run Helm on our release's namespace; raises ClusterError with its error message."""
         program = programs.helm(self._times.say).path("helm")
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             json.dump(values or {}, file)  # every JSON document is YAML
@@ -164,7 +164,7 @@ class Installation:
             conditions = self.kubectl.get(resource).get("status", {}).get("conditions", [])
             messages = [f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in conditions]
             raise ClusterError(
-                f"tenant {name} is not Ready after {within} s; it says:\n" + "\n".join(messages)
+                f"tenant {name} is not Ready after {within} s; its conditions:\n" + "\n".join(messages)
             ) from None
 
     def _tags(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A cluster of `kind`, where Docker and a node image can be had."""
+"""A cluster of `kind`, for machines with Docker and access to a node image."""
 
 import json
 import shutil

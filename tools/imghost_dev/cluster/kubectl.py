@@ -24,7 +24,7 @@ class Kubectl:
         self.command = [str(program or _program()), f"--kubeconfig={kubeconfig}"]
 
     def __call__(self, *arguments: str, stdin: str | None = None, within: float = 120) -> str:
-        """What it prints; raises ClusterError with its complaint."""
+        """Its output; raises ClusterError with its error message."""
         try:
             done = subprocess.run(
                 [*self.command, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=within

@@ -70,7 +70,7 @@ def kubeconfig(provider: Provider, _: list[str]) -> None:
 
 
 def load_image(provider: Provider, names: list[str]) -> None:
-    """Build the named images (default: all) where they changed, and give them to the nodes."""
+    """Build the named images (default: all) where they changed, and load them into the nodes."""
     times = Times(write_line)
     make = provider.images(times)
     with times.phase("images built and loaded"):
@@ -91,7 +91,7 @@ COMMANDS: dict[str, Callable[[Provider, list[str]], None]] = {
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the command line and do it."""
+    """Parse the command line and run the command."""
     described = "\n".join(f"  {name:12}{function.__doc__}" for name, function in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="python -m imghost_dev cluster",

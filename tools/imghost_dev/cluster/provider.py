@@ -1,4 +1,4 @@
-"""What every way to get a cluster can do."""
+"""The interface of every cluster provider."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ Say = Callable[[str], None]
 
 
 class ClusterError(Exception):
-    """A cluster cannot be had or used; the text says why and what to do."""
+    """A cluster cannot be created or used; the text says why and what to do."""
 
 
 class Provider(Protocol):
@@ -21,7 +21,7 @@ class Provider(Protocol):
 
     @property
     def kubeconfig(self) -> Path:
-        """Of an administrator; the file is there while the cluster runs."""
+        """The administrator's kubeconfig; the file exists while the cluster runs."""
 
     @property
     def state(self) -> Path:
@@ -38,13 +38,13 @@ class Provider(Protocol):
         """Remove the cluster with every trace, also when it is half removed or was never there."""
 
     def is_up(self) -> bool:
-        """Whether the cluster runs and answers."""
+        """Whether the cluster runs and responds."""
 
     def images(self, times: "Times") -> Images:
-        """What makes images for this cluster."""
+        """Makes images for this cluster."""
 
     def load(self, images: Sequence[Image]) -> None:
-        """Make images known to the nodes; those that are known cost nothing."""
+        """Load images into the nodes; those that are loaded already cost nothing."""
 
 
 @dataclass

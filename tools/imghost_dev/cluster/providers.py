@@ -1,4 +1,4 @@
-"""The three ways to get a cluster, by name."""
+"""The three cluster providers, by name."""
 
 from imghost_dev.cluster.existing import Existing
 from imghost_dev.cluster.kind import Kind

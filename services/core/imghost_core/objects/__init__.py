@@ -1,4 +1,4 @@
-"""The object store: one small protocol, a filesystem and an S3 behind it."""
+"""The object store: one protocol, implemented for a filesystem and for S3."""
 
 from imghost_core.objects.base import ObjectInfo, ObjectMissing, ObjectStore
 from imghost_core.objects.open import open_store

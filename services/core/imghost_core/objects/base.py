@@ -1,4 +1,4 @@
-"""What every store can do. Failures to reach it are `Unavailable`; an absent object is `ObjectMissing`."""
+"""The protocol of every object store. An unreachable store is `Unavailable`; an absent object is `ObjectMissing`."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class ObjectStore(Protocol):
         """Every object whose key starts with `prefix`."""
 
     async def delete_prefix(self, prefix: str) -> int:
-        """Delete every object whose key starts with `prefix`; none there is no error. Returns how many went."""
+        """Delete every object whose key starts with `prefix`; it is no error if there is none. Returns their number."""
 
     async def check(self) -> None:
         """Raise `Unavailable` when the store cannot be reached or the credentials do not work."""

@@ -1,4 +1,4 @@
-"""Objects as files below one folder: for a laptop, and for tests."""
+"""Objects as files below one folder: for development on one machine, and for tests."""
 
 import asyncio
 import errno
@@ -156,4 +156,4 @@ def _move(source: Path, target: Path) -> None:
         except FileNotFoundError:  # a concurrent delete has just pruned the folder that was empty
             continue
         return
-    raise OSError(errno.EBUSY, "the folder vanished again and again", str(target.parent))
+    raise OSError(errno.EBUSY, "the folder was removed concurrently at every attempt", str(target.parent))

@@ -5,7 +5,7 @@ from imghost_core.settings import StoreSettings
 
 
 def open_store(settings: StoreSettings) -> ObjectStore:
-    """The store of `settings`; its library is imported only when it is the one chosen."""
+    """The store of `settings`; only the library of that store is imported."""
     if settings.store_kind == "filesystem":
         from imghost_core.objects.filesystem import FilesystemStore  # noqa: PLC0415
 

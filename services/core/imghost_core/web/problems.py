@@ -1,4 +1,4 @@
-"""Problem documents as responses, and the handlers that answer every error with one."""
+"""Problem documents as responses, and the handlers that turn every error into one."""
 
 import json
 from http import HTTPStatus
@@ -24,7 +24,7 @@ def problem_response(error: HttpError, request: Request) -> Response:
 
 
 def add_handlers(app: Starlette) -> None:
-    """Answer our own errors, the framework's (unknown path, method) and unexpected ones with problem documents."""
+    """Turn our own errors, those of the framework (unknown path, method) and unexpected ones into problem documents."""
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, HttpError)  # noqa: S101 - registered for this type only

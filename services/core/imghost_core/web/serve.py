@@ -1,4 +1,4 @@
-"""Run one process: a public and an ops listener in the same event loop, ended together by SIGTERM or SIGINT."""
+"""Run one process: a public and an ops listener in the same event loop, stopped together by SIGTERM or SIGINT."""
 
 import asyncio
 import signal
@@ -17,11 +17,11 @@ _log = logs.get("imghost.server")
 
 
 class _Listener(uvicorn.Server):
-    """A server that leaves the signals to `_serve`, which has two of them to stop."""
+    """A server without signal handlers: `_serve` handles signals for both listeners."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Install no signal handlers."""
         yield
 
 
@@ -33,7 +33,7 @@ def run(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> None:
 
 
 def run_ops(ops: ASGIApp, settings: ServerSettings) -> None:
-    """Serve the ops listener only, for a process without public routes; the app's lifespan is what the process does."""
+    """Serve the ops listener only, for a process without public routes; the app's lifespan does the work."""
     import uvloop  # noqa: PLC0415
 
     uvloop.run(_serve_ops(ops, settings))
@@ -70,7 +70,7 @@ async def _serve(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> Non
     sockets = [_bind(settings.host, settings.port), _bind(settings.host, settings.ops_port)]
     _log.info("listening", host=settings.host, port=settings.port, ops_port=settings.ops_port)
     behind = asyncio.create_task(back.serve([sockets[1]]))
-    # The front goes last: its lifespan closes what the requests of both still use.
+    # The public listener stops last: its lifespan closes what requests of both still use.
     behind.add_done_callback(lambda _task: setattr(front, "should_exit", True))
     try:
         await front.serve([sockets[0]])

@@ -1,1 +1,1 @@
-"""Everything that touches pixels, and the only place that imports pyvips."""
+"""All work on pixels, and the only package that imports pyvips."""

@@ -23,7 +23,7 @@ def create(name: str) -> None:
 
 
 def remove(name: str, within: float = 10) -> None:
-    """Remove the group and those below it; the kernel lets go of the ended processes only after a moment."""
+    """Remove the group and those below it; the kernel releases ended processes only after a moment."""
     deadline = time.monotonic() + within
     while groups := list(find(name)):
         for group in groups:

@@ -10,7 +10,7 @@ from imghost_dev.cluster.local.pki import Pki
 
 ETCD = "http://127.0.0.1:2379"
 ETCD_PEER = "http://127.0.0.1:2380"
-PROBE_SECONDS = 5  # how often autoscalers look; the default of 15 makes people wait
+PROBE_SECONDS = 5  # seconds between the evaluations of autoscalers; the default is 15
 
 Find = Callable[[str], Path]
 
@@ -77,7 +77,7 @@ def _aggregation(pki: Pki) -> list[str]:
 
 
 def _audit_policy(folder: Path) -> Path:
-    """Who did what, for service accounts only: it shows which of its rights the operator uses."""
+    """The audit policy: requests of service accounts only, which show the rights that the operator uses."""
     policy = {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",

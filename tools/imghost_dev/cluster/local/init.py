@@ -1,4 +1,4 @@
-"""The node's first process: its private folders, its programs, and what a first process owes to orphans.
+"""The node's first process: it mounts private folders, runs the programs, and reaps orphans.
 
 Runs in namespaces of its own (see node.py) by `python init.py DESCRIPTION`, where DESCRIPTION is a JSON file with the
 folders `lib`, `log`, `config` and the `programs` by name.
@@ -26,9 +26,9 @@ KERNEL_SETTINGS = {
 
 
 def main() -> None:
-    """Wait until the cable is laid and we are described, then run the programs until we are ended."""
+    """Wait until the network is ready, then run the programs until SIGTERM."""
     if not sys.stdin.readline():  # the process that started us ended before it was done
-        sys.exit("no word that the network is ready")
+        sys.exit("the network was not reported as ready")
     os.chdir("/")
     node = json.loads(Path(sys.argv[1]).read_text())
     log = Path(node["log"])
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def mount_private_folders(lib: Path, log: Path) -> None:
-    """Programs use their usual paths, see HIDDEN, and the machine sees nothing of it."""
+    """Mount private folders over the paths in HIDDEN, so that programs can use their usual paths."""
     mount("-t", "tmpfs", "-o", "mode=755", "imghost", "/run")
     mount("--bind", str(log), "/var/log")
     mount("--bind", str(lib), "/var/lib")
@@ -59,7 +59,7 @@ def mount(*arguments: str) -> None:
 
 
 def supervise(programs: dict[str, list[str]], log: Path) -> None:
-    """Start all; start again what ends; collect what others left behind."""
+    """Start all programs, restart those that end, and reap orphans."""
     running = {start(argv, log / f"{name}.log"): name for name, argv in programs.items()}
     while True:
         pid, status = os.wait()
@@ -74,7 +74,7 @@ def supervise(programs: dict[str, list[str]], log: Path) -> None:
 def start(argv: list[str], log: Path) -> int:
     """Start one program with its output in a file; returns its process id."""
     with log.open("ab") as output:
-        # A Popen that is forgotten would reap the process behind our back.
+        # A Popen without references would reap the process itself.
         return os.posix_spawn(
             argv[0],
             argv,

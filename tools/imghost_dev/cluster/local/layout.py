@@ -28,7 +28,7 @@ class Layout:
 
     @property
     def interface(self) -> str:
-        """This machine's end of the cable to the node."""
+        """This machine's interface of the link to the node."""
         return f"imghost{self.id}"
 
     @property
@@ -48,12 +48,12 @@ class Layout:
 
     @property
     def log(self) -> Path:
-        """What the programs say, one file each, the audit log, and the pods' logs below `pods/`."""
+        """The logs of the programs, one file each, the audit log, and the pods' logs below `pods/`."""
         return self.state / "log"
 
     @property
     def lib(self) -> Path:
-        """What the node sees as /var/lib."""
+        """The folder that is mounted as /var/lib in the node."""
         return self.state / "lib"
 
 

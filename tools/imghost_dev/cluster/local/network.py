@@ -1,4 +1,4 @@
-"""The cable between this machine and the node: a pair of interfaces with a small subnet that no other node uses."""
+"""The link between this machine and the node: a veth pair with a small subnet that no other node uses."""
 
 import json
 import subprocess
@@ -21,9 +21,8 @@ def free_subnet(taken: Iterable[IPv4Network]) -> IPv4Network:
 
 
 def connect(pid: int, interface: str) -> tuple[IPv4Address, IPv4Address]:
-    """Lay the cable into the network namespace of process `pid`; returns our end's address and the node's.
-
-    It vanishes with the namespace, that is with the last process in it.
+    """Create the veth pair, with one end in the network namespace of process `pid`; returns our address and the node's.
+    The kernel deletes it with the namespace, that is with the last process in it.
     """
     subnet = free_subnet(_networks_in_use())
     ours, nodes = list(subnet.hosts())
@@ -45,7 +44,7 @@ def exists(interface: str) -> bool:
 
 
 def remove(interface: str) -> None:
-    """Pull the cable if it is still there."""
+    """Delete the veth pair if it still exists."""
     if exists(interface):
         subprocess.run(["ip", "link", "delete", interface], capture_output=True, check=False)  # or already deleted
 

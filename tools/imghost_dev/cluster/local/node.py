@@ -33,7 +33,7 @@ class Running:
     address: str
 
     def is_alive(self) -> bool:
-        """Whether that process is still there."""
+        """Whether that process still runs."""
         return _start_time(self.pid) == self.started
 
     def enter(self) -> list[str]:
@@ -56,7 +56,7 @@ def start(layout: Layout, kubernetes: Programs, pause: str) -> Running:
         (layout.state / folder).mkdir(parents=True)
     cgroups.create(layout.cgroup)
     description = layout.state / "node.json"
-    waiting, word = os.pipe()  # the first process starts the others when it has our word; without, it ends
+    waiting, word = os.pipe()  # the first process starts the others when this file exists; without it, it ends
     try:
         pid = _hold_namespaces(description, waiting, layout.log / "init.log")
         wait_until(lambda: _has_own_network(pid, layout), within=10, why=lambda: "no network namespace")
@@ -78,7 +78,7 @@ def remove(layout: Layout) -> None:
     if running:
         os.kill(running.pid, signal.SIGKILL)  # its child is signalled by the kernel, and takes all others with it
         wait_until(lambda: not running.is_alive(), within=10, why=lambda: f"process {running.pid} does not end")
-        with contextlib.suppress(ChildProcessError):  # it is ours to collect only if we started it
+        with contextlib.suppress(ChildProcessError):  # only the process that started it can wait for it
             os.waitpid(running.pid, 0)
     network.remove(layout.interface)
     cgroups.remove(layout.cgroup)

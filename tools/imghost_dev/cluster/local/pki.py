@@ -17,7 +17,7 @@ LIFETIME = timedelta(days=365)
 
 @dataclass(frozen=True)
 class Pki:
-    """Who may prove what to whom; every client has a kubeconfig named after its user."""
+    """Certificates of servers and clients; every client has a kubeconfig named after its user."""
 
     authority: Path
     apiserver: Pair
@@ -66,7 +66,7 @@ def _api_names() -> list[str]:
 
 
 def _kubeconfig(server: str, authority: Path, pair: Pair) -> Path:
-    """A file that needs no other file."""
+    """A kubeconfig with embedded certificates."""
     cluster = {"server": server, "certificate-authority-data": _encode(authority)}
     user = {"client-certificate-data": _encode(pair.certificate), "client-key-data": _encode(pair.key)}
     config = {

@@ -64,7 +64,7 @@ class Local:
                 self._containerd("images", "import", str(image.archive))
 
     def _start(self, times: Times) -> None:
-        node.remove(self.layout)  # what an earlier one left
+        node.remove(self.layout)  # what an earlier node left
         with times.phase("programs"):
             debian.install({**debian.FOR_NODE, **debian.FOR_IMAGES}, times.say)
             kubernetes = programs.kubernetes(times.say, needs=programs.KUBERNETES_COMMANDS)
