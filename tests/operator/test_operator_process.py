@@ -151,7 +151,7 @@ async def test_a_kill_in_any_wave_is_completed_without_duplicates(
         operator.stop(signal.SIGKILL)
     bench.workloads.play()
     operator = fleet.start()
-    await eventually(lambda: _kind_exists("Deployment")(bench), within=40, every=0.005, why="the roll-out has begun")
+    await eventually(lambda: _kind_exists("Deployment")(bench), within=40, every=0.005, why="the rollout has begun")
     operator.stop(signal.SIGKILL)
     operator = await fleet.ready()
     await ready(bench)
