@@ -94,7 +94,7 @@ class Services:
                 await asyncio.gather(_copy(client, server), _copy(server, client))
 
     async def _connect(self, port: Port) -> socket.socket | None:
-        """A connection to one of the ready pods, in turn; the next one when it does not answer."""
+        """A connection to one of the ready pods, in turn; the next one when it does not respond."""
         ready = self._endpoints(port)
         first = next(self._turn)
         for offset in range(len(ready)):

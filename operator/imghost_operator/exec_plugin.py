@@ -128,5 +128,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
         return f"exit code {error.returncode}"
     if isinstance(error, subprocess.TimeoutExpired):
-        return f"no answer within {_TIMEOUT_SECONDS:.0f} s"
+        return f"no response within {_TIMEOUT_SECONDS:.0f} s"
     return str(getattr(error, "strerror", None) or error)

@@ -77,7 +77,7 @@ class Reason(StrEnum):
     # Of failures, at any part.
     BACKEND_DOWN = (
         "BackendDown",
-        "PostgreSQL or the object store does not respond; running pods stay, uploads are answered with 503",
+        "PostgreSQL or the object store does not respond; running pods stay, uploads get a 503",
         "restore the backend; the tenant recovers without further action",
     )
     BACKEND_REFUSED = (

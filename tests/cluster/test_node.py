@@ -105,7 +105,7 @@ async def test_autoscalers_get_metrics(kubectl: Kubectl, web: str) -> None:
     """metrics-server knows what pods use."""
 
     def figures() -> bool:
-        return kubectl.answers("top", "pods", "--namespace=web")
+        return kubectl.succeeds("top", "pods", "--namespace=web")
 
     assert await eventually(figures, within=60, every=1, why="no figures of the pod")
 

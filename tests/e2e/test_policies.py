@@ -77,7 +77,7 @@ def test_an_invalid_manifest_is_refused(kubectl: Kubectl, spec: Object, message:
     with pytest.raises(ClusterError) as refusal:
         kubectl.apply([manifest])
     assert message in str(refusal.value)
-    assert not kubectl.answers("get", "imagehosttenant", "e2e-bad")
+    assert not kubectl.succeeds("get", "imagehosttenant", "e2e-bad")
 
 
 def _container(image: str) -> Object:

@@ -27,11 +27,11 @@ async def test_uploads_beyond_the_queue_get_a_503(tenant: ImagingDatabase, stora
     """Beyond slots and queue ingest is 503 overloaded with Retry-After, immediately; what was admitted succeeds."""
     async with running(tenant, storage, concurrency=1, queue_per_slot=2) as imaging:
         requests = [await imaging.put(sample_images.photo(1600, 1200, seed=number)) for number in range(12)]
-        answers = await asyncio.gather(*map(imaging.ingest, requests))
-        statuses = [response.status_code for response in answers]
+        responses = await asyncio.gather(*map(imaging.ingest, requests))
+        statuses = [response.status_code for response in responses]
         assert set(statuses) == {200, 503}
         assert statuses.count(200) >= 3
-        for request, response in zip(requests, answers, strict=True):
+        for request, response in zip(requests, responses, strict=True):
             if response.status_code == 503:
                 assert (response.json()["code"], response.headers["retry-after"]) == ("overloaded", "1")
                 assert len(await imaging.stored_keys(request["image"])) == 1

@@ -68,5 +68,5 @@ async def test_large_bodies_pass_both_ways_concurrently(local: LocalPlatformHarn
     await eventually(lambda: local.is_ready(1), 10)
     async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         body = os.urandom(5_000_000)
-        answers = await asyncio.gather(*(client.post(local.url, content=body) for _ in range(20)))
-    assert {response.status_code for response in answers} == {200}
+        responses = await asyncio.gather(*(client.post(local.url, content=body) for _ in range(20)))
+    assert {response.status_code for response in responses} == {200}

@@ -10,7 +10,7 @@ from support.eventually import eventually
 
 
 class Flaky:
-    """A backend that answers, refuses or is dead, as set, and counts how often it is asked."""
+    """A backend that responds, refuses or is down, as set, and counts how often it is asked."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -25,7 +25,7 @@ class Flaky:
         """Not part of these tests."""
 
 
-DOWN = BackendDown("It does not answer.")
+DOWN = BackendDown("It does not respond.")
 
 
 async def test_a_dead_backend_is_not_asked_by_every_tenant() -> None:

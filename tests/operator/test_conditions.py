@@ -32,18 +32,18 @@ from support.tenants import ENFORCED, tenant
 )
 def test_an_error_sets_its_own_condition_and_the_summary(key: ObjectRef | str, condition: str) -> None:
     """Each failure turns its own condition and the summary, and is the lastError, with what it says."""
-    found = replace(observed(), problems={key: Down("the server does not answer; it is tried again")})
+    found = replace(observed(), problems={key: Down("the server does not respond; it is tried again")})
     report = status.report(tenant(), found, NOW)
     reported = conditions(report)
     for kind in (condition, "Ready"):
         assert (reported[kind]["status"], reported[kind]["reason"]) == ("False", "BackendDown")
-        assert reported[kind]["message"] == "the server does not answer; it is tried again"
+        assert reported[kind]["message"] == "the server does not respond; it is tried again"
     wrong = {kind for kind in reported if reported[kind]["status"] == "False"}
     assert wrong - {"Autoscaled", "Paused", "Deleting"} == {condition, "Ready"}
     assert reported["Progressing"]["reason"] == "Retrying"
     assert report["lastError"] == {
         "reason": "BackendDown",
-        "message": "the server does not answer; it is tried again",
+        "message": "the server does not respond; it is tried again",
         "since": "2026-05-04T12:00:00Z",
     }
 
@@ -208,7 +208,7 @@ def test_deleting_says_what_it_waits_for() -> None:
     leaving = tenant(paused=True)
     assert status.is_paused(leaving)
     leaving["metadata"]["deletionTimestamp"] = "2026-05-04T11:00:00Z"
-    found = replace(observed(), deletion=(Reason.WAITING_FOR_BACKEND, "the object store does not answer"))
+    found = replace(observed(), deletion=(Reason.WAITING_FOR_BACKEND, "the object store does not respond"))
     reported = conditions(status.report(leaving, found, NOW))
     assert (reported["Deleting"]["status"], reported["Deleting"]["reason"]) == ("True", "WaitingForBackend")
     assert (reported["Ready"]["status"], reported["Ready"]["reason"]) == ("False", "Deleting")

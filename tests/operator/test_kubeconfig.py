@@ -34,7 +34,7 @@ class Plugin:
         self.program.write_text(SCRIPT)
         self.program.chmod(stat.S_IRWXU)
 
-    def answers(self, run: int | None = None, **status: Any) -> None:
+    def respond(self, run: int | None = None, **status: Any) -> None:
         """What it prints from now on, or at one run."""
         body = {"apiVersion": V1, "kind": "ExecCredential", "status": status}
         self.folder.joinpath(f"plugin.{run or 'answer'}").write_text(json.dumps(body))
@@ -88,7 +88,7 @@ def soon(**after: float) -> str:
 
 async def test_a_plugin_gives_the_token(kube: Kube, plugin: Plugin, token: str) -> None:
     """The program that a kubeconfig names logs the operator in; while its token is valid it runs once."""
-    plugin.answers(token=token, expirationTimestamp=soon(hours=1))
+    plugin.respond(token=token, expirationTimestamp=soon(hours=1))
     connection = kubeconfig.load(plugin.kubeconfig(cluster_of(kube)))
     async with KubernetesClient(connection, Metrics()) as client:
         for _ in range(3):
@@ -100,8 +100,8 @@ async def test_a_plugin_gives_the_token(kube: Kube, plugin: Plugin, token: str) 
 
 async def test_a_plugin_runs_again_before_its_token_expires(kube: Kube, plugin: Plugin, token: str) -> None:
     """A token that is about to expire is replaced before the next request."""
-    plugin.answers(1, token=token, expirationTimestamp=soon(seconds=5))
-    plugin.answers(token=token, expirationTimestamp=soon(hours=1))
+    plugin.respond(1, token=token, expirationTimestamp=soon(seconds=5))
+    plugin.respond(token=token, expirationTimestamp=soon(hours=1))
     async with KubernetesClient(kubeconfig.load(plugin.kubeconfig(cluster_of(kube))), Metrics()) as client:
         for _ in range(3):
             await client.list("ConfigMap")
@@ -110,8 +110,8 @@ async def test_a_plugin_runs_again_before_its_token_expires(kube: Kube, plugin: 
 
 async def test_a_rejected_token_is_replaced(kube: Kube, plugin: Plugin, token: str) -> None:
     """A token that the API server rejects, though it has not expired, is asked for again at the next request."""
-    plugin.answers(1, token="revoked")
-    plugin.answers(token=token)
+    plugin.respond(1, token="revoked")
+    plugin.respond(token=token)
     async with KubernetesClient(kubeconfig.load(plugin.kubeconfig(cluster_of(kube))), Metrics()) as client:
         with pytest.raises(PlatformDown):
             await client.list("ConfigMap")
@@ -121,7 +121,7 @@ async def test_a_rejected_token_is_replaced(kube: Kube, plugin: Plugin, token: s
 
 async def test_a_plugin_that_fails_later_is_an_outage(kube: Kube, plugin: Plugin, token: str) -> None:
     """When no new token is to be had requests fail like those to a server that is down, and then recover."""
-    plugin.answers(token=token)
+    plugin.respond(token=token)
     (plugin.folder / "plugin.2").write_text("no JSON")
     connection = kubeconfig.load(plugin.kubeconfig(cluster_of(kube)))
     async with KubernetesClient(connection, Metrics()) as client:
@@ -140,7 +140,7 @@ async def test_a_plugin_gives_a_client_certificate(kube: Kube, plugin: Plugin) -
         "clientCertificateData": Path(user["client-certificate"]).read_text(),
         "clientKeyData": Path(user["client-key"]).read_text(),
     }
-    plugin.answers(**pair)
+    plugin.respond(**pair)
     connection = kubeconfig.load(plugin.kubeconfig(cluster_of(kube)))
     async with KubernetesClient(connection, Metrics()) as client:
         await client.list("Secret")
@@ -152,7 +152,7 @@ async def test_a_plugin_gives_a_client_certificate(kube: Kube, plugin: Plugin) -
 
 def test_a_plugin_learns_about_the_cluster_if_it_asks(plugin: Plugin) -> None:
     """`provideClusterInfo` passes address, authority and the plugin's own settings; variables and arguments arrive."""
-    plugin.answers(token="t")
+    plugin.respond(token="t")
     (plugin.folder / "plugin").write_text(f'#!/bin/sh\necho "$1 $REALM" > {plugin.folder}/seen\n{SCRIPT[10:]}')
     settings = [{"name": "client.authentication.k8s.io/exec", "extension": {"audience": "imghost"}}]
     cluster = {"server": "https://example.invalid", "certificate-authority-data": "", "extensions": settings}

@@ -205,7 +205,7 @@ async def test_a_role_without_rights_is_refused_with_advice(backend: PostgresBac
 
 async def test_a_dead_server_is_down_not_broken(unused_tcp_port: int) -> None:
     """A closed port, and a wrong password, are `BackendDown`: worth another try."""
-    with pytest.raises(BackendDown, match="does not answer"):
+    with pytest.raises(BackendDown, match="does not respond"):
         await PostgresBackend(f"postgresql://a:b@127.0.0.1:{unused_tcp_port}/postgres").check()
 
 

@@ -160,7 +160,7 @@ async def test_key_ids_are_not_to_be_guessed(backend: MinioBackend, minio: Minio
 
 async def test_a_dead_and_a_hostile_store_are_distinguished(minio: Minio, unused_tcp_port: int) -> None:
     """A closed port is `BackendDown`; a key that is no admin is `BackendRefused`, with advice."""
-    with pytest.raises(BackendDown, match="does not answer"):
+    with pytest.raises(BackendDown, match="does not respond"):
         await MinioBackend(f"http://127.0.0.1:{unused_tcp_port}", BUCKET, "a", "b" * 8).check()
     with pytest.raises(BackendRefused, match="admin key"):
         await MinioBackend(minio.endpoint, BUCKET, "no-admin", "nothing-at-all").ensure("demo", SECRET)

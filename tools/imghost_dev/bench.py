@@ -1,7 +1,7 @@
 """What a tenant on one machine costs: starts, memory at rest, uploads and thumbnails. Run: `make bench`.
 
 It starts `imghost up` in a folder of its own, so your own tenant can keep running; load goes to loopback only and is
-bounded by `--uploads`. Every upload is a different image, so that nothing is answered from a cache.
+bounded by `--uploads`. Every upload is a different image, so that no response comes from a cache.
 """
 
 import argparse

@@ -55,7 +55,7 @@ class Builder(Protocol):
 
 
 def find() -> Builder:
-    """Buildah where it is installed, else Docker where its daemon answers."""
+    """Buildah where it is installed, else Docker where its daemon responds."""
     if shutil.which("buildah"):
         return Buildah()
     if docker_answers():

@@ -136,7 +136,7 @@ class PostgresBackend:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise BackendDown(
-                f"Database instance '{self._instance}' does not answer, or refuses the operator's login. "
+                f"Database instance '{self._instance}' does not respond, or refuses the operator's login. "
                 "Check the server and the admin URL in the operator's settings; this is tried again."
             ) from error
         except psycopg.Error as error:

@@ -146,7 +146,7 @@ class MinioBackend:
             ) from error
         except (MinioException, HTTPError, OSError, TimeoutError) as error:
             raise BackendDown(
-                f"Store '{self._name}' does not answer. Check the server and the endpoint in the operator's settings; "
+                f"Store '{self._name}' does not respond. Check the server and the endpoint in the operator's settings; "
                 "this is tried again."
             ) from error
 

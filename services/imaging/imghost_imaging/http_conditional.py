@@ -31,7 +31,7 @@ def http_date(moment: datetime) -> str:
 
 
 def is_unchanged(if_none_match: str | None, if_modified_since: str | None, etag: str, modified: datetime) -> bool:
-    """Whether to answer 304. `If-None-Match`, when present, takes precedence; tags compare weakly."""
+    """Whether to respond with 304. `If-None-Match`, when present, takes precedence; tags compare weakly."""
     if if_none_match is not None:
         return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
     since = _parse_date(if_modified_since)

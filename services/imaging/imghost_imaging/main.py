@@ -41,7 +41,7 @@ def create_apps(settings: ImagingSettings, database: DatabaseSettings, store: St
             yield
             del (
                 app.state.context
-            )  # the ops listener still accepts requests while this closes; it answers 503 from here on
+            )  # the ops listener still accepts requests while this closes; it responds with 503 from here on
 
     public, ops = Starlette(lifespan=lifespan), Starlette()
     ops.state = public.state

@@ -49,8 +49,8 @@ async def test_racing_registrations_make_one_account(api: httpx.AsyncClient, ten
     """Of ten registrations with the same names, sent concurrently, one succeeds, and nothing is left of the others."""
     wanted = names()
     before = tenant.query("SELECT count(*) FROM workspaces")[0][0]
-    answers = await asyncio.gather(*(api.post("/api/v1/auth/register", json=wanted) for _ in range(10)))
-    assert sorted(response.status_code for response in answers) == [201, *[409] * 9]
+    responses = await asyncio.gather(*(api.post("/api/v1/auth/register", json=wanted) for _ in range(10)))
+    assert sorted(response.status_code for response in responses) == [201, *[409] * 9]
     assert tenant.query("SELECT count(*) FROM users WHERE email = %s", wanted["email"]) == [(1,)]
     assert tenant.query("SELECT count(*) FROM workspaces")[0][0] == before + 1
 

@@ -47,10 +47,10 @@ async def test_keys_of_workspaces_are_apart(ada: Person) -> None:
 
 async def test_concurrent_uploads_with_one_key_make_one_image(ada: Person, tenant: TenantDatabase) -> None:
     """Ten concurrent uploads with one key store one image; the others are asked to retry, or get its response."""
-    answers = await asyncio.gather(*(ada.upload(IMAGE, **KEY) for _ in range(10)))
-    images = {response.json()["image"]["id"] for response in answers if response.status_code == 201}
+    responses = await asyncio.gather(*(ada.upload(IMAGE, **KEY) for _ in range(10)))
+    images = {response.json()["image"]["id"] for response in responses if response.status_code == 201}
     assert len(images) == 1
-    for response in answers:
+    for response in responses:
         if response.status_code != 201:
             problem(response, 409, "idempotency_in_progress")
             assert int(response.headers["retry-after"]) >= 1

@@ -59,10 +59,10 @@ async def test_two_hundred_uploads_at_the_edge(
         person = await register(api)
         value = room if limit == "uploads_per_day" else room * len(IMAGE) + len(IMAGE) // 2
         custom_plan(tenant, person, **{"uploads_per_day": 10_000, "requests_per_hour": 10_000, limit: value})
-        answers = await asyncio.gather(*(person.upload(IMAGE) for _ in range(200)))
+        responses = await asyncio.gather(*(person.upload(IMAGE) for _ in range(200)))
     refusal = (429, "daily_limit") if limit == "uploads_per_day" else (402, "storage_quota_exceeded")
-    stored = [response for response in answers if response.status_code == 201]
-    refused = [(response.status_code, response.json()["code"]) for response in answers if response.status_code != 201]
+    stored = [response for response in responses if response.status_code == 201]
+    refused = [(response.status_code, response.json()["code"]) for response in responses if response.status_code != 201]
     assert len(stored) == room, refused[:3]
     assert set(refused) == {refusal}
     counted, rows = counters_and_rows(tenant, person)
@@ -113,8 +113,10 @@ async def test_concurrent_deletions_release_the_bytes_once(ada: Person, tenant: 
     """Of ten concurrent deletions of one image one succeeds, and its bytes are released once."""
     image = (await ada.upload(IMAGE)).json()["image"]["id"]
     await ada.upload(IMAGE)
-    answers = await asyncio.gather(*(ada.client.delete(f"/api/v1/images/{image}", headers=ada.key) for _ in range(10)))
-    assert sorted(response.status_code for response in answers) == [200, *[404] * 9]
+    responses = await asyncio.gather(
+        *(ada.client.delete(f"/api/v1/images/{image}", headers=ada.key) for _ in range(10))
+    )
+    assert sorted(response.status_code for response in responses) == [200, *[404] * 9]
     counted, rows = counters_and_rows(tenant, ada)
     assert counted == rows == [(2, len(IMAGE))]
 
@@ -132,8 +134,8 @@ async def test_a_keys_hourly_limit_is_exact(api: httpx.AsyncClient) -> None:
     person = await register(api)
     key = await new_key(person, rate_limit_per_hour=25)
     headers = {"X-API-Key": key["key"]}
-    answers = await asyncio.gather(*(api.get("/images", headers=headers) for _ in range(60)))
-    assert sorted(response.status_code for response in answers) == [200] * 25 + [429] * 35
+    responses = await asyncio.gather(*(api.get("/images", headers=headers) for _ in range(60)))
+    assert sorted(response.status_code for response in responses) == [200] * 25 + [429] * 35
     refused = await api.get("/images", headers=headers)
     problem(refused, 429, "rate_limited")
     left = 3600 - (datetime.now(UTC).minute * 60 + datetime.now(UTC).second)
@@ -151,10 +153,10 @@ async def test_the_plans_hourly_limit_binds_all_keys_together(api: httpx.AsyncCl
     person = await register(api)
     custom_plan(tenant, person, requests_per_hour=10)
     second = {"X-API-Key": (await new_key(person, rate_limit_per_hour=10))["key"]}
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(api.get("/images", headers=headers) for headers in (person.key, second, person.token) for _ in range(6))
     )
-    assert sorted(response.status_code for response in answers) == [200] * 10 + [429] * 8
+    assert sorted(response.status_code for response in responses) == [200] * 10 + [429] * 8
 
 
 async def test_rate_limit_headers_count_down(api: httpx.AsyncClient) -> None:
@@ -180,5 +182,5 @@ async def test_a_key_never_has_more_than_the_plan(api: httpx.AsyncClient, tenant
     )
     assert document["errors"][0]["field"] == "rate_limit_per_hour"
     custom_plan(tenant, person, requests_per_hour=3)
-    answers = [(await api.get("/images", headers=person.key)).status_code for _ in range(4)]
-    assert answers == [200, 200, 200, 429]
+    responses = [(await api.get("/images", headers=person.key)).status_code for _ in range(4)]
+    assert responses == [200, 200, 200, 429]

@@ -1,4 +1,4 @@
-"""The end of a tenant, on real servers: what goes, what stays, in which order, also when nothing answers."""
+"""The end of a tenant, on real servers: what goes, what stays, in which order, also when no backend responds."""
 
 import io
 from datetime import timedelta

@@ -41,7 +41,7 @@ async def test_an_outage_does_not_touch_what_runs(bench: ReconcileHarness) -> No
         await bench.calm()
         before = bench.get(ObjectRef("Deployment", bench.namespace, "api"))
         for breaker in bench.reconciler.breakers:
-            breaker.problem = BackendDown(f"The {breaker.kind} does not answer.")
+            breaker.problem = BackendDown(f"The {breaker.kind} does not respond.")
         await bench.one_pass()
         tenant = bench.tenant()
         assert {condition(tenant, kind)["status"] for kind in ("DatabaseReady", "StorageReady", "Ready")} == {"False"}

@@ -13,7 +13,7 @@ _CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.a
 def reaches(kubectl: Kubectl, pod: Object, address: str, port: int) -> bool:
     """Whether a process in a pod, which must have Python, gets a connection to that port."""
     where = [pod["metadata"]["name"], f"--namespace={pod['metadata']['namespace']}"]
-    return kubectl.answers("exec", *where, "--", "python3", "-c", _CONNECT, address, str(port))
+    return kubectl.succeeds("exec", *where, "--", "python3", "-c", _CONNECT, address, str(port))
 
 
 async def enforces_policies(kubectl: Kubectl, objects: Objects, image: str) -> bool:

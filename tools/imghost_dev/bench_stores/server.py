@@ -75,13 +75,13 @@ def _certificates(folder: Path) -> Path:
 
 
 def _make_bucket(address: str, secret: str, certificates: Path | None) -> None:
-    """Wait until the server answers, by making the bucket."""
+    """Wait until the server responds, by making the bucket."""
     pool = urllib3.PoolManager(retries=False, ca_certs=str(certificates / "ca.crt") if certificates else None)
     client = Minio(address, minio_server.ACCESS_KEY, secret, secure=certificates is not None, http_client=pool)
     deadline = time.monotonic() + START_SECONDS
     while not _made_bucket(client):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"MinIO at {address} did not answer within {START_SECONDS} s")
+            raise TimeoutError(f"MinIO at {address} did not respond within {START_SECONDS} s")
         time.sleep(0.05)
 
 

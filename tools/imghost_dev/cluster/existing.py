@@ -49,7 +49,7 @@ class Existing:
         return str(addresses.get("ExternalIP") or addresses["InternalIP"])
 
     def up(self, times: Times) -> None:
-        with times.phase("cluster answers"):
+        with times.phase("cluster responds"):
             Kubectl(self.kubeconfig)("get", "--raw=/readyz", within=30)
 
     def down(self) -> None:
@@ -57,7 +57,7 @@ class Existing:
         raise ClusterError("a cluster that we did not make is not removed; uninstall with Helm what was installed")
 
     def is_up(self) -> bool:
-        return Kubectl(self.kubeconfig).answers("get", "--raw=/readyz")
+        return Kubectl(self.kubeconfig).succeeds("get", "--raw=/readyz")
 
     def images(self, times: Times) -> Images:
         registry = os.environ.get(REGISTRY)

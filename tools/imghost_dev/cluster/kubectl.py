@@ -30,12 +30,12 @@ class Kubectl:
                 [*self.command, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=within
             )
         except subprocess.TimeoutExpired:
-            raise ClusterError(f"kubectl {' '.join(arguments)}: no answer within {within:.0f} s") from None
+            raise ClusterError(f"kubectl {' '.join(arguments)}: no response within {within:.0f} s") from None
         if done.returncode:
             raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
-    def answers(self, *arguments: str) -> bool:
+    def succeeds(self, *arguments: str) -> bool:
         """Whether the command succeeds."""
         try:
             self(*arguments, within=10)

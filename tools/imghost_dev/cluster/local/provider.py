@@ -52,7 +52,7 @@ class Local:
 
     def is_up(self) -> bool:
         running = node.find(self.layout)
-        return running is not None and self._kubectl().answers("get", "--raw=/readyz")
+        return running is not None and self._kubectl().succeeds("get", "--raw=/readyz")
 
     def images(self, times: Times) -> Images:
         return Images(builders.find(), times.say)
@@ -77,7 +77,7 @@ class Local:
             self.load([pause, *others])
         with times.phase("API server ready"):
             kubectl = self._kubectl()
-            self._wait(lambda: kubectl.answers("get", "--raw=/readyz"), within=60)
+            self._wait(lambda: kubectl.succeeds("get", "--raw=/readyz"), within=60)
         with times.phase("node ready"):
             self._wait(lambda: _is_node_ready(kubectl), within=60)
         with times.phase("name server ready"):
