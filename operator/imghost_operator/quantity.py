@@ -18,10 +18,14 @@ def parse(quantity: str | int) -> Fraction:
 
 
 def canonical(quantity: str | int) -> str:
-    """The same value as the API server writes it: `0.5` is `500m`, `1024Mi` is `1Gi`. Raises ValueError."""
+    """The same value as the API server writes it: `0.5` is `500m`, `1024Mi` is `1Gi`. Raises ValueError.
+
+    A binary value that no binary suffix keeps whole becomes decimal, `791531.25Ki` is `810528k`: the server would write
+    `810528000` first and `810528k` from the next time on.
+    """
     value, is_binary = _split(quantity)
-    if is_binary and value.denominator == 1 and value >= _SMALLEST_BINARY:
-        return _scale(value, 1024, {power: suffix for suffix, power in _BINARY.items()} | {0: ""})
+    if is_binary and value >= _SMALLEST_BINARY and value % _SMALLEST_BINARY == 0:
+        return _scale(value, 1024, {power: suffix for suffix, power in _BINARY.items()})
     return _scale(value * 10**9, 1000, {exponent // 3 + 3: suffix for suffix, exponent in _DECIMAL.items()})
 
 

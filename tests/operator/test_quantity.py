@@ -1,7 +1,7 @@
 """Quantities in the form the API server keeps them in."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imghost_operator import quantity
@@ -17,6 +17,7 @@ SPELLINGS = st.builds(
 
 
 @given(SPELLINGS)
+@example("791531.25Ki")
 def test_canonical_form_keeps_the_value_and_is_stable(spelling: str) -> None:
     """The canonical form means the same (rounded up to a nano) and is its own canonical form."""
     written = quantity.canonical(spelling)

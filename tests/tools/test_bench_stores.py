@@ -34,6 +34,12 @@ def server(minio: Minio) -> Server:
     return Server(minio.port, environment)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time-out that only what is meant to exceed it exceeds, also on a busy machine."""
+    monkeypatch.setattr(faults, "TIMEOUT_SECONDS", 3.0)
+
+
 def test_a_row_has_medians_and_the_ratio_of_pairs() -> None:
     """A round that was disturbed changes neither the medians nor the ratio, which compares within each round."""
     pairs = [
@@ -88,7 +94,6 @@ async def test_a_sample_of_each_operation_is_taken(
         ("a byte changed on the way to the store", 1, "`Unavailable`"),
         ("a byte changed on the way back", 1, "ANOTHER CONTENT"),
         ("a reader that pauses for 1.5 s", 1, "the object"),
-        ("64 GETs in parallel", 64, "64 times the object"),
     ],
 )
 async def test_both_clients_meet_a_fault_alike(

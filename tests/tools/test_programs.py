@@ -116,6 +116,7 @@ def test_a_failed_build_leaves_only_its_log(broken_go: Path) -> None:
     assert {path.name for path in broken_go.parent.iterdir()} == {broken_go.name, "minio-2026-02-12.lock"}
 
 
+@pytest.mark.services  # whole test runs: too slow for `make unit`
 @pytest.mark.parametrize("processes", [0, 1])
 def test_a_failed_build_ends_a_test_run_with_one_line(broken_go: Path, processes: int) -> None:
     """A run whose tests need the program reports the failed build without a traceback, also from a process of xdist."""

@@ -100,7 +100,7 @@ REFUSED: list[tuple[str, Callable[[], bytes], int, str]] = [
     ("empty", lambda: b"", 422, "empty_file"),
     ("not an image", lambda: b"hello, this is text\n" * 50, 415, "unsupported_format"),
     ("svg", hostile.svg_external, 415, "unsupported_format"),
-    ("truncated", lambda: hostile.truncated(sample_images.photo(), 60), 422, "corrupt_image"),
+    ("truncated", lambda: hostile.truncate(sample_images.photo(), 60), 422, "corrupt_image"),
     ("bomb", hostile.bomb_png, 422, "too_many_pixels"),
     ("frames", hostile.gif_frames, 422, "too_many_frames"),
     ("zip", hostile.polyglot_zip, 422, "polyglot"),
