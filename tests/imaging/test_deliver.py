@@ -1,11 +1,13 @@
 """Delivery through the real public app: bytes, headers, file names, who sees what, and what counts as a view."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
 from imghost_core import object_keys
 from imghost_core.object_keys import VARIANT_NAMES
+from imghost_core.timestamps import PATTERN
 from support import image_similarity, sample_images
 from support.eventually import eventually
 from support.imaging import Imaging, Stored
@@ -117,7 +119,7 @@ async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None
         "mime_type": "image/jpeg",
         "views": 0,
     }
-    assert uploaded.endswith("Z")
+    assert re.fullmatch(PATTERN, uploaded)
     assert abs((datetime.now(UTC) - datetime.fromisoformat(uploaded)).total_seconds()) < 60
 
 

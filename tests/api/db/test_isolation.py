@@ -28,13 +28,13 @@ _RELATIONS = (
     "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm') AND relnamespace = 'public'::regnamespace"
 )
 _GRANTS = """
-    SELECT c.relname, r.rolname, acl.privilege_type, ''
-    FROM pg_class c, aclexplode(c.relacl) acl JOIN pg_roles r ON r.oid = acl.grantee
+    SELECT c.relname, coalesce(r.rolname, 'PUBLIC'), acl.privilege_type, ''
+    FROM pg_class c, aclexplode(c.relacl) acl LEFT JOIN pg_roles r ON r.oid = acl.grantee
     WHERE c.relkind IN ('r', 'p', 'v', 'm') AND c.relnamespace = 'public'::regnamespace AND acl.grantee <> c.relowner
     UNION ALL
-    SELECT c.relname, r.rolname, acl.privilege_type, a.attname
+    SELECT c.relname, coalesce(r.rolname, 'PUBLIC'), acl.privilege_type, a.attname
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
-    JOIN pg_roles r ON r.oid = acl.grantee
+    LEFT JOIN pg_roles r ON r.oid = acl.grantee
     WHERE c.relnamespace = 'public'::regnamespace
 """
 _NEEDED = """

@@ -1,3 +1,4 @@
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -10,6 +11,7 @@ from starlette.routing import Route
 
 from imghost_core.errors import Forbidden
 from imghost_core.metrics import HttpMetrics, new_registry, render
+from imghost_core.timestamps import PATTERN
 from imghost_core.web import health
 from imghost_core.web.middleware import RequestEnvelope
 from imghost_core.web.problems import add_handlers
@@ -113,7 +115,7 @@ async def test_health_names_the_service_and_the_time(client: httpx.AsyncClient) 
     response = (await client.get("/health")).json()
     assert set(response) == {"status", "service", "time"}
     assert (response["status"], response["service"]) == ("ok", "api")
-    assert response["time"].endswith("Z")
+    assert re.fullmatch(PATTERN, response["time"])
 
 
 async def test_readiness_names_what_is_missing_without_secrets() -> None:
