@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
+from sqlalchemy import Column, ForeignKey, MetaData, Table, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from imghost_api.db.base import API_WRITES, Base
+from imghost_api.db.base import API_WRITES, Base, Relation, require_isolation
 from imghost_api.tables import RELATIONS
 from imghost_core.ids import uuid7
 from support.api import TenantDatabase
@@ -36,6 +37,13 @@ _GRANTS = """
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
     LEFT JOIN pg_roles r ON r.oid = acl.grantee
     WHERE c.relnamespace = 'public'::regnamespace
+"""
+_OPEN = """
+    SELECT relname FROM pg_class
+    WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace AND has_table_privilege(%s, oid, 'SELECT')
+      AND coalesce(array_to_string(reloptions, ','), '') !~ 'security_invoker=(true|on|1)'
+    UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef
+    ORDER BY 1
 """
 _NEEDED = """
     SELECT attname, format_type(atttypid, NULL) FROM pg_attribute a
@@ -160,3 +168,32 @@ def test_a_table_with_a_workspace_cannot_be_defined_without_isolation() -> None:
             __tablename__ = "open"
             __grants__: ClassVar = (API_WRITES,)
             workspace_id: Mapped[int] = mapped_column(primary_key=True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "isolated_by"),
+    [
+        ([Column("workspace_id", Uuid())], None),  # of a mixin, without an annotation, or under another attribute
+        ([Column("team_id", ForeignKey("workspaces.id"))], None),
+        ([Column("image_id", ForeignKey("images.id"))], None),
+        ([Column("workspace_id", Uuid()), Column("user_id", Uuid())], "user_id"),
+    ],
+)
+def test_a_table_that_belongs_to_workspaces_is_isolated_however_it_says_so(
+    columns: list[Column[Any]], isolated_by: str | None
+) -> None:
+    """What the class alone does not show is refused when the tables are gathered."""
+    table = Table("open", MetaData(), *columns)
+    with pytest.raises(TypeError, match="open has"):
+        require_isolation([table], [*RELATIONS, Relation("open", (), isolated_by)])
+
+
+def test_nothing_that_the_api_may_use_runs_under_the_owners_rights(tenant: TenantDatabase) -> None:
+    """A view without `security_invoker`, a materialized view and a SECURITY DEFINER function show all workspaces."""
+    assert tenant.query(_OPEN, tenant.role("api")) == []
+    tenant.query("CREATE VIEW open_view AS SELECT * FROM images; CREATE MATERIALIZED VIEW open_copy AS SELECT 1")
+    try:
+        tenant.query(f'GRANT SELECT ON open_view, open_copy TO "{tenant.role("api")}"')
+        assert tenant.query(_OPEN, tenant.role("api")) == [("open_copy",), ("open_view",)]
+    finally:
+        tenant.query("DROP VIEW open_view; DROP MATERIALIZED VIEW open_copy")

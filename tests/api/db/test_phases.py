@@ -156,3 +156,15 @@ def test_status_names_what_is_pending(postgres: Postgres) -> None:
     assert status() == [f"pre: applied none, pending {', '.join(revisions)}", "post: applied none, pending none"]
     database.migrate()
     assert status() == [f"pre: applied {revisions[-1]}, pending none", "post: applied none, pending none"]
+
+
+def test_a_table_that_post_rebuilds_is_isolated(fresh: TenantDatabase, tmp_path: Path) -> None:
+    """A table that a post migration recreates has row-level security before the api may use it."""
+    run(fresh, "pre", release(tmp_path / "1", pre=1, post=0))
+    fresh.query("CREATE TABLE rebuilt (LIKE api_keys INCLUDING ALL)")
+    fresh.query(f'ALTER TABLE rebuilt OWNER TO "{fresh.role("owner")}"; DROP TABLE api_keys')
+    fresh.query("ALTER TABLE rebuilt RENAME TO api_keys")
+    run(fresh, "post", tmp_path / "1")
+    assert fresh.query("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = 'api_keys'") == [
+        (True, True)
+    ]

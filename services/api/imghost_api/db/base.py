@@ -3,13 +3,13 @@
 Row-level security (`db.row_security`) and grants (`db.grants`) follow from these declarations in each run of `migrate`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from inspect import get_annotations
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import BigInteger, DateTime, MetaData, Text
+from sqlalchemy import BigInteger, DateTime, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
@@ -76,9 +76,26 @@ class WorkspaceRow:
 
 
 def mapped_relations() -> list[Relation]:
-    """Every table that has a class, of the modules that are imported."""
+    """Every table that has a class, of the modules that are imported. Raises `TypeError` for one that is open."""
     classes = {mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers}
-    return [Relation(name, found.__grants__, _workspace_column(found)) for name, found in sorted(classes.items())]
+    found = [Relation(name, mapped.__grants__, _workspace_column(mapped)) for name, mapped in sorted(classes.items())]
+    require_isolation(Base.metadata.tables.values(), found)
+    return found
+
+
+def require_isolation(tables: Iterable[Table], relations: Iterable[Relation]) -> None:
+    """Raise `TypeError` for a table whose rows belong to a workspace and are not isolated by it.
+
+    Such a table has a column `workspace_id`, wherever that was declared, or refers to a table that is isolated.
+    """
+    isolated = {relation.name: relation.workspace_column for relation in relations if relation.workspace_column}
+    for table in tables:
+        column = isolated.get(table.name)
+        referred = {key.target_fullname.partition(".")[0] for key in table.foreign_keys}
+        if column is None and ("workspace_id" in table.columns or referred & isolated.keys()):
+            raise TypeError(f"{table.name} has rows of workspaces: make its class a WorkspaceRow, which isolates them.")
+        if column and column != "workspace_id" and "workspace_id" in table.columns:
+            raise TypeError(f"{table.name} has a workspace_id, but is isolated by {column}: rename one of them.")
 
 
 def _workspace_column(mapped: type[Base]) -> str | None:

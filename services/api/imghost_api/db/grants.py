@@ -20,8 +20,8 @@ def add(connection: Connection, roles: Roles, relations: Iterable[Relation]) -> 
         sql.SQL("GRANT USAGE ON SCHEMA public TO {}, {}").format(api, imaging),
         # Sequences and functions are the job queue's: identity columns need no right of their own.
         sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(api),
-        sql.SQL("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC"),
-        sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {}").format(api),
+        sql.SQL("REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA public FROM PUBLIC"),
+        sql.SQL("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO {}").format(api),
     ):
         cursor.execute(statement)
     for relation in relations:

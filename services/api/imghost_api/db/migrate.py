@@ -52,6 +52,7 @@ def apply(
                 grants.add(connection, roles, relations)
             else:
                 _contract(pre, post)
+                row_security.enforce(connection, relations)  # it may have rebuilt a table
                 grants.revoke_others(connection, roles, relations)
     _log.info("schema is up to date", phase=phase)
 
