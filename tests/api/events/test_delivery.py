@@ -1,10 +1,13 @@
 """Delivery: effects once, failures retried, dead letters, isolation between subscribers, skewed releases."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from imghost_api.db.engine import Session
 from imghost_api.db.system import all_workspaces
@@ -12,6 +15,7 @@ from imghost_api.events import dead_letters
 from imghost_api.events.delivery import Patience
 from imghost_api.events.event import Subscriber, on
 from imghost_api.events.jobs import delete_old_events
+from imghost_api.events.tables import OutboxEvent
 from imghost_core.errors import Unavailable
 from imghost_core.ids import uuid7
 from support.eventually import eventually
@@ -75,6 +79,46 @@ async def test_a_dead_letter_holds_back_its_subject_only(outbox: Outbox) -> None
         async with all_workspaces(outbox.database) as session:
             assert await dead_letters.requeue(session, subscriber="reader") == 1
         await eventually(lambda: outbox.received("reader") == [3, 1, 2, 4], why="what waited follows")
+
+
+async def _violate_at_the_end(session: Session, _: Happened) -> None:
+    session.add_all(
+        OutboxEvent(id=-1, workspace_id=WORKSPACE, subject="", type="", version=1, payload={}) for _ in "12"
+    )
+
+
+async def _go_on_after_a_failed_statement(session: Session, _: Happened) -> None:
+    with suppress(DBAPIError):
+        await session.execute(text("SELECT 1 / 0"))
+
+
+async def _end_the_transaction(session: Session, _: Happened) -> None:
+    await session.rollback()
+
+
+async def _cancel(_: Session, __: Happened) -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    "handle", [_violate_at_the_end, _go_on_after_a_failed_statement, _end_the_transaction, _cancel]
+)
+async def test_a_handler_that_breaks_its_transaction_is_a_failed_attempt(outbox: Outbox, handle: Any) -> None:
+    """Whatever it does to the session or the task counts as its failure: other subscribers go on, and it ends as a
+    dead letter.
+    """
+    async with outbox.dispatcher(Subscriber.to("reader", on(Happened, handle)), outbox.keep("other"), concurrency=1):
+        await outbox.publish(happened("a", 1))
+        await outbox.publish(happened("b", 2))
+        async with all_workspaces(outbox.database) as session:
+            dead = await eventually(lambda: _two_dead(session), why="both are dead letters")
+        assert [letter.attempts for letter in dead] == [QUICK.attempts] * 2
+        await eventually(lambda: outbox.received("other") == [1, 2], why="the other subscriber has both")
+
+
+async def _two_dead(session: Session) -> list[dead_letters.DeadLetter]:
+    found = list(await dead_letters.list_dead(session))
+    return found if len(found) == 2 else []
 
 
 async def test_a_discarded_dead_letter_is_skipped(outbox: Outbox) -> None:

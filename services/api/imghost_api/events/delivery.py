@@ -40,7 +40,7 @@ class Patience:
 class _Failed(Exception):
     """The handler's own failure, as opposed to one of the database around it."""
 
-    def __init__(self, attempts: int, cause: Exception) -> None:
+    def __init__(self, attempts: int, cause: BaseException) -> None:
         super().__init__()
         self.attempts, self.cause = attempts, cause
 
@@ -95,7 +95,7 @@ class Delivery:
 
     async def deliver(self, head: Next) -> None:
         """Deliver one event, unless another worker has it: the effect and the delivery are one transaction."""
-        name = self._subscriber.name
+        name, claimed = self._subscriber.name, None
         try:
             async with self._database.transaction(head.workspace_id) as session:
                 claimed = await queries.claim(session, name, head.event_id)
@@ -105,6 +105,13 @@ class Delivery:
                 await queries.mark_delivered(session, name, head.event_id)
         except _Failed as failure:
             await self._note(head, failure)
+        except ImghostError:
+            raise  # an outage, which is no attempt
+        except Exception as error:
+            if claimed is None:
+                raise
+            # What the handler left behind cannot be committed: a violated deferred constraint, a failed statement.
+            await self._note(head, _Failed(claimed.attempts, error))
         else:
             self._metrics.deliveries.labels(name, "done").inc()
             self._metrics.latency.labels(name).observe((datetime.now(UTC) - claimed.published_at).total_seconds())
@@ -117,6 +124,11 @@ class Delivery:
         try:
             async with asyncio.timeout(self._patience.seconds):
                 await subscription.handle(session, subscription.event.model_validate(claimed.payload))
+                await session.flush()  # what it added is its own to answer for
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            raise _Failed(claimed.attempts, error) from error  # else this lane would end unnoticed
         except Exception as error:
             raise _Failed(claimed.attempts, error) from error
         finally:
