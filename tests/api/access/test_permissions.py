@@ -13,6 +13,7 @@ from starlette.routing import Route
 from imghost_api import main
 from imghost_api.access.declarations import PUBLIC, Require, UndeclaredRoute, required_permission
 from imghost_api.access.deps import WorkspaceSession
+from imghost_api.access.errors import PermissionDenied
 from imghost_api.access.permissions import (
     DEFAULT_SCOPES,
     DESCRIPTIONS,
@@ -52,6 +53,14 @@ def test_a_platform_admin_has_the_permissions_of_both() -> None:
     """Being a platform admin adds to the role in the workspace; without it the role alone decides."""
     assert role_permissions(Role.VIEWER, is_platform_admin=False) == ROLE_PERMISSIONS[Role.VIEWER]
     assert role_permissions(Role.VIEWER, is_platform_admin=True) == frozenset(Permission)
+
+
+@pytest.mark.parametrize("stored", ["billing", Role.PLATFORM_ADMIN.value])
+def test_a_role_of_a_later_release_grants_nothing(stored: str) -> None:
+    """While releases run side by side, a membership may have a role that the older one does not know: 403, not 500."""
+    assert role_permissions(stored, is_platform_admin=False) == frozenset()
+    assert role_permissions(stored, is_platform_admin=True) == frozenset(Permission)
+    assert stored in str(PermissionDenied(Permission.IMAGES_READ, role=stored, by_api_key=True))
 
 
 def test_the_database_accepts_the_roles_of_members() -> None:

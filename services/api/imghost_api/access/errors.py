@@ -1,6 +1,6 @@
 """Failures of access checks."""
 
-from imghost_api.access.permissions import MEMBER_ROLES, ROLE_PERMISSIONS, Permission, Role
+from imghost_api.access.permissions import MEMBER_ROLES, ROLE_PERMISSIONS, Permission, role_permissions
 from imghost_core.errors import Forbidden, InvalidRequest, Unauthorized
 
 
@@ -69,15 +69,15 @@ class PermissionDenied(Forbidden):
     code, title = "permission_denied", "Permission denied"
     advice = "Use a credential with the permission in `required_permission`, or ask a workspace owner for a role."
 
-    def __init__(self, permission: Permission, *, role: Role, by_api_key: bool) -> None:
+    def __init__(self, permission: Permission, *, role: str, by_api_key: bool) -> None:
         super().__init__(
             _explain(permission, role, by_api_key=by_api_key),
             extra={"required_permission": permission.value},
         )
 
 
-def _explain(permission: Permission, role: Role, *, by_api_key: bool) -> str:
-    if permission in ROLE_PERMISSIONS[role] and by_api_key:
+def _explain(permission: Permission, role: str, *, by_api_key: bool) -> str:
+    if by_api_key and permission in role_permissions(role, is_platform_admin=False):
         return (
             f"This request requires the permission {permission}, which the scopes of this API key do not include. "
             f"Use an access token, or an API key created with the scope {permission}."

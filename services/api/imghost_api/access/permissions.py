@@ -73,9 +73,12 @@ KEY_SCOPES = frozenset(Permission(scope) for scope in KeyScope)
 DEFAULT_SCOPES = KEY_SCOPES
 
 
-def role_permissions(role: Role, *, is_platform_admin: bool) -> frozenset[Permission]:
-    """What a member may do: the permissions of their role, and of a platform admin in addition."""
-    granted = ROLE_PERMISSIONS[role]
+def role_permissions(role: str, *, is_platform_admin: bool) -> frozenset[Permission]:
+    """What a member may do: the permissions of their role, and of a platform admin in addition.
+
+    A role that no member of this release has, written by a later release, grants nothing.
+    """
+    granted = ROLE_PERMISSIONS[Role(role)] if role in MEMBER_ROLES else frozenset[Permission]()
     return granted | ROLE_PERMISSIONS[Role.PLATFORM_ADMIN] if is_platform_admin else granted
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from imghost_api.access.permissions import Permission, Role, role_permissions
+from imghost_api.access.permissions import Permission, role_permissions
 from imghost_api.plans.limits import PlanLimits
 
 
@@ -26,7 +26,7 @@ class Principal:
 
     user_id: UUID
     workspace_id: UUID
-    role: Role
+    role: str
     limits: PlanLimits
     is_platform_admin: bool
     is_blocked: bool

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, select, update
 
-from imghost_api.access.permissions import Role, to_scopes
+from imghost_api.access.permissions import to_scopes
 from imghost_api.access.principal import ApiKeyCredential, Principal
 from imghost_api.access.tables import ApiKey, Membership, User
 from imghost_api.db.engine import Session
@@ -63,7 +63,7 @@ def _to_principal(row: Row[*tuple[Any, ...]], api_key: ApiKeyCredential | None) 
     return Principal(
         row.User.id,
         row.Workspace.id,
-        Role(row.Membership.role),
+        row.Membership.role,
         to_limits(row.Plan),
         is_platform_admin=row.User.is_admin,
         is_blocked=row.User.is_blocked,
