@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from imghost_api.db.migrate import MigrationFailed, apply
 from imghost_api.db.schema import MIGRATIONS, Phase
 from imghost_api.migrate import migrate
+from imghost_api.settings import MigrateSettings
 from imghost_api.tables import RELATIONS
 from support.api import TenantDatabase, new_tenant
 from support.postgres import Postgres
@@ -137,6 +139,27 @@ def test_only_post_revokes_what_the_release_before_was_granted(tenant: TenantDat
     assert may_delete()
     migrate(settings, "post")
     assert not may_delete()
+
+
+@pytest.mark.parametrize(
+    ("user", "api", "imaging", "says"),
+    [
+        ("api", "api", "imaging", "does not own this database"),
+        ("owner", "owner", "imaging", "two roles other than"),
+        ("owner", "api", "api", "two roles other than"),
+    ],
+)
+def test_roles_that_are_mixed_up_are_refused(
+    tenant: TenantDatabase, user: str, api: str, imaging: str, says: str
+) -> None:
+    """A run as another role than the owner, and one that would give a role the rights of another, change nothing."""
+    settings = MigrateSettings(
+        database_url=SecretStr(tenant.url(user)), api_role=tenant.role(api), imaging_role=tenant.role(imaging)
+    )
+    before = tenant.query("SELECT relname, relacl::text FROM pg_class ORDER BY oid")
+    with pytest.raises(MigrationFailed, match=says):
+        migrate(settings, "pre")
+    assert tenant.query("SELECT relname, relacl::text FROM pg_class ORDER BY oid") == before
 
 
 def test_status_names_what_is_pending(postgres: Postgres) -> None:

@@ -22,6 +22,9 @@ from imghost_core import logs
 
 _LOCK = 0x1196_4057  # any number of our own: one migration at a time per database
 _DDL_LOCK_TIMEOUT = "5s"  # an ALTER waiting for its lock queues every query behind it
+_OWNER = text("""
+    SELECT current_user, pg_has_role(current_user, datdba, 'USAGE') FROM pg_database WHERE datname = current_database()
+""")
 _log = logs.get("imghost.migrate")
 
 
@@ -39,6 +42,7 @@ def apply(
     """
     roles = {"api": settings.api_role, "imaging": settings.imaging_role}
     with _open(settings) as connection:
+        _check_roles(connection, roles)
         _take_turn(connection, settings.migrate_timeout_seconds)
         with connection.begin():
             connection.execute(text("SELECT set_config('imghost.all_workspaces', 'on', true)"))
@@ -83,6 +87,16 @@ def _open(settings: MigrateSettings) -> Iterator[Connection]:
         raise MigrationFailed(f"the database refused: {_reason(error)}") from error
     finally:
         engine.dispose()
+
+
+def _check_roles(connection: Connection, roles: grants.Roles) -> None:
+    """Else a run as one of the two would change nothing and succeed, or give one of them the rights of another."""
+    with connection.begin():
+        user, is_owner = connection.execute(_OWNER).one()
+    if not is_owner:
+        raise MigrationFailed(f"{user} does not own this database. Set DATABASE_URL to the URL of its owner.")
+    if len({user, *roles.values()}) < 1 + len(roles) or "public" in roles.values():
+        raise MigrationFailed("API_ROLE and IMAGING_ROLE must be two roles other than the owner's and `public`.")
 
 
 def _take_turn(connection: Connection, seconds: int) -> None:

@@ -46,7 +46,10 @@ class _Failed(Exception):
 
 
 class Delivery:
-    """Delivers to `subscriber`, several subjects in parallel: a slow handler delays its own subject only."""
+    """Delivers to `subscriber`, several subjects in parallel.
+
+    A slow handler delays its own subject, and others only once every lane has one.
+    """
 
     def __init__(
         self,

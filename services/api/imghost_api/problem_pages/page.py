@@ -61,7 +61,8 @@ def render_index(types: Iterable[ProblemType]) -> str:
     body = f"""\
 <main>
 <h1>Problems</h1>
-<p>Every error response is a problem document (RFC 9457). Its <code>code</code> is one of these.</p>
+<p>Every error response to a valid HTTP request is a problem document (RFC 9457).
+Its <code>code</code> is one of these.</p>
 <table>
 <tr><th>Code</th><th>Status</th><th>Meaning</th></tr>
 {rows}
