@@ -52,6 +52,13 @@ def test_test_folders_are_no_packages() -> None:
     assert list((ROOT / "tests").rglob("__init__.py")) == []
 
 
+def test_only_one_module_of_the_api_opens_transactions_across_workspaces() -> None:
+    """Only `db.system`, whose importers a contract names, and the migrations set what lifts row-level security."""
+    setting = re.compile(r"set_config\(\s*'imghost\.all_workspaces'")
+    found = {path.name for path in (ROOT / "services").rglob("*.py") if setting.search(path.read_text())}
+    assert found == {"system.py", "migrate.py"}
+
+
 def test_no_lock_file_holds_an_address() -> None:
     """Everyone installs from the package index they use; a file that names one works at one place only."""
     locks = [*(ROOT / "requirements").glob("*.txt"), *(ROOT / "tools" / "imghost_dev" / "kube-programs").glob("go.*")]
