@@ -26,6 +26,7 @@ __all__ = [
     "png",
     "png16",
     "rotate",
+    "rotate_animation",
     "scene",
     "webp",
     "with_exif",
@@ -97,6 +98,22 @@ def rotate(orientation: int, width: int = 120, height: int = 80) -> bytes:
     stored = _UNTURN[orientation](upright)
     body = encode(pyvips.Image.new_from_array(np.ascontiguousarray(stored)).copy(interpretation=SRGB), "jpeg", 95)
     return with_exif(body, orientation=orientation)
+
+
+def rotate_animation(orientation: int, frames: int = 3, width: int = 120, height: int = 80) -> bytes:
+    """An animated WebP to be turned by EXIF `orientation`; upright, each frame is as that of `rotate`, and darker
+    than the one before.
+    """
+    upright = np.zeros((height, width, 3), np.uint8)
+    upright[..., 2] = 255
+    upright[: height // 2, : width // 2] = (255, 0, 0)
+    stored = _UNTURN[orientation](upright)
+    pages = np.concatenate([stored // (number + 1) for number in range(frames)])
+    strip = pyvips.Image.new_from_array(np.ascontiguousarray(pages)).copy(interpretation=SRGB)
+    strip.set_type(pyvips.GValue.gint_type, "page-height", stored.shape[0])
+    strip.set_type(pyvips.GValue.array_int_type, "delay", [50] * frames)
+    strip.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    return bytes(strip.webpsave_buffer(lossless=True))
 
 
 _UNTURN = {  # upright -> stored, the inverse of what EXIF 2.3 (table of tag 0x0112) asks a viewer to do

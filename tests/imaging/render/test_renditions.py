@@ -91,6 +91,22 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
         assert not pyvips.Image.new_from_buffer(body, "").get_typeof("exif-data")
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_frame_of_an_animation_is_turned(orientation: int) -> None:
+    """Each frame of an animated WebP is upright, red at the top left, and frames keep their order."""
+    made = build(sample_images.rotate_animation(orientation), "webp")
+    for name in ("large", "medium", "small"):
+        image = pyvips.Image.new_from_buffer(made.variants[name], "[n=-1]")
+        assert (image.width, image.get("page-height"), image.get("n-pages")) == (120, 80, 3)
+        assert image.get("delay") == [50] * 3
+        for number, frame in enumerate(image_similarity.of(page) for page in image.pagesplit()):
+            level = 255 / (number + 1)
+            assert abs(frame[20, 30, 0] - level) < 30
+            assert abs(frame[60, 90, 2] - level) < 30
+    thumb = image_similarity.pixels(made.variants["thumb"])
+    assert (thumb.shape[:2], bool(thumb[20, 30, 0] > 200)) == ((80, 120), True)
+
+
 def test_transparency_is_kept() -> None:
     """An image with alpha becomes WebP whose edge is as transparent as it was."""
     made = build(sample_images.png(alpha=True), "png")

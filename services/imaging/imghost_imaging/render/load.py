@@ -14,6 +14,7 @@ from imghost_imaging.render.limits import corrupt
 _STRICT = "[fail_on=truncated]"
 _STRICT_ALL_FRAMES = "[n=-1,fail_on=truncated]"
 
+_UPRIGHT = 1  # EXIF 2.3, tag 0x0112
 _PLAIN = frozenset({"srgb", "rgb", "b-w", "rgb16", "grey16"})
 _SRGB_NAME = re.compile(rb"sRGB|s\0R\0G\0B")  # in a profile's description, as ASCII or as UTF-16
 
@@ -28,11 +29,27 @@ def load(data: bytes, box: int, *, all_frames: bool, deadline: float) -> pyvips.
     options = _STRICT_ALL_FRAMES if all_frames else _STRICT
     try:
         colours = _colour_options(pyvips.Image.new_from_buffer(data, ""))
-        image = pyvips.Image.thumbnail_buffer(data, box, height=box, size="down", option_string=options, **colours)
-        return _to_memory(_eight_bit(image), deadline)
+        image = pyvips.Image.thumbnail_buffer(
+            data, box, height=box, size="down", option_string=options, no_rotate=all_frames, **colours
+        )
+        image = _to_memory(_eight_bit(image), deadline)
+        return _turn_frames(image, deadline) if all_frames else image
     except pyvips.Error as error:
         check_deadline(deadline)
         raise corrupt() from error
+
+
+def _turn_frames(image: pyvips.Image, deadline: float) -> pyvips.Image:
+    """Each frame turned by the EXIF orientation. Turned as a whole, the strip of frames would change their order."""
+    if not image.get_typeof("orientation") or image.get("orientation") == _UPRIGHT:
+        return image
+    frames = [frame.autorot() for frame in image.pagesplit()]
+    strip = pyvips.Image.arrayjoin(frames, across=1).copy()
+    strip.set_type(pyvips.GValue.gint_type, "page-height", frames[0].height)
+    for field in ("delay", "loop"):
+        if kind := image.get_typeof(field):
+            strip.set_type(kind, field, image.get(field))
+    return _to_memory(strip, deadline)
 
 
 def _colour_options(source: pyvips.Image) -> dict[str, str]:
