@@ -150,6 +150,15 @@ async def test_a_declared_length_is_refused_before_the_body(open_api: Any) -> No
     assert read == 0
 
 
+async def test_a_length_with_thousands_of_digits_is_no_error_of_the_server(open_api: Any) -> None:
+    """A Content-Length of 5,001 digits, which HTTP servers accept with leading zeros, does not fail the request."""
+    async with open_api() as api:
+        person = await register(api)
+        headers = {**person.key, "Content-Length": "0" * 5000 + "5", "Content-Type": "multipart/form-data; boundary=b"}
+        response = await api.post("/upload", headers=headers, content=b"hello")
+    problem(response, 400, "invalid_multipart")
+
+
 async def test_an_undeclared_length_is_counted(open_api: Any) -> None:
     """A body without Content-Length is read only up to the limit."""
     sent = 0

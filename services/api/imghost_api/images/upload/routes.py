@@ -25,6 +25,7 @@ from imghost_api.images.upload.service import UploadLimits, UploadRequest, Uploa
 from imghost_api.images.urls import Urls
 from imghost_api.plans.quota import CountUsage, QuotaUsage, read_usage
 
+_LENGTH_DIGITS = 18
 router = APIRouter(tags=["images"])
 
 _FORM: dict[str, Any] = {
@@ -85,17 +86,24 @@ async def upload(
     idempotency_key: _IdempotencyKey = None,
 ) -> UploadResponse:
     """Store the image in the form field `file`. Its format is detected by content, never by name or header."""
-    length = request.headers.get("content-length", "")
     incoming = UploadRequest(
         body=request.stream(),
         content_type=request.headers.get("content-type", ""),
-        content_length=int(length) if length.isdecimal() else None,
+        content_length=_read_length(request),
         idempotency_key=idempotency_key,
     )
     image, replayed = await service.upload(principal, incoming)
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return UploadResponse(image=UploadedImageResource.of(image, urls))
+
+
+def _read_length(request: Request) -> int | None:
+    """The declared length of the body in bytes. The server accepts any number of leading zeros; Python converts at most
+    4300 digits, and a length that is not read here is counted instead.
+    """
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) <= _LENGTH_DIGITS else None
 
 
 @router.get(
