@@ -42,7 +42,7 @@ async def test_an_outage_is_reported_and_heals(
         assert response.headers["content-type"] == "application/problem+json"
         assert int(response.headers["retry-after"]) > 0
         seen = await tenant.until(condition, "False", "BackendDown", within=90)
-        assert "does not answer" in seen["message"]
+        assert "does not respond" in seen["message"]
         await tenant.until("Ready", "False", "BackendDown")
 
     async def accepted() -> bool:
