@@ -16,6 +16,8 @@ from imghost_operator.reflector import Reflector, WatchScope, version_of
 from imghost_operator.tenant_objects import KINDS, TENANT_LABEL, namespace_of
 from imghost_operator.tenant_objects.meta import tenant_of
 
+_DELETIONS = 1000  # the latest ones, to recognize a response that is handled after the event of the deletion
+
 
 class Informer:
     """The objects of all tenants. `changed` is called with a tenant's name when one of its objects changed.
@@ -36,6 +38,7 @@ class Informer:
         self._namespaces = frozenset(namespaces)
         self._by_tenant: dict[str, dict[ObjectRef, Object]] = defaultdict(dict)
         self._tenant_of: dict[ObjectRef, str] = {}
+        self._deleted: dict[ObjectRef, int] = {}
         scopes = [WatchScope(kind, name) for kind in sorted(kinds) for name in sorted(self._namespaces) or [""]]
         self._reflectors = [Reflector(client, scope, self, metrics, self._note_access) for scope in scopes]
         self._unreadable: frozenset[str] = frozenset()
@@ -76,7 +79,7 @@ class Informer:
         return dict(self._by_tenant.get(tenant, ()))
 
     def put_local(self, obj: Object) -> None:
-        """Store an object that this process has just written."""
+        """Store an object that this process has just written, unless its deletion was reported meanwhile."""
         self._store(obj, wake=False)
 
     def ages(self) -> dict[str, float]:
@@ -96,6 +99,7 @@ class Informer:
         for ref in [ref for ref in self._tenant_of if scope.covers(ref) and ref not in present]:
             if version_of(self._known(ref)) <= version:  # what we wrote after the list is not in it
                 self._forget(ref)
+                self._note_deletion(ref, version)
         for obj in objects:
             self._store(obj, wake=True)
 
@@ -106,6 +110,7 @@ class Informer:
     def drop(self, obj: Object) -> None:
         """Forget an object that the watch reports as deleted."""
         ref = ObjectRef.of(obj)
+        self._note_deletion(ref, version_of(obj))
         if ref in self._tenant_of and version_of(obj) >= version_of(self._known(ref)):
             self._forget(ref)
 
@@ -123,6 +128,8 @@ class Informer:
 
     def _store(self, obj: Object, *, wake: bool) -> None:
         ref = ObjectRef.of(obj)
+        if version_of(obj) <= self._deleted.get(ref, 0):
+            return
         tenant = self._owner_of(obj)
         before = self._tenant_of.get(ref)
         if before is not None and version_of(obj) <= version_of(self._known(ref)):
@@ -139,6 +146,11 @@ class Informer:
         if self.is_limited and obj["kind"] == "Namespace":
             return tenant_of(obj["metadata"]["name"])
         return str((obj["metadata"].get("labels") or {}).get(TENANT_LABEL, ""))
+
+    def _note_deletion(self, ref: ObjectRef, version: int) -> None:
+        self._deleted[ref] = max(version, self._deleted.pop(ref, 0))
+        if len(self._deleted) > _DELETIONS:
+            del self._deleted[next(iter(self._deleted))]
 
     def _forget(self, ref: ObjectRef) -> None:
         tenant = self._tenant_of.pop(ref)

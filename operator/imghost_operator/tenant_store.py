@@ -6,6 +6,7 @@ from imghost_operator.platform import Object
 from imghost_operator.reflector import WatchScope, version_of
 from imghost_operator.workqueue import Priority
 
+_DELETIONS = 1000  # to recognize a response that is handled after the event of the deletion
 _OF_PEOPLE = ("labels", "annotations", "finalizers", "deletionTimestamp", "generation", "uid")
 
 
@@ -15,6 +16,7 @@ class TenantStore:
     def __init__(self, changed: Callable[[str, Priority], None], removed: Callable[[str], None]) -> None:
         self._changed, self._removed = changed, removed
         self._bodies: dict[str, Object] = {}
+        self._deleted: dict[str, None] = {}  # uids, the latest last
 
     def __len__(self) -> int:
         return len(self._bodies)
@@ -29,6 +31,8 @@ class TenantStore:
 
     def put(self, body: Object) -> None:
         """Store a tenant that the watch returned."""
+        if body["metadata"]["uid"] in self._deleted:
+            return
         old, new = self._store(body)
         if old is None or _people_changed(old, new):
             self._changed(new["metadata"]["name"], Priority.USER)
@@ -36,11 +40,13 @@ class TenantStore:
             self._changed(new["metadata"]["name"], Priority.DRIFT)
 
     def put_local(self, body: Object) -> None:
-        """Store a tenant that this process has just written.
+        """Store a tenant that this process has just written, unless its deletion was reported meanwhile.
 
         What this process wrote is no change. What a user changed just before is one, and is detected here first: the
         watch returns it as an older version, which is ignored.
         """
+        if body["metadata"]["uid"] in self._deleted:
+            return
         old, new = self._store(body)
         if old is not None and _people_changed(old, new):
             self._changed(new["metadata"]["name"], Priority.USER)
@@ -50,10 +56,12 @@ class TenantStore:
         known = self._bodies.get(name)
         if known is not None and uid in {None, known["metadata"]["uid"]}:
             del self._bodies[name]
+            self._note_deletion(known["metadata"]["uid"])
             self._removed(name)
 
     def drop(self, body: Object) -> None:
         """Forget a tenant that the watch reports as deleted."""
+        self._note_deletion(body["metadata"]["uid"])
         self.remove(body["metadata"]["name"], body["metadata"]["uid"])
 
     def replace(self, scope: WatchScope, objects: list[Object], version: int) -> None:  # noqa: ARG002 - there is only one
@@ -64,6 +72,11 @@ class TenantStore:
                 self.remove(name)
         for body in objects:
             self.put(body)
+
+    def _note_deletion(self, uid: str) -> None:
+        self._deleted[uid] = None
+        if len(self._deleted) > _DELETIONS:
+            del self._deleted[next(iter(self._deleted))]
 
     def _store(self, body: Object) -> tuple[Object | None, Object]:
         """The tenant as it was and as it is; the same object twice when a newer version is known."""

@@ -75,6 +75,22 @@ async def test_changes_by_others_are_cached_and_reconciled(watched: Watched) -> 
         assert "managedFields" not in watched.cache.children(watched.tenant)[watched.key("old")]["metadata"]
 
 
+async def test_a_response_that_comes_after_the_deletion_brings_nothing_back(watched: Watched) -> None:
+    """An object that was created by us and deleted by another before our response was handled is not known again; one
+    that is created later is.
+    """
+    created = {**watched.config("mine"), "metadata": {**watched.config("mine")["metadata"], "resourceVersion": "100"}}
+    deleted = {**created, "metadata": {**created["metadata"], "resourceVersion": "105"}}
+    again = {**created, "metadata": {**created["metadata"], "resourceVersion": "110"}}
+    watched.cache.put(dict(created))
+    watched.cache.drop(deleted)
+    watched.woken.clear()
+    watched.cache.put_local(dict(created))
+    assert watched.names() == set()
+    watched.cache.put_local(again)
+    assert watched.names() == {"mine"}
+
+
 async def test_own_writes_wake_no_tenant(watched: Watched) -> None:
     """An object that this process wrote is known immediately, and the watch's echo of it is no news."""
     async with watched.following():

@@ -68,6 +68,17 @@ def test_a_change_just_before_our_own_write_is_reconciled(change: dict[str, Any]
     assert heard.changed == [("demo", Priority.USER), ("demo", Priority.USER)]
 
 
+def test_a_response_that_comes_after_the_deletion_brings_nothing_back() -> None:
+    """The response to our last write may be handled after the event of the deletion; a new tenant counts."""
+    heard = Heard()
+    heard.tenants.put(body(1))
+    heard.tenants.drop(body(3))
+    heard.tenants.put_local(body(2, status={"a": 1}))
+    assert heard.tenants.get("demo") is None
+    heard.tenants.put(body(4, uid="u2"))
+    assert heard.changed == [("demo", Priority.USER)] * 2
+
+
 def test_a_missed_deletion_is_found_in_the_list() -> None:
     """A tenant that a list does not have, or has with another uid, is forgotten; a newer one is not."""
     heard = Heard()
