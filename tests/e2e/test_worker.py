@@ -25,7 +25,9 @@ async def test_a_killed_worker_still_deletes_every_object(
     ]
     for number, image in enumerate(images):
         if number in KILLED_AFTER:
-            assert crash.kill(tenant.pods("worker"))
+            await eventually(
+                lambda: crash.kill(tenant.pods("worker")) > 0, within=60, every=0.5, why="a worker runs and is killed"
+            )
         await client.delete(account, image)
 
     def all_deleted() -> bool:
