@@ -1,4 +1,4 @@
-# The verbs of this repository; `make` lists them. Each sets up what it needs in .venv, once.
+# The targets of this repository; `make` lists them. Each sets up what it needs in .venv, once.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -15,18 +15,18 @@ CRD := crds/imagehosttenants.imghost.dev.yaml
 
 .PHONY: help
 help: ## Show this help
-	@printf 'usage: make VERB [ARGS="..."]\n\n'
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+	@printf 'usage: make TARGET [ARGS="..."]\n\n'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: up
 up: $(VENV)/.cli ## Run a tenant on this machine and print how to use it (ARGS=--detach: in the background)
 	@$(BIN)/imghost up $(MANIFEST) $(ARGS)
 
 .PHONY: down status logs reset
-down: $(VENV)/.cli ## End what `make up` started; the data stays
-status: $(VENV)/.cli ## Show addresses, key, conditions and processes (ARGS=--json: for programs)
+down: $(VENV)/.cli ## Stop what `make up` started; the data stays
+status: $(VENV)/.cli ## Show URLs, API key, conditions and processes (ARGS=--json: for programs)
 logs: $(VENV)/.cli ## Show the logs of all processes
-reset: $(VENV)/.cli ## End it and delete its data
+reset: $(VENV)/.cli ## Stop it and delete its data
 down status logs reset:
 	@$(BIN)/imghost $@ $(ARGS)
 
@@ -103,7 +103,7 @@ images: $(VENV)/.dev ## Build the container images, try each, print its size (AR
 .PHONY: cluster cluster-down
 cluster: $(VENV)/.dev ## Start a real Kubernetes with PostgreSQL, MinIO, the operator and the demo tenant (needs root)
 	@$(BIN)/python -m imghost_dev cluster demo $(ARGS)
-cluster-down: $(VENV)/.dev ## Remove every trace of that cluster
+cluster-down: $(VENV)/.dev ## Remove that cluster and all its files
 	@$(BIN)/python -m imghost_dev cluster down $(ARGS)
 
 .PHONY: test-node

@@ -1,6 +1,7 @@
 """`imghost up --detach`: start it in the background and wait until it is ready. Imports little, to be quick."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ from imghost_cli import screen
 from imghost_local import report
 from imghost_local.errors import InvalidInput, UserError
 from imghost_local.state import AlreadyRunning, State
+
+_COMMAND = "imghost" if shutil.which("imghost") or not sys.argv[0].endswith("/imghost") else sys.argv[0]
+"""How the reader calls this program: by its path when it was, and is not in PATH."""
 
 
 def run_detached(state: State, manifest: Path, ports: str, within: float) -> None:
@@ -34,6 +38,8 @@ def run_detached(state: State, manifest: Path, ports: str, within: float) -> Non
             raise
         kind = InvalidInput if child.returncode == InvalidInput.exit_code else UserError
         message = log.read_text(errors="replace").strip().rpartition("imghost: ")[2]
-        raise kind(message or "It ended while starting, without a message.") from None
+        raise kind(
+            message or "imghost stopped before the tenant was ready, without a message. See `imghost logs`."
+        ) from None
     screen.summary(console, found)
-    console.print("  It runs in the background: `imghost status`, `imghost logs -f`, `imghost down`.\n")
+    console.print(f"  It runs in the background: `{_COMMAND} status`, `{_COMMAND} logs -f`, `{_COMMAND} down`.\n")

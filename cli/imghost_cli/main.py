@@ -23,16 +23,18 @@ _HELP = """Image hosting on Kubernetes, and on this machine.
 
 `imghost up` runs an ImageHostTenant manifest here exactly as the operator would in a cluster:
 
-  imghost up manifests/samples/demo.yaml     run it, with logs; Ctrl-C ends it, data stays
-  imghost up manifests/samples/demo.yaml -d  the same in the background
-  imghost status                             URLs, key and health
-  imghost render manifests/samples/demo.yaml what the operator would create in a cluster
+\b
+  imghost up manifests/samples/demo.yaml      run it and show its logs
+  imghost up manifests/samples/demo.yaml -d   run it in the background
+  imghost status                              show URLs, API key, conditions
+  imghost render manifests/samples/demo.yaml  print what the operator creates
 
+Ctrl-C stops it; data stays until `imghost reset`.
 Next: change the manifest while it runs (replicas, a limit) and watch it being reconciled.
 """
 
 app = typer.Typer(
-    help=_HELP.replace("\n  imghost", "\n\n  imghost"),
+    help=_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -83,7 +85,7 @@ def up(
 
 @app.command()
 def down(*, state: StateOption = STATE) -> None:
-    """End what `imghost up` runs. Data stays."""
+    """Stop what `imghost up` runs. Data stays."""
     folder = _state(state)
     pid = folder.holder()
     if pid is None:
@@ -95,9 +97,11 @@ def down(*, state: StateOption = STATE) -> None:
 
 @app.command()
 def status(
-    *, state: StateOption = STATE, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+    *,
+    state: StateOption = STATE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Show URLs and health. Exit code 0: ready, 3: not ready, 4: not running."""
+    """Show URLs, API key and conditions. Exit code 0: ready, 3: not ready, 4: not running."""
     from imghost_cli import screen
     from imghost_local import report
 
@@ -133,7 +137,11 @@ def logs(
     follower = Follower(folder.logs, source)
     found = follower.last(tail)
     if not found and not follow:
-        raise UserError(f"No logs of '{source}' in {folder.logs}." if source else f"No logs in {folder.logs} yet.")
+        raise UserError(
+            f"No logs of '{source}' in {folder.logs}. Omit it to see all."
+            if source
+            else f"No logs in {folder.logs} yet. Start a tenant: imghost up manifests/samples/demo.yaml"
+        )
     for line in found:
         screen.show(console, line)
     with suppress(KeyboardInterrupt):
@@ -147,7 +155,7 @@ def logs(
 def reset(
     *, state: StateOption = STATE, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
 ) -> None:
-    """Remove all data of this installation: database, images, keys, logs. Ends it first."""
+    """Remove all data of this installation: database, images, API keys, logs. Stops it first."""
     folder = _state(state)
     if not folder.root.exists():
         typer.echo(f"There is nothing in {folder.root}.")

@@ -63,9 +63,11 @@ def wait_until_ready(console: Console, read: Callable[[], Report], alive: Callab
     with Progress(console) as progress:
         while not (report := read()).get("ready"):
             if not alive():
-                raise UserError("It ended while starting.")
+                raise UserError("imghost stopped before the tenant was ready. See `imghost logs`.")
             if time.monotonic() > deadline:
-                raise UserError(f"Not ready within {within:.0f} s, still trying: {step(report)} See `imghost logs`.")
+                raise UserError(
+                    f"Not ready within {within:.0f} s, still trying: {step(report).rstrip('.')}. See `imghost logs`."
+                )
             progress.show(step(report))
             time.sleep(_POLL_SECONDS)
     return report
@@ -111,7 +113,7 @@ def table(console: Console, report: Report) -> None:
         console.print(f"[bold]{escape(tenant['name'])}[/]  {'ready' if tenant['ready'] else 'not ready'}")
         for name, url in tenant["urls"].items():
             console.print(f"  {name:<8} {url}")
-        console.print(f"  {'key':<8} {tenant['key'] or 'none yet'}")
+        console.print(f"  {'API key':<8} {tenant['key'] or 'none yet'}")
         conditions = Table("Condition", "Status", "Reason", "Message", box=None, padding=(0, 2))
         for condition in tenant["conditions"]:
             conditions.add_row(
@@ -124,4 +126,4 @@ def table(console: Console, report: Report) -> None:
         for part in (conditions, pods):
             console.print(part)
     if problem := report.get("problem"):
-        console.print(f"[red]The manifest was edited and refused:[/] {escape(problem)}")
+        console.print(f"[red]The edited manifest is invalid and was not applied:[/] {escape(problem)}")

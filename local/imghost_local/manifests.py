@@ -11,6 +11,19 @@ from imghost_operator import admission, crd
 from imghost_operator.platform import Object
 
 
+class _Loader(yaml.SafeLoader):
+    """Rejects a key that a mapping has twice, as kubectl does; YAML libraries would keep the last one silently."""
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f'key "{key.value}" already set in map', problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return node
+
+
 def read(path: Path, existing: Mapping[str, Object] | None = None) -> list[Object]:
     """The tenants in a YAML file, complete with defaults, in order.
 
@@ -30,7 +43,7 @@ def read(path: Path, existing: Mapping[str, Object] | None = None) -> list[Objec
 
 def _documents(path: Path) -> list[Any]:
     try:
-        documents = [document for document in yaml.safe_load_all(path.read_text()) if document is not None]
+        documents = [document for document in yaml.load_all(path.read_text(), _Loader) if document is not None]
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}. Give the path of a manifest.") from error
     except UnicodeDecodeError as error:

@@ -88,6 +88,7 @@ def test_a_manifest_that_breaks_a_rule_is_refused_in_the_clusters_words(run: Run
     [
         ("", "is empty"),
         ("a: [", "is not YAML"),
+        ("a: 1\na: 2", 'key "a" already set in map'),
         ("- 1\n- 2", "must be one object"),
         ("just words", "must be one object"),
         ("apiVersion: v1\nkind: Pod\nmetadata: {name: x}", "does not match the expected API version"),

@@ -112,7 +112,7 @@ class UnsupportedMedia(HttpError):
     """The bytes are not an image of an enabled format."""
 
     status, code, title = 415, "unsupported_format", "Unsupported image format"
-    advice = "Send a JPEG, PNG, GIF, WebP or AVIF image."
+    advice = "Send a JPEG, PNG, GIF or WebP image, or AVIF where the tenant enables it."
 
 
 class Unprocessable(HttpError):

@@ -90,7 +90,8 @@ class UploadParser:
             self._other_bytes += end - start
             if self._other_bytes > MAX_FIELD_BYTES:
                 raise InvalidMultipart(
-                    f"The fields other than `{FIELD}` exceed {MAX_FIELD_BYTES} bytes. Send only the file."
+                    f"The fields other than `{FIELD}` exceed {MAX_FIELD_BYTES} bytes. "
+                    f"Send the image in the field `{FIELD}`, and nothing else."
                 )
             return
         self.size += end - start
