@@ -1,18 +1,15 @@
 """`imghost up --detach`: start it in the background and wait until it is ready. Imports little, to be quick."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from imghost_cli import screen
+from imghost_cli.command import as_typed
 from imghost_local import report
 from imghost_local.errors import InvalidInput, UserError
 from imghost_local.state import AlreadyRunning, State
-
-_COMMAND = "imghost" if shutil.which("imghost") or not sys.argv[0].endswith("/imghost") else sys.argv[0]
-"""How the reader calls this program: by its path when it was, and is not in PATH."""
 
 
 def run_detached(state: State, manifest: Path, ports: str, within: float) -> None:
@@ -42,4 +39,4 @@ def run_detached(state: State, manifest: Path, ports: str, within: float) -> Non
             message or "imghost stopped before the tenant was ready, without a message. See `imghost logs`."
         ) from None
     screen.summary(console, found)
-    console.print(f"  It runs in the background: `{_COMMAND} status`, `{_COMMAND} logs -f`, `{_COMMAND} down`.\n")
+    console.print(as_typed("  It runs in the background: `imghost status`, `imghost logs -f`, `imghost down`.\n"))

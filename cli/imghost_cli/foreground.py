@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from imghost_cli import screen
+from imghost_cli.command import as_typed
 from imghost_cli.follow import Follower
 from imghost_local import installation, report
 from imghost_local.errors import UserError
@@ -28,7 +29,7 @@ def run_attached(state: State, manifest: Path, ports: dict[str, int], within: fl
     finally:
         ended.set()
         shown.join()
-    console.print("Stopped. Your data stays; `imghost up` resumes, `imghost reset` deletes it.")
+    console.print(as_typed("Stopped. Your data stays; `imghost up` resumes, `imghost reset` deletes it."))
 
 
 def serve(state: State, manifest: Path, ports: dict[str, int]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imghost_cli.command import as_typed
 from imghost_local.errors import InvalidInput, UserError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def down(*, state: StateOption = STATE) -> None:
         typer.echo(f"Nothing runs in {folder.root}.")
         return
     _end(folder.holder, pid)
-    typer.echo("Stopped. Your data stays; run `imghost up` to resume.")
+    typer.echo(as_typed("Stopped. Your data stays; run `imghost up` to resume."))
 
 
 @app.command()
@@ -113,7 +114,7 @@ def status(
         shown = {"tenants": [], **found, "running": pid is not None, "ready": ready, "pid": pid}
         typer.echo(json.dumps(shown, indent=2))
     elif pid is None:
-        typer.echo(f"Nothing runs in {folder.root}. Start it: imghost up manifests/samples/demo.yaml")
+        typer.echo(as_typed(f"Nothing runs in {folder.root}. Start it: imghost up manifests/samples/demo.yaml"))
     elif found.get("tenants"):
         screen.table(screen.new_console(), found)
     else:
@@ -281,7 +282,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        typer.echo(f"imghost: {error}", err=True)
+        typer.echo(f"imghost: {as_typed(str(error))}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         typer.echo(f"imghost: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)

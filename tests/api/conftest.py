@@ -15,7 +15,7 @@ from imghost_api.main import create_apps
 from imghost_api.worker import working
 from imghost_api.worker_context import WorkerContext, open_worker_context
 from imghost_core import metrics
-from support.api import Person, TenantDatabase, api_settings, new_tenant, register, worker_settings
+from support.api import Person, TenantDatabase, api_settings, migrated_tenant, register, worker_settings
 from support.imaging_server import serve_imaging
 from support.postgres import Postgres
 
@@ -35,9 +35,7 @@ def plain_logs() -> None:
 @pytest.fixture(scope="session")
 def tenant(postgres: Postgres) -> TenantDatabase:
     """A migrated database that tests share; each works with users of its own."""
-    made = new_tenant(postgres)
-    made.migrate()
-    return made
+    return migrated_tenant(postgres)
 
 
 @pytest.fixture(scope="session")

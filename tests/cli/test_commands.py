@@ -1,6 +1,7 @@
 """The command line without anything running."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from imghost_cli.command import as_typed
 from imghost_cli.main import main
 from imghost_local.state import State
 from support.commandline import Imghost
@@ -49,6 +51,23 @@ def test_help_shows_what_to_type_first(run: Run) -> None:
     for words in ("imghost up manifests/samples/demo.yaml", "--install-completion", "render", "migrate", "status"):
         assert words in shown
     assert "--detach" in run("up", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("program", "typed"),
+    [
+        ("/project/.venv/bin/imghost", "/project/.venv/bin/imghost up"),
+        ("imghost", "imghost up"),
+        ("pytest", "imghost up"),
+    ],
+)
+def test_messages_name_the_command_as_it_was_called(monkeypatch: pytest.MonkeyPatch, program: str, typed: str) -> None:
+    """Where `imghost` is not in PATH, messages name its path, so that what they say can be copied."""
+    monkeypatch.setenv("PATH", "/usr/bin" if "/" in program else f"/usr/bin:{Path(sys.executable).parent}")
+    monkeypatch.setattr("sys.argv", [program])
+    assert as_typed("Stopped. Run `imghost up`; images of imghost stay.") == (
+        f"Stopped. Run `{typed}`; images of imghost stay."
+    )
 
 
 def test_render_prints_what_the_operator_would_create(run: Run) -> None:

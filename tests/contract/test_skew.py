@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from imghost_api.main import create_apps
 from imghost_core.contract.ingest import INGEST_PATH
 from support import sample_images
-from support.api import TenantDatabase, api_settings, new_tenant, register
+from support.api import TenantDatabase, api_settings, migrated_tenant, register
 from support.imaging_server import serve_imaging
 from support.postgres import Postgres
 from support.processes import HOST
@@ -26,9 +26,7 @@ FORWARDED = ("Authorization", "Content-Type", "X-Request-Id")
 @pytest.fixture(scope="module")
 def tenant(postgres: Postgres) -> TenantDatabase:
     """A migrated database."""
-    made = new_tenant(postgres)
-    made.migrate()
-    return made
+    return migrated_tenant(postgres)
 
 
 @contextmanager

@@ -82,6 +82,13 @@ def new_tenant(server: Postgres) -> TenantDatabase:
     return tenant
 
 
+def migrated_tenant(server: Postgres) -> TenantDatabase:
+    """A tenant with a database of its own and the whole schema."""
+    tenant = new_tenant(server)
+    tenant.migrate()
+    return tenant
+
+
 def api_settings(tenant: TenantDatabase, store: Path, **changes: Any) -> ApiSettings:
     """Settings of an api on the filesystem store; imaging is out of reach unless `imaging_url` is given."""
     return ApiSettings(**api_values(tenant, store, **changes))

@@ -41,7 +41,7 @@ class Storage(Part):
 
     backend_ref: DnsLabel = Field(
         "default",
-        description="Name of an object store that the operator knows.",
+        description="Name of an object store that the operator is configured with.",
         json_schema_extra=immutable("a tenant's images"),
     )
 
@@ -51,7 +51,7 @@ class Database(Part):
 
     instance_ref: DnsLabel = Field(
         "default",
-        description="Name of a PostgreSQL instance that the operator knows.",
+        description="Name of a PostgreSQL instance that the operator is configured with.",
         json_schema_extra=immutable("a tenant's database"),
     )
     connection_limit: int = Field(
@@ -92,7 +92,7 @@ class Network(Part):
 class Urls(Part):
     """Public base URLs; replies are built from these, never from request headers."""
 
-    auth: BaseUrl | None = Field(None, description="Base URL of registration, login and keys. Default: the Service.")
+    auth: BaseUrl | None = Field(None, description="Base URL of accounts and API keys. Default: the Service.")
     view: BaseUrl | None = Field(None, description="Base URL of images. Default: the Service.")
     cdn: BaseUrl | None = Field(None, description="Base URL of images through a CDN. Default: the same as view.")
     frontend: BaseUrl | None = Field(None, description="Base URL of a web front end whose pages may call the api.")

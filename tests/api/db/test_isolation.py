@@ -1,9 +1,11 @@
 """Isolation of workspaces and rights of roles, derived from the tables: a new one is held to them without a list."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -13,7 +15,7 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Column, ForeignKey, MetaData, Table, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from imghost_api.db.base import API_WRITES, Base, Relation, require_isolation
+from imghost_api.db.base import Base, Relation, require_isolation
 from imghost_api.tables import RELATIONS
 from imghost_core.ids import uuid7
 from support.api import TenantDatabase
@@ -44,6 +46,17 @@ _OPEN = """
       AND coalesce(array_to_string(reloptions, ','), '') !~ 'security_invoker=(true|on|1)'
     UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef
     ORDER BY 1
+"""
+_OPEN_TABLE = """
+from sqlalchemy.orm import Mapped, mapped_column
+from imghost_api.db.base import API_WRITES, Base
+
+class Open(Base):
+    __tablename__ = "open"
+    __grants__ = (API_WRITES,)
+    workspace_id: Mapped[int] = mapped_column(primary_key=True)
+
+import imghost_api.migrate
 """
 _NEEDED = """
     SELECT attname, format_type(atttypid, NULL) FROM pg_attribute a
@@ -160,14 +173,11 @@ def test_a_table_without_grants_cannot_be_defined() -> None:
             id: Mapped[int] = mapped_column(primary_key=True)
 
 
-def test_a_table_with_a_workspace_cannot_be_defined_without_isolation() -> None:
-    """A class with a `workspace_id` that is no `WorkspaceRow` is refused when it is imported."""
-    with pytest.raises(TypeError, match="WorkspaceRow"):
-
-        class _Open(Base):
-            __tablename__ = "open"
-            __grants__: ClassVar = (API_WRITES,)
-            workspace_id: Mapped[int] = mapped_column(primary_key=True)
+def test_a_table_with_a_workspace_is_refused_unless_it_is_isolated() -> None:
+    """`migrate` does not start with a class that has a `workspace_id` and is no `WorkspaceRow`."""
+    ended = subprocess.run([sys.executable, "-c", _OPEN_TABLE], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "TypeError: open has rows of workspaces: make its class a WorkspaceRow" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def run(database: TenantDatabase, phase: Phase, migrations: Path) -> None:
 
 
 def test_pre_expands_and_only_post_contracts(fresh: TenantDatabase, tmp_path: Path) -> None:
-    """After pre, what the release before uses is still there; post drops it; both can be repeated."""
+    """After pre, what the previous release uses is still there; post drops it; both can be repeated."""
     run(fresh, "pre", release(tmp_path / "1", pre=1, post=0))
     second = release(tmp_path / "2", pre=2, post=1)
     for _ in range(2):
@@ -128,7 +128,7 @@ def test_the_api_may_not_change_the_histories(fresh: TenantDatabase, tmp_path: P
 
 
 def test_only_post_revokes_what_the_release_before_was_granted(tenant: TenantDatabase) -> None:
-    """Pods of the release before keep their rights until post, which leaves the declared ones."""
+    """Pods of the previous release keep their rights until post, which leaves the declared ones."""
     settings, role = tenant.migrate_settings(), tenant.role("api")
 
     def may_delete() -> bool:

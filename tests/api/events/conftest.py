@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from support.api import TenantDatabase, new_tenant
+from support.api import TenantDatabase, migrated_tenant
 from support.outbox import Outbox
 from support.postgres import Postgres
 
@@ -12,9 +12,7 @@ from support.postgres import Postgres
 @pytest.fixture(scope="module")
 def events_tenant(postgres: Postgres) -> TenantDatabase:
     """A migrated database that no other test writes to."""
-    made = new_tenant(postgres)
-    made.migrate()
-    return made
+    return migrated_tenant(postgres)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from imghost_api.jobs.runner import JobRunner
 from imghost_api.metrics import JobMetrics
 from imghost_core import metrics
 from imghost_core.settings import DatabaseSettings
-from support.api import TenantDatabase, new_tenant
+from support.api import TenantDatabase, migrated_tenant
 from support.jobs import Run
 from support.postgres import Postgres
 
@@ -21,9 +21,7 @@ SLOTS = dict.fromkeys(Queue, 1)
 @pytest.fixture(scope="module")
 def jobs_tenant(postgres: Postgres) -> TenantDatabase:
     """A migrated database that no other test enqueues to."""
-    made = new_tenant(postgres)
-    made.migrate()
-    return made
+    return migrated_tenant(postgres)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ Row-level security (`db.row_security`) and grants (`db.grants`) follow from thes
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from inspect import get_annotations
 from typing import Any, ClassVar, Literal
 
 from sqlalchemy import BigInteger, DateTime, MetaData, Table, Text
@@ -48,7 +47,7 @@ API_WRITES = Grant("api", ("SELECT", "INSERT", "UPDATE", "DELETE"))
 class Base(DeclarativeBase):
     """A table. Text is TEXT, whole numbers are BIGINT, times carry their zone.
 
-    A class without `__grants__`, and one with a column `workspace_id` that is no `WorkspaceRow`, raise `TypeError`.
+    A class without `__grants__` raises `TypeError`.
     """
 
     __grants__: ClassVar[Sequence[Grant]]
@@ -64,8 +63,6 @@ class Base(DeclarativeBase):
     def __init_subclass__(cls, **options: Any) -> None:
         if not hasattr(cls, "__grants__"):
             raise TypeError(f"{cls.__name__} declares no __grants__: say which roles may do what with its rows.")
-        if "workspace_id" in get_annotations(cls) and not issubclass(cls, WorkspaceRow):
-            raise TypeError(f"{cls.__name__} has a workspace_id: make it a WorkspaceRow, which isolates workspaces.")
         super().__init_subclass__(**options)
 
 

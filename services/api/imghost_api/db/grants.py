@@ -31,7 +31,7 @@ def add(connection: Connection, roles: Roles, relations: Iterable[Relation]) -> 
 
 
 def revoke_others(connection: Connection, roles: Roles, relations: Iterable[Relation]) -> None:
-    """Leave the roles only what is declared. Pods of the release before may still need more: for *post* only."""
+    """Leave the roles only what is declared. Pods of the previous release may still need more: for *post* only."""
     names = sql.SQL(", ").join(sql.Identifier(role) for role in roles.values())
     _cursor(connection).execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(names))
     add(connection, roles, relations)

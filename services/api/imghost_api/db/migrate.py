@@ -1,7 +1,7 @@
 """Migrations: change the schema as its owner, and give each role just what it needs.
 
-*pre* expands and may run while pods of the release before serve. *post* contracts and may run only when none of them is
-left; the operator's Jobs keep to that. A pre revision that cannot work before a certain post revision names it in
+*pre* expands and may run while pods of the previous release serve. *post* contracts and may run only when none of them
+is left; the operator's Jobs keep to that. A pre revision that cannot work before a certain post revision names it in
 `requires_post`: a database that skipped it is refused, except a new one, where nothing runs and both are applied.
 """
 
@@ -114,7 +114,7 @@ def _expand(pre: History, post: History) -> None:
             if not is_new:
                 raise MigrationFailed(
                     f"pre migration {script.revision} needs post migration {required}, which has not run. "
-                    "Finish the upgrade to the release before this one: run its `migrate post`, then this again."
+                    "Finish the upgrade to the previous release: run its `migrate post`, then this again."
                 )
             post.upgrade(required)
         pre.upgrade(script.revision)

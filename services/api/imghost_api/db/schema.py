@@ -1,7 +1,7 @@
 """Which schema this code was written for, and whether the database has it.
 
 Migrations have two phases with a history each: *pre* expands the schema before the pods of a release start, *post*
-contracts it after the last pod of the release before has ended.
+contracts it after the last pod of the previous release has ended.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ def is_known(scripts: ScriptDirectory, revision: str | None) -> bool:
 def is_current(revision: str | None) -> bool:
     """Whether a database at this pre revision will do.
 
-    An unknown revision is newer than this code: pre migrations only expand, so the code of the release before still
+    An unknown revision is newer than this code: pre migrations only expand, so the code of the previous release still
     runs on it.
     """
     scripts = ScriptDirectory.from_config(alembic_config("pre"))

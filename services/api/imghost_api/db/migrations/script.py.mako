@@ -9,5 +9,5 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """Expand only: the release before must still run on the result."""
+    """Expand only: the previous release must still run on the result."""
     ${upgrades if upgrades else "pass"}
