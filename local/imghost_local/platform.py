@@ -26,6 +26,7 @@ class LocalPlatform:
     """Stores tenants and their objects. `on_change` gets the name of a tenant when one of its objects changed."""
 
     makes_namespaces = True
+    namespace = "imghost-system"
     enforces = frozenset({"ServiceAccount", "Secret", "ConfigMap", "Service", "Job", "Deployment"})
 
     def __init__(
@@ -75,6 +76,23 @@ class LocalPlatform:
     def endpoint(self, namespace: str, service: str, port_name: str, port: int) -> str:
         """A port of 127.0.0.1 that is listened on from this call on."""
         return self._runtime.url(Port(namespace, service, port_name), port)
+
+    async def read(self, ref: ObjectRef) -> Object | None:
+        """The object, or None."""
+        return self.objects.get(ref)
+
+    async def create(self, obj: Object) -> Object:
+        """Store a new object; raises `StaleObject` if there is one."""
+        if self.objects.get(ObjectRef.of(obj)):
+            raise StaleObject(f"{ObjectRef.of(obj).name} exists already.")
+        return self.objects.apply(obj)
+
+    async def merge(self, live: Object, change: Object) -> Object:
+        """Merge labels, annotations and data into this version of an object."""
+        stored = self.objects.get(ObjectRef.of(live))
+        if stored is None or stored["metadata"]["resourceVersion"] != live["metadata"]["resourceVersion"]:
+            raise StaleObject("The object was changed meanwhile.")
+        return self.objects.put(_merged(stored, change))
 
     async def apply(self, desired: Object, live: Object | None) -> Object:  # noqa: ARG002 - we hold the live one
         """Store it and run what it describes."""
@@ -164,6 +182,13 @@ class LocalPlatform:
     def _report_change(self, stored: Object) -> None:
         if tenant := _tenant_of(stored):
             self._on_change(tenant)
+
+
+def _merged(old: Object, change: Object) -> Object:
+    """A merge patch (RFC 7396) without removals."""
+    return old | {
+        key: _merged(old.get(key) or {}, value) if isinstance(value, dict) else value for key, value in change.items()
+    }
 
 
 def _tenant_of(obj: Object) -> str | None:

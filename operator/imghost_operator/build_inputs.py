@@ -19,6 +19,8 @@ class Database:
     urls: Mapping[Role, str] = field(repr=False)
     networks: tuple[str, ...] = ()
     """CIDRs where it is reached; empty: derived from the URL."""
+    identity: str = ""
+    """Given to the database when it is created: another identity means another, empty database."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from uuid import uuid4
 from imghost_core import logs
 from imghost_core.errors import ImghostError
 from imghost_operator import autoscaling, crd, diff, tenant_objects
-from imghost_operator.errors import FieldConflict, ObjectNotFound, TenantGone
+from imghost_operator.errors import FieldConflict, ObjectNotFound, StaleObject, TenantGone
 from imghost_operator.informer import Informer
 from imghost_operator.kubernetes_client import JSON_PATCH, MERGE_PATCH, KubernetesClient
 from imghost_operator.metrics import Metrics
@@ -37,8 +37,11 @@ class ClusterPlatform:
         metrics: Metrics,
         identity: str,
         noted: Callable[[Object], None],
+        *,
+        namespace: str,
     ) -> None:
         self._cluster, self._cache, self._metrics = cluster, cache, metrics
+        self.namespace = namespace
         self._identity, self._noted = identity, noted
         self._posted: dict[tuple[str, str, str], float] = {}
 
@@ -52,6 +55,27 @@ class ClusterPlatform:
 
     def endpoint(self, namespace: str, service: str, port_name: str, port: int) -> str:  # noqa: ARG002 - DNS has no names of ports
         return f"http://{service}.{namespace}.svc:{port}"
+
+    async def read(self, ref: ObjectRef) -> Object | None:
+        try:
+            return await self._cluster.get(*ref)
+        except ObjectNotFound:
+            return None
+
+    async def create(self, obj: Object) -> Object:
+        stored = await self._cluster.create(obj)
+        self._cache.put_local(stored)
+        return stored
+
+    async def merge(self, live: Object, change: Object) -> Object:
+        expected = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
+        body = {**change, "metadata": {**change.get("metadata", {}), **expected}}
+        try:
+            stored = await self._cluster.patch(live, body, MERGE_PATCH)
+        except ObjectNotFound as error:
+            raise StaleObject("The object was deleted meanwhile.") from error
+        self._cache.put_local(stored)
+        return stored
 
     async def apply(self, desired: Object, live: Object | None) -> Object:
         live = live or await self._read_unseen(desired)
@@ -69,9 +93,10 @@ class ClusterPlatform:
             await self._cluster.delete(live)
 
     async def write_status(self, tenant: Object, status: Mapping[str, Any]) -> None:
-        # A merge patch removes what is null in it: fields that the new status no longer has.
-        removed = dict.fromkeys((tenant.get("status") or {}).keys() - status.keys())
-        body = {"metadata": {"uid": tenant["metadata"]["uid"]}, "status": {**status, **removed}}
+        body = {
+            "metadata": {"uid": tenant["metadata"]["uid"]},
+            "status": _replacing(tenant.get("status") or {}, status),
+        }
         self._noted(await self._patch_tenant(tenant, body, MERGE_PATCH, "status"))
 
     async def set_finalizers(self, tenant: Object, finalizers: list[str]) -> None:
@@ -91,12 +116,9 @@ class ClusterPlatform:
 
     async def _read_unseen(self, desired: Object) -> Object | None:
         """An object that is not in the cache may exist: without our label, or newer than the cache."""
-        key = ObjectRef.of(desired)
-        try:
-            found = await self._cluster.get(*key)
-        except ObjectNotFound:
-            return None
-        check_owner(found, _owner(desired)["uid"])
+        found = await self.read(ObjectRef.of(desired))
+        if found is not None:
+            check_owner(found, _owner(desired)["uid"])
         return found
 
     async def _apply(self, desired: Object, live: Object | None) -> Object:
@@ -166,6 +188,15 @@ class ClusterPlatform:
             "type": kind,
             "regarding": {"apiVersion": crd.API_VERSION, "kind": crd.KIND, **owner},
         }
+
+
+def _replacing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Object:
+    """A merge patch that makes `old` equal to `new`: null, which removes a field, for what `new` no longer has."""
+    changed = {
+        key: _replacing(old[key], value) if isinstance(value, Mapping) and isinstance(old.get(key), Mapping) else value
+        for key, value in new.items()
+    }
+    return dict.fromkeys(old.keys() - new.keys()) | changed
 
 
 def _owner(desired: Object) -> dict[str, str]:

@@ -10,7 +10,7 @@ from imghost_operator.crd.workloads import Workload
 from imghost_operator.errors import Problem
 from imghost_operator.platform import Object, ObjectRef
 from imghost_operator.platform_conditions import autoscaled, enforced
-from imghost_operator.progress import job_state, pod_counts
+from imghost_operator.progress import JobState, migration_state, pod_counts
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_state import Area, ConditionResult, ReconcileState, Truth
 from imghost_operator.tenant_objects.meta import namespace_of
@@ -46,6 +46,7 @@ def evaluate_conditions(tenant: Mapping[str, Any], state: ReconcileState) -> lis
     deployments = _deployments(tenant, state)
     parts = [
         *(_objects(state, *area) for area in _AREAS),
+        _credentials(state),
         _backend(state, "StorageReady", "storage", "storage prefix and access key"),
         _backend(state, "DatabaseReady", "database", "database and roles"),
         _schema(state),
@@ -98,12 +99,26 @@ def _backend(state: ReconcileState, kind: ConditionType, area: Area, what: str) 
     return ConditionResult(kind, "True", Reason.PROVISIONED, f"{what} are provisioned")
 
 
+def _credentials(state: ReconcileState) -> ConditionResult:
+    """The second copy of what cannot be made again."""
+    kind: ConditionType = "CredentialsStored"
+    if problem := state.problems.get("credentials"):
+        return ConditionResult(kind, "False", problem.reason, problem.detail)
+    if state.recovered is None:
+        return ConditionResult(kind, "Unknown", Reason.WAITING, "no credentials were made yet")
+    where = f"{state.recovered.ref.namespace}/{state.recovered.ref.name}"
+    if restored := state.recovered.last_restored:
+        text = f"a copy of all credentials is in the Secret {where}; last restored from it: {restored}"
+        return ConditionResult(kind, "True", Reason.CREDENTIALS_RESTORED, text)
+    return ConditionResult(kind, "True", Reason.STORED, f"a copy of all credentials is in the Secret {where}")
+
+
 def _schema(state: ReconcileState) -> ConditionResult:
     """The pre migration; the rollout waits for it."""
     if problem := _problem_of(state, {"Job"}):
         return ConditionResult("SchemaReady", "False", problem.reason, problem.detail)
     job = _provider(state, Requirement.EXPANDED_SCHEMA)
-    match job_state(state.live.get(job.ref) if job else None):
+    match _migration(state, job):
         case "missing":
             return ConditionResult("SchemaReady", "Unknown", Reason.WAITING, "the migration has not started")
         case "running":
@@ -123,7 +138,7 @@ def _contracted(state: ReconcileState) -> ConditionResult:
     job = _provider(state, Requirement.CONTRACTED_SCHEMA)
     if job is None:
         return ConditionResult(kind, "Unknown", Reason.WAITING, "the post migration has not started")
-    match job_state(state.live.get(job.ref)):
+    match _migration(state, job):
         case "missing":
             text = "the post migration starts when every pod belongs to this release"
             return ConditionResult(kind, "False", Reason.WAITING_FOR_ROLLOUT, text)
@@ -135,6 +150,10 @@ def _contracted(state: ReconcileState) -> ConditionResult:
         case "done":
             text = "the schema has nothing that only older releases need"
             return ConditionResult(kind, "True", Reason.MIGRATED, text)
+
+
+def _migration(state: ReconcileState, job: BuiltObject | None) -> JobState:
+    return migration_state(job, state.live.get(job.ref), state.migrated) if job else "missing"
 
 
 def _see_logs(job: BuiltObject | None) -> str:

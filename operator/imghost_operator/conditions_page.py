@@ -11,6 +11,7 @@ CONDITIONS: Mapping[ConditionType, str] = {
     "NamespaceReady": "namespace, service accounts, quota and limits are as the spec asks for",
     "SecretsReady": "Secrets and ConfigMaps are",
     "NetworkReady": "network policies and Services are",
+    "CredentialsStored": "a second copy of all credentials exists; without it no credential is made or changed",
     "StorageReady": "storage prefix and access key are provisioned",
     "DatabaseReady": "database and roles are provisioned",
     "SchemaReady": "the pre migration of this release is complete; the rollout waits for it",

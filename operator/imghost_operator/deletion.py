@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from imghost_operator.crd import Spec
 from imghost_operator.platform import Object, Platform, owned_by
 from imghost_operator.provision.provisioner import Provisioner
+from imghost_operator.provision.recovery import Recovery
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
 
@@ -21,8 +22,10 @@ Report = Callable[[ReconcileContext], Awaitable[Outcome]]
 class Deletion:
     """Ends tenants on one platform."""
 
-    def __init__(self, platform: Platform, provisioner: Provisioner, clock: Callable[[], datetime]) -> None:
-        self._platform, self._provisioner, self._clock = platform, provisioner, clock
+    def __init__(
+        self, platform: Platform, provisioner: Provisioner, recovery: Recovery, clock: Callable[[], datetime]
+    ) -> None:
+        self._platform, self._provisioner, self._recovery, self._clock = platform, provisioner, recovery, clock
 
     async def step(self, ctx: ReconcileContext, report: Report) -> Outcome:
         """Do as many steps as possible now; every step can be repeated."""
@@ -39,6 +42,8 @@ class Deletion:
         if ctx.problems:
             await self._report_leftovers(ctx)
         await self._remove(ctx)
+        if not self._keeps_data(ctx) and (copy := await self._platform.read(self._recovery.ref(ctx.name))):
+            await self._platform.delete(copy)
         await self._platform.set_finalizers(ctx.tenant, [each for each in ctx.finalizers if each != FINALIZER])
         return Outcome()
 

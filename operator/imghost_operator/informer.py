@@ -22,7 +22,8 @@ _DELETIONS = 1000  # the latest ones, to recognize a response that is handled af
 class Informer:
     """The objects of all tenants. `changed` is called with a tenant's name when one of its objects changed.
 
-    With `namespaces`, only these are watched; one that cannot be read does not delay the others.
+    With `namespaces`, only these are watched, and the Secrets of `own_namespace`, which are the recovery Secrets; one
+    that cannot be read does not delay the others.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Informer:
         *,
         kinds: Iterable[str] = KINDS,
         namespaces: Iterable[str] = (),
+        own_namespace: str = "",
     ) -> None:
         self._changed = changed
         self._namespaces = frozenset(namespaces)
@@ -40,6 +42,8 @@ class Informer:
         self._tenant_of: dict[ObjectRef, str] = {}
         self._deleted: dict[ObjectRef, int] = {}
         scopes = [WatchScope(kind, name) for kind in sorted(kinds) for name in sorted(self._namespaces) or [""]]
+        if self._namespaces and own_namespace:
+            scopes.append(WatchScope("Secret", own_namespace))
         self._reflectors = [Reflector(client, scope, self, metrics, self._note_access) for scope in scopes]
         self._unreadable: frozenset[str] = frozenset()
         self.synced = asyncio.Event()

@@ -66,9 +66,17 @@ class Operator:
             lambda name: self._queue.add(name, Priority.DRIFT),
             self.metrics,
             namespaces=settings.namespaces,
+            own_namespace=settings.namespace,
         )
         self._reconciler = Reconciler(
-            ClusterPlatform(self._cluster, self._cache, self.metrics, settings.identity, self._tenants.put_local),
+            ClusterPlatform(
+                self._cluster,
+                self._cache,
+                self.metrics,
+                settings.identity,
+                self._tenants.put_local,
+                namespace=settings.namespace,
+            ),
             {name: instance.backend(name) for name, instance in settings.databases.items()},
             {name: store.backend(name) for name, store in settings.stores.items()},
             settings.release(),

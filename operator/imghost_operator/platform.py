@@ -46,6 +46,19 @@ class Platform(Protocol):
     def endpoint(self, namespace: str, service: str, port_name: str, port: int) -> str:
         """The base URL by which processes here reach a port of a Service; the same before and after it exists."""
 
+    @property
+    def namespace(self) -> str:
+        """The operator's own namespace, where the recovery Secrets are."""
+
+    async def read(self, ref: ObjectRef) -> Object | None:
+        """An object as it is stored now, whatever the cache says; None when it does not exist."""
+
+    async def create(self, obj: Object) -> Object:
+        """Make a new object; raises `StaleObject` if there is one of this name."""
+
+    async def merge(self, live: Object, change: Object) -> Object:
+        """Merge `change` into exactly this version of an object; raises `StaleObject` if there is a newer one."""
+
     async def apply(self, desired: Object, live: Object | None) -> Object:
         """Make one object what `desired` says (server-side apply under our field manager); returns it as stored.
 

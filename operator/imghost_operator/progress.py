@@ -1,6 +1,6 @@
 """How far a Job or a Deployment is, read from its status. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from imghost_operator import diff
@@ -21,12 +21,20 @@ def job_state(job: Mapping[str, Any] | None) -> JobState:
     return "failed" if true & {"Failed", "FailureTarget"} else "running"
 
 
-def is_done(built: BuiltObject, live: Object | None) -> bool:
-    """Whether an object is as built and what it stands for has happened: the Job completed, the rollout finished."""
+def migration_state(built: BuiltObject, live: Object | None, completed: Collection[str]) -> JobState:
+    """How far a Job is that is remembered when it is complete: its name depends on all it does."""
+    return "done" if live is None and built.ref.name in completed else job_state(live)
+
+
+def is_done(built: BuiltObject, live: Object | None, completed: Collection[str] = ()) -> bool:
+    """Whether an object is as built and what it stands for has happened: the Job completed, the rollout finished.
+
+    `completed` names Jobs that were seen complete; such a Job may be deleted.
+    """
+    if built.kind == "Job":
+        return migration_state(built, live, completed) == "done"
     if live is None:
         return False
-    if built.kind == "Job":
-        return job_state(live) == "done"
     return not diff.changed(built.manifest, live) and (built.kind != "Deployment" or is_rolled_out(live))
 
 

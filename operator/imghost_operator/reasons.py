@@ -34,6 +34,12 @@ class Reason(StrEnum):
     APPLYING = "Applying", "some objects are still missing", "wait"
     APPLIED = "Applied", "all objects are as the spec asks for"
     PROVISIONED = "Provisioned", "storage prefix and access key, or database and roles, exist"
+    STORED = "Stored", "a copy of all credentials is in the operator's namespace"
+    CREDENTIALS_RESTORED = (
+        "CredentialsRestored",
+        "Secrets of the tenant were missing or changed, or the tenant was created again; the copy was used",
+        "to replace credentials, change `spec.credentials`; else find out who changed the Secrets",
+    )
     MIGRATING = "Migrating", "the Job `migrate-pre-…` or `migrate-post-…` is running; pods keep serving", "wait"
     MIGRATED = "Migrated", "the migration of this release is complete"
     MIGRATION_FAILED = (

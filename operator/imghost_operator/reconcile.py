@@ -31,7 +31,9 @@ from imghost_operator.platform import Object, ObjectRef, Platform, check_owner, 
 from imghost_operator.progress import job_state
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
 from imghost_operator.provision.circuit_breaker import CircuitBreaker
+from imghost_operator.provision.credentials import Credentials
 from imghost_operator.provision.provisioner import Provisioner
+from imghost_operator.provision.recovery import Recovery
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
 from imghost_operator.reconcile_state import ReconcileState
@@ -61,7 +63,8 @@ class Reconciler:
             {name: CircuitBreaker("store", name, backend) for name, backend in stores.items()},
         )
         self._platform, self._release, self._clock = platform, release, clock
-        self._deletion = Deletion(platform, self._provisioner, clock)
+        self._recovery = Recovery(platform, clock)
+        self._deletion = Deletion(platform, self._provisioner, self._recovery, clock)
 
     async def reconcile(self, tenant: Object) -> Outcome:
         """One pass; `tenant` has its defaults. Raises `PlatformDown`, `StaleObject`, `TenantGone`."""
@@ -73,7 +76,12 @@ class Reconciler:
         if ctx.spec is None or ctx.problems:
             return await self._report(ctx)
         await self._begin(ctx)
-        due_in = await self._provision(ctx, ctx.spec)
+        try:
+            known = await self._recover(ctx, ctx.spec)
+        except PlatformRefused as error:  # without the copy no credential may be made
+            ctx.problems["credentials"] = error
+            return await self._report(ctx, RETRY_PROBLEM_SECONDS)
+        due_in = await self._provision(ctx, ctx.spec, known)
         await self._retry_migration(ctx)
         await self._apply(ctx)
         await self._prune(ctx)
@@ -110,9 +118,24 @@ class Reconciler:
         if not ctx.is_begun:
             await self._report(ctx)  # raises TenantGone if its deletion was missed
 
-    async def _provision(self, ctx: ReconcileContext, spec: Spec) -> float:
+    async def _recover(self, ctx: ReconcileContext, spec: Spec) -> Credentials:
+        """The tenant's credentials; what its Secrets have lost is restored, and reported."""
+        rotation = spec.credentials.model_dump(exclude_none=True)
+        recovered = await self._recovery.recover(ctx.name, ctx.uid, rotation, ctx.live)
+        ctx.recovered = recovered
+        if recovered.restored_now:
+            names, copy = ", ".join(recovered.restored_now), recovered.ref
+            text = (
+                f"Secrets {names} were missing or changed; they are restored from {copy.namespace}/{copy.name}. "
+                "To replace credentials, change spec.credentials."
+            )
+            await self._platform.event(ctx.tenant, "Warning", Reason.CREDENTIALS_RESTORED, text)
+        return recovered.credentials
+
+    async def _provision(self, ctx: ReconcileContext, spec: Spec, known: Credentials) -> float:
         """Provision the backends and build the desired objects. Returns seconds until the next pass."""
-        found = await self._provisioner.provision(ctx.name, spec, ctx.live)
+        database_id = (ctx.tenant.get("status") or {}).get("database", {}).get("id", "")
+        found = await self._provisioner.provision(ctx.name, spec, known, ctx.live, database_id)
         ctx.problems.update(found.problems.items())
         ctx.provisioned = found.ready
         ctx.inputs = BuildInputs(self._release, found.signing, found.database, found.store, self._endpoints(ctx.name))
@@ -183,7 +206,15 @@ class Reconciler:
     async def _report(self, ctx: ReconcileContext, due_in: float | None = None) -> Outcome:
         """Write the status if it changed."""
         state = ReconcileState(
-            self._platform.enforces, ctx.spec, ctx.inputs, ctx.desired, ctx.live, ctx.problems, ctx.deletion
+            self._platform.enforces,
+            ctx.spec,
+            ctx.inputs,
+            ctx.desired,
+            ctx.live,
+            ctx.problems,
+            ctx.deletion,
+            ctx.recovered,
+            ctx.migrated,
         )
         old, new = ctx.tenant.get("status") or {}, status.report(ctx.tenant, state, self._clock())
         if new != old:

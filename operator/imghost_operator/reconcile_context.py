@@ -11,6 +11,7 @@ from imghost_operator.crd import Spec
 from imghost_operator.errors import Problem
 from imghost_operator.platform import Object, ObjectRef, owned_by
 from imghost_operator.progress import is_done
+from imghost_operator.provision.recovery import Recovered
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_state import Area
 
@@ -38,6 +39,12 @@ class ReconcileContext:
     makes_namespace: bool = True
     problems: dict[ObjectRef | Area, Problem] = field(default_factory=dict)
     deletion: tuple[Reason, str] | None = None
+    recovered: Recovered | None = None
+
+    @property
+    def migrated(self) -> frozenset[str]:
+        """The migration Jobs of which the status says that they are complete; they may be deleted."""
+        return frozenset(((self.tenant.get("status") or {}).get("migrations") or {}).values())
 
     @property
     def name(self) -> str:
@@ -79,6 +86,7 @@ class ReconcileContext:
         What has to wait stays as it is: a Deployment keeps running its release while a migration runs.
         """
         candidates = [built for built in self.desired if built.kind in kinds]
+        candidates = [built for built in candidates if built.ref in self.live or built.ref.name not in self.migrated]
         required = {requirement for built in candidates for requirement in built.requires}
         met = {requirement for requirement in required if self._holds(requirement)}
         return [built for built in candidates if built.requires <= met]
@@ -87,4 +95,4 @@ class ReconcileContext:
         providers = [built for built in self.desired if built.provides is requirement]
         if not providers:
             return requirement in self.provisioned
-        return all(is_done(built, self.live.get(built.ref)) for built in providers)
+        return all(is_done(built, self.live.get(built.ref), self.migrated) for built in providers)

@@ -9,10 +9,11 @@ from imghost_operator.built_object import BuiltObject
 from imghost_operator.crd import ConditionType, Spec
 from imghost_operator.errors import Problem
 from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.provision.recovery import Recovered
 from imghost_operator.reasons import Reason
 
 Truth = Literal["True", "False", "Unknown"]
-Area = Literal["spec", "storage", "database"]
+Area = Literal["spec", "credentials", "storage", "database"]
 Problems = Mapping[ObjectRef | Area, Problem]
 
 
@@ -32,7 +33,8 @@ class ReconcileState:
 
     `spec` is None when it could not be read, `inputs` when they are not complete. `problems` are failures of this pass
     by the object or area they are about; the first one also becomes `lastError`. `enforces` is the platform's.
-    `deletion` says, as (reason, message), what a deletion waits for.
+    `deletion` says, as (reason, message), what a deletion waits for. `recovered` is None when the credentials were not
+    read; `migrated` names the Jobs that were seen complete, which may be deleted.
     """
 
     enforces: frozenset[str]
@@ -42,3 +44,5 @@ class ReconcileState:
     live: Mapping[ObjectRef, Object] = field(default_factory=dict)
     problems: Problems = field(default_factory=dict)
     deletion: tuple[Reason, str] | None = None
+    recovered: Recovered | None = None
+    migrated: frozenset[str] = frozenset()

@@ -129,7 +129,7 @@ class OperatorSettings(BaseSettings):
     namespaces: tuple[Annotated[str, Field(pattern="^imghost-[-a-z0-9]+$")], ...] = Field(
         (), description="The only namespaces that tenants may have, created by others; empty: each gets its own"
     )
-    namespace: str = Field(default_factory=_own_namespace, description="Where the lease is")
+    namespace: str = Field(default_factory=_own_namespace, description="Where the lease and the recovery Secrets are")
     identity: str = Field(default_factory=lambda: f"{socket.gethostname()}-{uuid4().hex[:8]}", description="Unique")
     kubeconfig: Path | None = Field(None, description="Instead of KUBECONFIG or the pod's service account")
     workers: PositiveInt = Field(20, description="Tenants reconciled concurrently")

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from imghost_operator import diff, tenant_objects
 from imghost_operator.autoscaling import pods_asked
+from imghost_operator.built_object import Requirement
 from imghost_operator.conditions import evaluate_conditions, is_paused, workloads
 from imghost_operator.crd.status import (
     MAX_MESSAGE,
@@ -15,13 +16,14 @@ from imghost_operator.crd.status import (
     ConditionType,
     DatabaseStatus,
     LastError,
+    MigrationsStatus,
     ObjectsStatus,
     Status,
     StorageStatus,
     WorkloadStatus,
 )
 from imghost_operator.platform import Object, ObjectRef
-from imghost_operator.progress import pod_counts
+from imghost_operator.progress import is_done, pod_counts
 from imghost_operator.reconcile_state import ConditionResult, ReconcileState
 from imghost_operator.tenant_objects.meta import Owner
 
@@ -96,14 +98,34 @@ def _details(tenant: Mapping[str, Any], state: ReconcileState) -> dict[str, Any]
             "storage": StorageStatus(
                 backend=store.backend, bucket=store.bucket, prefix=store.prefix, key_id=store.key_id
             ),
-            "database": DatabaseStatus(instance=database.instance, name=database.name, role=database.roles["owner"]),
+            "database": DatabaseStatus(
+                instance=database.instance,
+                name=database.name,
+                role=database.roles["owner"],
+                id=database.identity or None,
+            ),
         }
-    return details
+    return details | {"migrations": _migrations(state)}
+
+
+def _migrations(state: ReconcileState) -> MigrationsStatus:
+    """Which of the desired migrations are complete."""
+    names = {
+        requirement: built.ref.name
+        for built in state.desired
+        if built.kind == "Job" and is_done(built, state.live.get(built.ref), state.migrated)
+        for requirement in [built.provides]
+    }
+    return MigrationsStatus(pre=names.get(Requirement.EXPANDED_SCHEMA), post=names.get(Requirement.CONTRACTED_SCHEMA))
 
 
 def _objects(state: ReconcileState) -> ObjectsStatus:
     live = ((built, state.live.get(built.ref)) for built in state.desired)
-    applied = sum(1 for built, obj in live if obj is not None and not diff.changed(built.manifest, obj))
+    applied = sum(
+        1
+        for built, obj in live
+        if (built.ref.name in state.migrated if obj is None else not diff.changed(built.manifest, obj))
+    )
     return ObjectsStatus(desired=len(state.desired), applied=applied)
 
 

@@ -134,11 +134,18 @@ async def assert_refused(cluster: AuditedKube, *command: str, saying: str) -> No
 
 @pytest.mark.parametrize("namespace", ["kube-system", "default", NAMESPACE])
 async def test_operator_cannot_write_into_other_namespaces(cluster: AuditedKube, release: None, namespace: str) -> None:
-    """What RBAC must allow everywhere, since tenants' namespaces come later, the admission policy confines to them."""
+    """What RBAC must allow everywhere, since tenants' namespaces come later, the admission policy confines to them, and
+    to the recovery Secrets in the operator's own.
+    """
     make_namespace(cluster, LISTED[0])
     secret = ("create", "secret", "generic", "planted")
-    rule = f"only in namespaces imghost-<tenant>, not in {namespace}"
+    rule = f"only in namespaces imghost-<tenant>, and its recovery Secrets, not secrets in {namespace}"
     await assert_refused(cluster, *secret, f"--namespace={namespace}", saying=rule)
+    recovery = ("create", "secret", "generic", "imghost-recovery-demo", f"--namespace={namespace}")
+    if namespace == NAMESPACE:
+        cluster.kubectl(*recovery, "--dry-run=server", f"--as={OPERATOR}")
+    else:
+        await assert_refused(cluster, *recovery, saying=rule)
     cluster.kubectl(*secret, f"--namespace={LISTED[0]}", "--dry-run=server", f"--as={OPERATOR}")
 
 

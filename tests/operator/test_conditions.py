@@ -18,6 +18,7 @@ from support.tenants import ENFORCED, tenant
 @pytest.mark.parametrize(
     ("key", "condition"),
     [
+        ("credentials", "CredentialsStored"),
         ("storage", "StorageReady"),
         ("database", "DatabaseReady"),
         (ObjectRef("Namespace", "", NAMESPACE), "NamespaceReady"),

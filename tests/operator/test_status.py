@@ -24,6 +24,7 @@ def test_a_tenant_that_serves_says_so() -> None:
         "NetworkReady": ("True", "Applied"),
         "StorageReady": ("True", "Provisioned"),
         "DatabaseReady": ("True", "Provisioned"),
+        "CredentialsStored": ("True", "Stored"),
         "SchemaReady": ("True", "Migrated"),
         "SchemaContracted": ("True", "Migrated"),
         "WorkloadsAvailable": ("True", "PodsAvailable"),
@@ -34,6 +35,12 @@ def test_a_tenant_that_serves_says_so() -> None:
         "Enforced": ("True", "Enforced"),
         "Autoscaled": ("False", "NotRequested"),
     }
+
+
+def migration(phase: str) -> str:
+    """The name of the Job of a phase."""
+    (name,) = [key.name for key in objects() if key.kind == "Job" and key.name.startswith(f"migrate-{phase}-")]
+    return name
 
 
 def test_the_status_has_namespace_addresses_and_pods() -> None:
@@ -51,6 +58,7 @@ def test_the_status_has_namespace_addresses_and_pods() -> None:
         "imaging": {"desired": 2, "current": 2, "ready": 2, "updated": 2},
         "storage": {"backend": "default", "bucket": "images", "prefix": "demo/", "keyId": "demo-key"},
         "database": {"instance": "default", "name": "imghost_demo", "role": "imghost_demo_owner"},
+        "migrations": {phase: migration(phase) for phase in ("pre", "post")},
         "objects": {"desired": len(objects()), "applied": len(objects())},
     }
     assert "canary" not in str(report)
@@ -64,6 +72,7 @@ def test_on_the_first_visit_everything_is_unknown() -> None:
         "Ready",
         "NamespaceReady",
         "SecretsReady",
+        "CredentialsStored",
         "NetworkReady",
         "StorageReady",
         "DatabaseReady",

@@ -117,8 +117,8 @@ def test_the_worker_is_a_deployment_without_a_service() -> None:
 
 
 def test_objects_wait_for_what_they_require() -> None:
-    """Credentials wait for their backend, the pre migration for the database, Deployments for the schema, and the post
-    migration for every Deployment; nothing that only closes or describes the namespace waits.
+    """Credentials and settings wait for their backend, the pre migration for the database, Deployments for the schema,
+    and the post migration for every Deployment; nothing that only closes or describes the namespace waits.
     """
     built = tenant_objects.build("demo", UID, spec_of(), inputs())
     found = {(item.kind, re.sub("-[0-9a-f]{10}$", "", item.ref.name)): item.requires for item in built if item.requires}
@@ -129,6 +129,9 @@ def test_objects_wait_for_what_they_require() -> None:
         ("Secret", "database-api"): {database},
         ("Secret", "database-imaging"): {database},
         ("Secret", "storage"): {storage},
+        ("ConfigMap", "api"): {storage},
+        ("ConfigMap", "imaging"): {storage},
+        ("ConfigMap", "worker"): {storage},
         ("Job", "migrate-pre"): {database},
         ("Deployment", "api"): running,
         ("Deployment", "worker"): running,

@@ -28,6 +28,7 @@ from support.postgres import Postgres
 from support.tenants import inputs
 from support.workloads import Workloads
 
+OPERATOR_NAMESPACE = "default"
 MERGE = "application/merge-patch+json"
 TENANTS = "/apis/imghost.dev/v1/imagehosttenants"
 
@@ -55,12 +56,16 @@ class ReconcileHarness:
         """With a fresh cache that follows the cluster, as after a start of the operator; as administrator, or other."""
         async with KubernetesClient(kubeconfig.load(login or self.kube.kubeconfig), self.metrics) as cluster:
             self.cluster = cluster
-            self.cache = Informer(cluster, self.woken.add, self.metrics, namespaces=namespaces)
+            self.cache = Informer(
+                cluster, self.woken.add, self.metrics, namespaces=namespaces, own_namespace=OPERATOR_NAMESPACE
+            )
             following = asyncio.create_task(self.cache.run())
             try:
                 await asyncio.wait_for(self.cache.synced.wait(), 20)
                 self.reconciler = Reconciler(
-                    ClusterPlatform(cluster, self.cache, self.metrics, "test", self.noted),
+                    ClusterPlatform(
+                        cluster, self.cache, self.metrics, "test", self.noted, namespace=OPERATOR_NAMESPACE
+                    ),
                     self.databases,
                     self.stores,
                     inputs().release,
@@ -158,15 +163,21 @@ class ReconcileHarness:
             if sample.name.endswith("_total") and sample.labels["verb"] not in {"watch", "list"}
         }
 
+    def children(self) -> dict[ObjectRef, Object]:
+        """What the cache knows of the tenant, without the copy of its credentials."""
+        found = self.cache.children(self.name)
+        return {key: obj for key, obj in found.items() if key.namespace != OPERATOR_NAMESPACE}
+
     def key(self, kind: str) -> ObjectRef:
         """The first object of a kind."""
-        return min(key for key in self.cache.children(self.name) if key.kind == kind)
+        return min(key for key in self.children() if key.kind == kind)
 
     async def close(self) -> None:
         """Take the tenant away, whatever its state, with all that is outside the cluster."""
         self.kube.kubectl("delete", "iht", self.name, "--ignore-not-found", "--wait=false")
         response = self.api.request("PATCH", f"{TENANTS}/{self.name}", {"metadata": {"finalizers": None}}, MERGE)
         assert response.status in {200, 404}
+        self.api.request("DELETE", path(ObjectRef("Secret", OPERATOR_NAMESPACE, f"imghost-recovery-{self.name}")))
         await PostgresBackend(self.postgres.admin_url).drop(self.name)
         self.workloads.close()
         self.api.close()

@@ -9,13 +9,16 @@ from imghost_operator import status, tenant_objects
 from imghost_operator.built_object import Requirement
 from imghost_operator.crd import Spec
 from imghost_operator.errors import BackendDown
-from imghost_operator.platform import Object
+from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.provision import credentials
+from imghost_operator.provision.recovery import Recovered
 from imghost_operator.reconcile_state import ReconcileState
 from support.tenants import ENFORCED, UID, inputs, spec_of, tenant
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=7)
 NAMESPACE = "imghost-demo"
+COPY = ObjectRef("Secret", "imghost-system", "imghost-recovery-demo")
 COMPLETE = [{"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}]
 
 
@@ -56,6 +59,7 @@ def observed(
         inputs=inputs(),
         desired=desired,
         live=live,
+        recovered=Recovered(credentials.to_credentials(dict.fromkeys(credentials.ENTRIES, "canary")), COPY),
     )
 
 

@@ -43,6 +43,7 @@ class TenantLifecycle:
         try:
             manifest = yaml.safe_load((ROOT / "manifests" / "samples" / "production.yaml").read_text())
             manifest["metadata"]["name"] = self._name
+            manifest["spec"]["deletionPolicy"] = "Delete"  # needs more rights than Retain
             self._cluster.kubectl("apply", "-f", "-", input=json.dumps(manifest))
             await eventually(partial(self._check_ready, workloads), within=60, why="the tenant is not ready")
             strays = self._plant_strays()

@@ -63,6 +63,23 @@ class Database(Part):
     )
 
 
+_Mark = Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]
+
+
+class Credentials(Part):
+    """Generated credentials. A part is replaced when its text changes, whatever it says, for example a date."""
+
+    database: _Mark | None = Field(None, description="Change it to replace the passwords of the database roles.")
+    storage: _Mark | None = Field(None, description="Change it to replace the access key of the object store.")
+    internal: _Mark | None = Field(None, description="Change it to replace the token between api and imaging.")
+    signing_key: _Mark | None = Field(
+        None, description="Change it to replace the key that signs sign-in tokens: everyone signs in again."
+    )
+    api_key_pepper: _Mark | None = Field(
+        None, description="Change it to replace the pepper of API keys: EVERY API key of the tenant becomes invalid."
+    )
+
+
 class EgressPeer(Part):
     """One allowed destination."""
 
@@ -125,6 +142,9 @@ class Spec(Part):
     quota: Quota = Field(default_factory=Quota, description="Quota of the tenant.")
     storage: Storage = Field(default_factory=Storage, description="Object store of the images.")
     database: Database = Field(default_factory=Database, description="Database of the tenant.")
+    credentials: Credentials = Field(
+        default_factory=Credentials, description="Change a part of it to replace these credentials."
+    )
     network: Network = Field(
         default_factory=Network, description="Which pods may reach the tenant's, and which addresses these may reach."
     )

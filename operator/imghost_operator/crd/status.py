@@ -11,6 +11,7 @@ ConditionType = Literal[
     "Ready",
     "NamespaceReady",
     "SecretsReady",
+    "CredentialsStored",
     "StorageReady",
     "DatabaseReady",
     "NetworkReady",
@@ -74,6 +75,14 @@ class DatabaseStatus(_StatusPart):
     instance: _Name = Field(description="PostgreSQL instance.")
     name: _Name = Field(description="Database.")
     role: _Name = Field(description="Owner of the database; it runs the migrations.")
+    id: _Name | None = Field(None, description="Identity of the database; another one is another database.")
+
+
+class MigrationsStatus(_StatusPart):
+    """Migrations that are complete, by the names of their Jobs, which may be deleted. Remove one to run it again."""
+
+    pre: _Name | None = Field(None, description="Job that expanded the schema.")
+    post: _Name | None = Field(None, description="Job that contracted the schema.")
 
 
 class ObjectsStatus(_StatusPart):
@@ -110,5 +119,8 @@ class Status(_StatusPart):
     imaging: WorkloadStatus | None = Field(None, description="Pods of imaging.")
     storage: StorageStatus | None = Field(None, description="Object store of the images.")
     database: DatabaseStatus | None = Field(None, description="Database of the tenant.")
+    migrations: MigrationsStatus | None = Field(
+        None, description="Completed migrations by the names of their Jobs. Remove one to run it again."
+    )
     objects: ObjectsStatus | None = Field(None, description="The tenant's Kubernetes objects.")
     last_error: LastError | None = Field(None, description="Failure of the last pass.")

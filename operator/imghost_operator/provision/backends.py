@@ -14,6 +14,9 @@ class Backend(Protocol):
     async def check(self) -> None:
         """Raise `BackendDown` unless it responds to the operator."""
 
+    async def inventory(self) -> Mapping[str, str]:
+        """What exists for all tenants, in one request: name and identity. Raises `BackendDown`, `BackendRefused`."""
+
     async def revoke(self, tenant: str) -> None:
         """Every credential of the tenant stops working; data stays. Already revoked is fine."""
 
@@ -25,7 +28,10 @@ class DatabaseBackend(Backend, Protocol):
         """What `ensure` creates, derived without a request to the server."""
 
     async def ensure(self, tenant: str, passwords: Passwords, connection_limit: int) -> Database:
-        """Make database and roles as described, whatever exists already; raises `BackendDown`, `BackendRefused`."""
+        """Make database and roles as described, whatever exists already, and sign in as each role.
+
+        The result has the `identity` of the database. Raises `BackendDown`, `BackendRefused`.
+        """
 
     async def drop(self, tenant: str) -> None:
         """Delete database and roles, closing open connections. Already deleted is fine."""

@@ -31,6 +31,8 @@ class CircuitBreaker(Generic[_B]):
     def __init__(self, kind: str, name: str, backend: _B, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.kind, self.name, self.backend = kind, name, backend
         self.problem: Problem | None = None
+        self.outages = 0
+        """How often it was down; what was known of it before may no longer hold."""
         self._clock, self._retry_at, self._delays = clock, 0.0, _delays()
 
     @property
@@ -72,6 +74,7 @@ class CircuitBreaker(Generic[_B]):
     def _open(self, error: Problem) -> None:
         if self.problem is None:
             _log.warning("backend is down", kind=self.kind, backend=self.name, detail=error.detail)
+            self.outages += 1
         self.problem, self._retry_at = error, self._clock() + next(self._delays)
 
     def _close(self) -> None:

@@ -1,9 +1,9 @@
-"""A tenant's secrets: made once, then read back from its Kubernetes Secrets, which are the only copy."""
+"""A tenant's generated secrets: how they are made, and read from its Secrets and its recovery Secret. Pure."""
 
 import base64
 import binascii
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from imghost_operator.build_inputs import Role, Signing
-from imghost_operator.platform import Object, ObjectRef
+from imghost_operator.platform import Object
 from imghost_operator.tenant_contract import (
     API_KEY_PEPPER,
     DATABASE_SECRETS,
@@ -19,72 +19,13 @@ from imghost_operator.tenant_contract import (
     INTERNAL_SECRET,
     INTERNAL_TOKEN,
     JWT_PRIVATE_KEY,
-    S3_ACCESS_KEY_ID,
     S3_SECRET_ACCESS_KEY,
     SIGNING_SECRET,
     STORAGE_SECRET,
 )
 
 _SHORTEST = 32  # characters; a shorter value was not generated here
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """All secrets of one tenant. `fresh` names the Secrets that were missing, so their values are new here."""
-
-    passwords: Mapping[Role, str] = field(repr=False)
-    store_secret: str = field(repr=False)
-    signing: Signing = field(repr=False)
-    fresh: frozenset[str]
-
-    @property
-    def database_is_fresh(self) -> bool:
-        """Some database password is not known to the server yet."""
-        return not self.fresh.isdisjoint(DATABASE_SECRETS.values())
-
-    @property
-    def store_is_fresh(self) -> bool:
-        """The store's key is not known to the store yet."""
-        return STORAGE_SECRET in self.fresh
-
-
-def read(children: Mapping[ObjectRef, Object], *, store_key_id: str) -> Credentials:
-    """The credentials in a tenant's Secrets; what is missing or unreadable there is generated again.
-
-    `store_key_id` is the id of the access key that the store has for this tenant, or will have; empty for a store
-    without access keys, whose Secret has nothing to read.
-    """
-    found = {key.name: _data(secret) for key, secret in children.items() if key.kind == "Secret"}
-    for secret in DATABASE_SECRETS.values():
-        if url := found.get(secret, {}).get(DATABASE_URL):
-            found[secret]["PASSWORD"] = unquote(urlsplit(url).password or "")
-    reader = _Reader(found)
-    passwords = {role: reader.take(secret, "PASSWORD", token) for role, secret in DATABASE_SECRETS.items()}
-    signing = Signing(
-        jwt_private_key=reader.take(SIGNING_SECRET, JWT_PRIVATE_KEY, signing_key),
-        api_key_pepper=reader.take(SIGNING_SECRET, API_KEY_PEPPER, token),
-        internal_token=reader.take(INTERNAL_SECRET, INTERNAL_TOKEN, token),
-    )
-    store_secret = reader.take(STORAGE_SECRET, S3_SECRET_ACCESS_KEY, token) if store_key_id else ""
-    # A new id is not known to the store yet; a store without access keys only has to be made once.
-    is_store_known = found.get(STORAGE_SECRET, {}).get(S3_ACCESS_KEY_ID, "") == store_key_id and STORAGE_SECRET in found
-    fresh = reader.fresh if is_store_known else reader.fresh | {STORAGE_SECRET}
-    return Credentials(passwords, store_secret, signing, frozenset(fresh))
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Takes values from Secrets. `fresh` collects the Secrets of which a value had to be generated."""
-
-    found: Mapping[str, Mapping[str, str]]
-    fresh: set[str] = field(default_factory=set)
-
-    def take(self, secret: str, entry: str, generate: Callable[[], str]) -> str:
-        text = self.found.get(secret, {}).get(entry, "")
-        if len(text) >= _SHORTEST:
-            return text
-        self.fresh.add(secret)
-        return generate()
+_PASSWORDS: Mapping[Role, str] = {role: f"{role.upper()}_PASSWORD" for role in DATABASE_SECRETS}
 
 
 def token() -> str:
@@ -97,11 +38,77 @@ def signing_key() -> str:
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def _data(secret: Object) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One generated value: the tenant's Secret that has it, the part of `spec.credentials` that replaces it."""
+
+    secret: str
+    part: str
+    generate: Callable[[], str] = token
+
+
+ENTRIES: Mapping[str, _Entry] = {
+    **{name: _Entry(DATABASE_SECRETS[role], "database") for role, name in _PASSWORDS.items()},
+    S3_SECRET_ACCESS_KEY: _Entry(STORAGE_SECRET, "storage"),
+    INTERNAL_TOKEN: _Entry(INTERNAL_SECRET, "internal"),
+    JWT_PRIVATE_KEY: _Entry(SIGNING_SECRET, "signing_key", signing_key),
+    API_KEY_PEPPER: _Entry(SIGNING_SECRET, "api_key_pepper"),
+}
+"""Every generated value, by its key in the recovery Secret."""
+SECRETS = frozenset(entry.secret for entry in ENTRIES.values())
+"""The tenant's Secrets that have a generated value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """All generated secrets of one tenant."""
+
+    passwords: Mapping[Role, str] = field(repr=False)
+    store_secret: str = field(repr=False)
+    signing: Signing = field(repr=False)
+
+
+def to_credentials(values: Mapping[str, str]) -> Credentials:
+    """The credentials in a complete mapping of `ENTRIES`."""
+    return Credentials(
+        {role: values[name] for role, name in _PASSWORDS.items()},
+        values[S3_SECRET_ACCESS_KEY],
+        Signing(values[JWT_PRIVATE_KEY], values[API_KEY_PEPPER], values[INTERNAL_TOKEN]),
+    )
+
+
+def generate(names: Iterable[str]) -> dict[str, str]:
+    """A new value for each of these entries."""
+    return {name: ENTRIES[name].generate() for name in names}
+
+
+def entries_of(parts: Iterable[str]) -> list[str]:
+    """The entries that these parts of `spec.credentials` replace."""
+    chosen = set(parts)
+    return [name for name, entry in ENTRIES.items() if entry.part in chosen]
+
+
+def read(recovery: Object) -> dict[str, str]:
+    """The usable entries of a recovery Secret."""
+    return {name: value for name, value in decode(recovery).items() if name in ENTRIES and len(value) >= _SHORTEST}
+
+
+def read_secrets(found: Mapping[str, Object]) -> dict[str, str]:
+    """The usable entries that the tenant's own Secrets have; `found` is by name of the Secret."""
+    plain = {name: decode(secret) for name, secret in found.items()}
+    values = {name: plain.get(entry.secret, {}).get(name, "") for name, entry in ENTRIES.items()}
+    for role, name in _PASSWORDS.items():
+        url = plain.get(DATABASE_SECRETS[role], {}).get(DATABASE_URL, "")
+        values[name] = unquote(urlsplit(url).password or "")
+    return {name: value for name, value in values.items() if len(value) >= _SHORTEST}
+
+
+def decode(secret: Object) -> dict[str, str]:
+    """The values of a Secret; what is not text is left out."""
     plain: dict[str, str] = dict(secret.get("stringData") or {})
     for name, value in (secret.get("data") or {}).items():
         try:
             plain.setdefault(name, base64.b64decode(value, validate=True).decode())
         except (binascii.Error, UnicodeDecodeError):
-            continue  # another manager's bytes: treated as missing, so it is created again
+            continue  # another manager's bytes
     return plain

@@ -7,8 +7,10 @@ schemas) is in reach of its rights. Passwords leave this process as SCRAM verifi
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 import psycopg
 from psycopg import sql
@@ -25,6 +27,8 @@ OWNER_CONNECTIONS = 5
 _PLAIN_NAME = 46  # longest tenant name that leaves room for `iht_` and `_imaging` in PostgreSQL's 63 bytes, and a hash
 _TIMEOUT = 30  # seconds for one statement; making a database copies files
 _CARRIED = ("sslmode", "channel_binding")  # of the admin URL, they hold for the tenants too
+_OF_ADMIN = ("sslcert", "sslkey", "sslpassword", "passfile")  # of the admin URL, they sign in the admin
+_IDENTITY = "imghost:"  # how the comment of a tenant's database begins; its identity follows
 
 _LOGIN = sql.SQL("ALTER ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {}")
 _HARMLESS = sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS")
@@ -86,6 +90,15 @@ class PostgresBackend:
         }
         return Database(instance=self._instance, name=name, roles=roles, urls=urls, networks=self._networks)
 
+    async def inventory(self) -> dict[str, str]:
+        """Identities of all tenants' databases, without those that an earlier release made and gave none."""
+        query = r"""
+            SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE 'iht\_%'
+        """
+        async with self._connection() as connection:
+            found = await (await connection.execute(query)).fetchall()
+        return {str(name): identity for name, comment in found if (identity := _identity_in(comment))}
+
     async def ensure(self, tenant: str, passwords: Passwords, connection_limit: int) -> Database:
         limits: dict[Role, int] = {"owner": OWNER_CONNECTIONS, "api": connection_limit, "imaging": connection_limit}
         names, database = role_names(tenant), sql.Identifier(database_name(tenant))
@@ -105,7 +118,25 @@ class PostgresBackend:
                 await connection.execute(
                     sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(names[role]))
                 )
-        return self.describe(tenant, passwords)
+            identity = await _ensure_identity(connection, database_name(tenant))
+        for role in ROLES:
+            await self._sign_in(database_name(tenant), names[role], passwords[role])
+        return replace(self.describe(tenant, passwords), identity=identity)
+
+    async def _sign_in(self, database: str, role: str, password: str) -> None:
+        """Sign in as a role, as its pods will. That all its connections are in use is said after the password fits."""
+        settings = {key: value for key, value in self._admin.items() if key not in _OF_ADMIN}
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                **{**settings, "dbname": database, "user": role, "password": password}
+            )
+            await connection.close()
+        except psycopg.OperationalError as error:
+            if "too many connections" not in str(error):
+                raise BackendRefused(
+                    f"Database instance '{self._instance}' does not let the role {role} sign in with its new password. "
+                    "Check its pg_hba.conf: tenants' roles sign in with scram-sha-256."
+                ) from None
 
     async def revoke(self, tenant: str) -> None:
         async with self._connection() as connection:
@@ -166,6 +197,23 @@ async def _ensure_database(connection: _Connection, name: str, owner: sql.Identi
                 sql.Identifier(name), owner
             )
         )
+
+
+async def _ensure_identity(connection: _Connection, name: str) -> str:
+    """The identity of a database, in its comment, which a database of the same name that is created later lacks."""
+    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+    row = await (await connection.execute(query, (name,))).fetchone()
+    if identity := _identity_in(row[0] if row else None):
+        return identity
+    identity = uuid4().hex
+    comment = sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(_IDENTITY + identity))
+    await connection.execute(comment)
+    return identity
+
+
+def _identity_in(comment: object) -> str:
+    text = str(comment or "")
+    return text.removeprefix(_IDENTITY) if text.startswith(_IDENTITY) else ""
 
 
 def _is_superuser(connection: _Connection) -> bool:

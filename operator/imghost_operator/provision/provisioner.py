@@ -5,16 +5,17 @@ import hashlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Literal, TypeVar
 
 from imghost_operator.build_inputs import Database, Signing, Store
 from imghost_operator.crd import Spec
 from imghost_operator.errors import BackendDown, BackendRefused, Problem, UnknownBackend
 from imghost_operator.platform import Object, ObjectRef
-from imghost_operator.provision import credentials
+from imghost_operator.provision import delivered
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
 from imghost_operator.provision.circuit_breaker import CircuitBreaker
+from imghost_operator.provision.credentials import Credentials
 
 Part = Literal["database", "storage"]
 PARTS: tuple[Part, ...] = ("database", "storage")
@@ -22,6 +23,7 @@ VERIFY_SECONDS = 900.0
 RETRY_REFUSED_SECONDS = 60.0
 LOOK_DURING_OUTAGE_SECONDS = 30.0
 _G = TypeVar("_G", bound=CircuitBreaker[Any])
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,34 @@ class Provisioned:
     due_in: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Verified:
+    """When a part was last made as its fingerprint says, at which count of outages, and what came of it."""
+
     fingerprint: str
     due: float
+    outages: int
+    value: Any = field(repr=False)
     problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected(Generic[_V]):
+    """A part as described without the backend: whether the tenant's Secrets have it, and how the backend lists it."""
+
+    value: _V = field(repr=False)
+    is_delivered: bool
+    name: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ensured(Generic[_V]):
+    """A part as its backend has it, or as described while there is a problem."""
+
+    value: _V = field(repr=False)
+    problem: Problem | None
+    is_ready: bool
 
 
 @dataclass(slots=True)
@@ -56,6 +81,8 @@ class Provisioner:
     stores: Mapping[str, CircuitBreaker[StoreBackend]]
     clock: Callable[[], float] = time.monotonic
     _verified: dict[tuple[str, Part], _Verified] = field(default_factory=dict)
+    _inventories: dict[int, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def breakers(self) -> list[CircuitBreaker[Any]]:
@@ -67,36 +94,42 @@ class Provisioner:
         self._database(spec)
         self._store(spec)
 
-    async def provision(self, tenant: str, spec: Spec, children: Mapping[ObjectRef, Object]) -> Provisioned:
-        """Provision database and store if Secrets are missing or a verification is due; else call no backend."""
+    async def provision(
+        self, tenant: str, spec: Spec, known: Credentials, live: Mapping[ObjectRef, Object], database_id: str = ""
+    ) -> Provisioned:
+        """Provision database and store where that is not known to be done; else call no backend.
+
+        It is known when the tenant's Secrets (of `live`) were written for this backend, which writes only after
+        provisioning, and the backend still has what they stand for: `database_id` is the identity of the database
+        that was migrated.
+        """
         database, store = self._database(spec), self._store(spec)
-        known = credentials.read(children, store_key_id=store.backend.describe(tenant, "").key_id)
+        described = replace(database.backend.describe(tenant, known.passwords), identity=database_id)
+        stored = store.backend.describe(tenant, known.store_secret)
         limit = spec.database.connection_limit
-        problems = await asyncio.gather(
+        made, kept = await asyncio.gather(
             self._ensure(
                 (tenant, "database"),
                 database,
                 lambda backend: backend.ensure(tenant, known.passwords, limit),
-                _fingerprint(known.passwords.values(), limit),
-                fresh=known.database_is_fresh,
+                _Expected(described, delivered.has_database(tenant, live, described), described.name, database_id),
+                _fingerprint(described.urls.values(), limit),
             ),
             self._ensure(
                 (tenant, "storage"),
                 store,
                 lambda backend: backend.ensure(tenant, known.store_secret),
-                _fingerprint([known.store_secret]),
-                fresh=known.store_is_fresh,
+                _Expected(stored, delivered.has_store(tenant, live, stored), stored.key_id or tenant, ""),
+                _fingerprint(stored.secret.values(), *stored.config.items()),
             ),
         )
-        outcome = dict(zip(PARTS, problems, strict=True))
-        found = {part: problem for part, (problem, _) in outcome.items() if problem}
-        ready = {part for part, (_, is_ready) in outcome.items() if is_ready}
+        outcome: dict[Part, _Ensured[Any]] = {"database": made, "storage": kept}
         return Provisioned(
-            database.backend.describe(tenant, known.passwords),
-            store.backend.describe(tenant, known.store_secret),
+            made.value,
+            kept.value,
             known.signing,
-            found,
-            frozenset(ready),
+            {part: ensured.problem for part, ensured in outcome.items() if ensured.problem},
+            frozenset(part for part, ensured in outcome.items() if ensured.is_ready),
             self._due_in(tenant, database, store),
         )
 
@@ -128,26 +161,44 @@ class Provisioner:
     async def _ensure(
         self,
         key: tuple[str, Part],
-        breaker: _G,
-        action: Callable[[Any], Awaitable[object]],
+        breaker: CircuitBreaker[Any],
+        action: Callable[[Any], Awaitable[_V]],
+        expected: "_Expected[_V]",
         fingerprint: str,
-        *,
-        fresh: bool,
-    ) -> tuple[Problem | None, bool]:
+    ) -> "_Ensured[_V]":
         last = self._verified.get(key)
-        if last is None and not fresh:
-            # After a restart: Secrets are written only after provisioning, so trust them, and spread the verifications.
-            due = self.clock() + random.uniform(0, VERIFY_SECONDS)  # noqa: S311 - spreads load
-            last = self._verified[key] = _Verified(fingerprint, due)
-        if not fresh and last and last.fingerprint == fingerprint and self.clock() < last.due:
-            return breaker.problem or last.problem, True
-        problem, due = None, VERIFY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+        if expected.is_delivered and (last is None or last.outages != breaker.outages):
+            try:
+                last = await self._first_look(key, breaker, expected, fingerprint)
+            except (BackendDown, BackendRefused) as error:
+                return _Ensured(expected.value, error, is_ready=True)
+        if expected.is_delivered and last and last.fingerprint == fingerprint and self.clock() < last.due:
+            return _Ensured(last.value, breaker.problem or last.problem, is_ready=True)
+        value, problem, due = expected.value, None, VERIFY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
         try:
-            await breaker.call(action)
+            value = await breaker.call(action)
         except (BackendDown, BackendRefused) as error:
             problem, due = error, breaker.retry_in or RETRY_REFUSED_SECONDS
-        self._verified[key] = _Verified(fingerprint, self.clock() + due, problem)
-        return problem, not (fresh and problem)
+        self._verified[key] = _Verified(fingerprint, self.clock() + due, breaker.outages, value, problem)
+        return _Ensured(value, problem, is_ready=expected.is_delivered or problem is None)
+
+    async def _first_look(
+        self, key: tuple[str, Part], breaker: CircuitBreaker[Any], expected: "_Expected[_V]", fingerprint: str
+    ) -> "_Verified | None":
+        """After a restart or an outage: one list for all tenants shows whether theirs is still there.
+
+        If so, the full verifications are spread over time.
+        """
+        async with self._looking:
+            inventory = self._inventories.get(id(breaker))
+            if inventory is None or inventory[0] != breaker.outages:
+                found = await breaker.call(lambda backend: backend.inventory())
+                inventory = self._inventories[id(breaker)] = (breaker.outages, found)
+        if inventory[1].get(expected.name) != expected.identity:
+            return None
+        due = self.clock() + random.uniform(0, VERIFY_SECONDS)  # noqa: S311 - spreads load
+        last = self._verified[key] = _Verified(fingerprint, due, breaker.outages, expected.value)
+        return last
 
     def _due_in(self, tenant: str, *breakers: CircuitBreaker[Any]) -> float:
         """Seconds until the next pass: when the verification is due, or some time into an outage.
@@ -155,7 +206,8 @@ class Provisioner:
         The circuit breaker reports a returning backend immediately; an earlier pass would find the same.
         """
         looks = [LOOK_DURING_OUTAGE_SECONDS for breaker in breakers if breaker.problem]
-        dues = [self._verified[tenant, part].due - self.clock() for part in PARTS]
+        known = [self._verified[tenant, part] for part in PARTS if (tenant, part) in self._verified]
+        dues = [each.due - self.clock() for each in known] if len(known) == len(PARTS) else [RETRY_REFUSED_SECONDS]
         return max(1.0, min([*looks, *dues]))
 
     def _database(self, spec: Spec) -> CircuitBreaker[DatabaseBackend]:

@@ -97,6 +97,10 @@ class MinioBackend:
         await self._run(make)
         return store
 
+    async def inventory(self) -> dict[str, str]:
+        """The access keys of all tenants."""
+        return dict.fromkeys(json.loads(await self._run(self._admin.user_list)), "")
+
     async def revoke(self, tenant: str) -> None:
         """Delete every key of the tenant, also those from before the admin's own secret was changed."""
         ours = re.compile(rf"iht-{re.escape(tenant)}-[0-9a-f]{{16}}")
@@ -169,6 +173,10 @@ class FilesystemBackend:
         await self._run(make)
         return self.describe(tenant, secret)
 
+    async def inventory(self) -> dict[str, str]:
+        """The folders of all tenants."""
+        return dict.fromkeys(await self._run(lambda: [path.name for path in self._root.iterdir()]), "")
+
     async def revoke(self, tenant: str) -> None:
         """Nothing to do: the processes that could read the folder have ended before this is called."""
 
@@ -188,10 +196,10 @@ class FilesystemBackend:
             raise BackendRefused(f"{tenant!r} cannot name a folder of store '{self._name}'.")
         return folder
 
-    async def _run(self, call: Callable[[], object]) -> None:
+    async def _run(self, call: Callable[[], _T]) -> _T:
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                await asyncio.to_thread(call)
+                return await asyncio.to_thread(call)
         except (OSError, TimeoutError) as error:
             raise BackendDown(
                 f"The folder of store '{self._name}' cannot be written. Check that it exists, its mode and free space."

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from imghost_operator.build_inputs import BuildInputs
-from imghost_operator.built_object import BuiltObject
+from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.autoscalers import autoscalers
@@ -54,13 +54,14 @@ def build(name: str, uid: str, spec: Spec, inputs: BuildInputs) -> list[BuiltObj
         *service_accounts(owner, inputs),
         *quotas(owner, spec),
         *network(owner, spec, inputs),
-        *settings.values(),
         *services(owner),
         *budgets(owner, spec),
         *autoscalers(owner, spec),
     ]
     built = [
         *map(BuiltObject, unconditional),
+        # They name the store: pods that restart must not find an endpoint that does not know their access key.
+        *(BuiltObject(each, frozenset({Requirement.STORAGE})) for each in settings.values()),
         *secrets(owner, inputs),
         *migrations(owner, spec, inputs),
         *servers(owner, spec, settings, inputs),

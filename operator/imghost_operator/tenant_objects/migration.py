@@ -26,7 +26,7 @@ def migrations(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[BuiltObjec
 
 
 def _job(owner: Owner, phase: Phase, spec: Spec, inputs: BuildInputs) -> Object:
-    """A Job cannot be changed, so its name depends on all it runs: a new image is a new Job."""
+    """A Job cannot be changed, so its name depends on all it does: a new image or a new database is a new Job."""
     main = container("migrate", [*COMMAND, phase], spec.api.image or inputs.release.api_image, inputs)
     main["resources"] = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
     body = {
@@ -37,5 +37,5 @@ def _job(owner: Owner, phase: Phase, spec: Spec, inputs: BuildInputs) -> Object:
             "spec": pod("migrate", main, "64Mi") | {"restartPolicy": "Never"},
         },
     }
-    name = f"migrate-{phase}-{digest([body, inputs.database.name], 10)}"
+    name = f"migrate-{phase}-{digest([body, inputs.database.name, inputs.database.identity], 10)}"
     return owner.build_object("batch/v1", "Job", name, {"spec": body}, component="migrate")

@@ -16,7 +16,7 @@ from imghost_operator.tenant_contract import (
     SIGNING_SECRET,
     STORAGE_SECRET,
 )
-from imghost_operator.tenant_objects.meta import Component, Owner
+from imghost_operator.tenant_objects.meta import BACKEND_ANNOTATION, Component, Owner, digest
 
 REGISTRIES = "registries"
 """The Secret that images are pulled with; there only when the operator was given credentials."""
@@ -42,6 +42,9 @@ def secrets(owner: Owner, inputs: BuildInputs) -> list[BuiltObject]:
         BuiltObject(_secret(owner, name, values), _CREDENTIALS.get(name, frozenset()))
         for name, values in values_of(inputs).items()
     ]
+    for built in made:
+        if built.ref.name == STORAGE_SECRET:
+            built.manifest["metadata"]["annotations"] = {BACKEND_ANNOTATION: digest(inputs.store.config)}
     if config := inputs.release.registries:
         made.append(BuiltObject(_secret(owner, REGISTRIES, {_DOCKER: config}, "kubernetes.io/dockerconfigjson")))
     return made

@@ -1,7 +1,6 @@
 """What others change, delete or plant among a tenant's objects, on a real API server."""
 
 import base64
-import copy
 from typing import Any
 
 import psycopg
@@ -25,7 +24,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "Secret": {"data": {"JWT_PRIVATE_KEY": "dGFtcGVyZWQ="}},
     "ConfigMap": {"data": {"TENANT": "another"}},
     "Service": {"spec": {"selector": {"app.kubernetes.io/component": "other"}}},
-    "Job": {"metadata": {"labels": {"imghost.dev/tenant": "another"}}},
+    "Job": {"metadata": {"labels": {"app.kubernetes.io/component": "another"}}},
     "Deployment": {"spec": {"replicas": 7, "template": {"spec": {"automountServiceAccountToken": True}}}},
     "PodDisruptionBudget": {"spec": {"maxUnavailable": "100%", "minAvailable": None}},
     "HorizontalPodAutoscaler": {"spec": {"maxReplicas": 150}},
@@ -48,30 +47,27 @@ async def test_an_edit_of_any_object_is_repaired(bench: ReconcileHarness) -> Non
         def repaired() -> bool:
             bench.workloads.play()
             now = {key: bench.get(key) for key in before}
-            wrong = [key for key in before if key.kind != "Secret" and _essence(now[key]) != _essence(before[key])]
+            wrong = [key for key in before if _essence(now[key]) != _essence(before[key])]
             assert not wrong, [(_essence(now[key]), _essence(before[key])) for key in wrong]
-            return "dGFtcGVyZWQ=" not in now[bench.key("Secret")]["data"].values()
+            return True
 
         await bench.until(repaired, why="all edits are set back")
 
 
 def _essence(obj: Object) -> Object:
-    """An object without what changes at every write, and without the checksum of secrets, which are generated again."""
+    """An object without what changes at every write."""
     fleeting = {"resourceVersion", "generation", "managedFields", "annotations"}
     metadata = {key: value for key, value in obj["metadata"].items() if key not in fleeting}
-    essence = copy.deepcopy({key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata})
-    if obj["kind"] == "Deployment":
-        del essence["spec"]["template"]["metadata"]["annotations"]
-    return essence
+    return {key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata}
 
 
 async def test_any_deleted_object_comes_back(bench: ReconcileHarness) -> None:
-    """Whichever of our objects is deleted, kind by kind, is created again; secrets then have new values that work."""
+    """Whichever of our objects is deleted, kind by kind, is created again, but for Jobs that are complete."""
     bench.create()
     async with bench.running():
         await bench.ready()
         await bench.calm()
-        doomed = [key for key in bench.cache.children(bench.name) if key.kind != "Namespace"]
+        doomed = [key for key in bench.children() if key.kind not in {"Namespace", "Job"}]
         old = {key: bench.get(key)["metadata"]["uid"] for key in doomed}
         for key in doomed:
             bench.delete(key)
@@ -165,7 +161,7 @@ async def test_an_object_of_another_owner_is_not_taken_over(bench: ReconcileHarn
         assert "delete it" in found["message"]
         assert outcome.requeue_after is not None
         assert bench.get(ObjectRef("Namespace", "", bench.namespace)) == before
-        assert {key.kind for key in bench.cache.children(bench.name)} == set()
+        assert bench.children() == {}
 
 
 async def test_labels_alone_do_not_make_an_object_ours(bench: ReconcileHarness) -> None:

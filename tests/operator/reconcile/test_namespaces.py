@@ -45,7 +45,7 @@ async def test_a_tenant_lives_and_dies_in_a_namespace_of_others(bench: Reconcile
         calls = bench.calls()
         await bench.one_pass()
         assert bench.calls() == calls
-        children = bench.cache.children(bench.name)
+        children = bench.children()
         assert tenant["status"]["objects"] == {"desired": len(children) - 1, "applied": len(children) - 1}
         assert condition(tenant, "Enforced")["status"] == "True"
         bench.end()
@@ -150,6 +150,12 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %(user)s}]
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: %(user)s, namespace: %(namespace)s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: admin-of-one}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %(user)s}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: %(user)s, namespace: default}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: admin-of-one}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %(user)s}]
 ---

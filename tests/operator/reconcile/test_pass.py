@@ -21,7 +21,7 @@ async def test_a_new_tenant_gets_all_objects_owned_by_it(bench: ReconcileHarness
     async with bench.running():
         tenant = await bench.ready()
         await bench.calm()
-        children = bench.cache.children(bench.name)
+        children = bench.children()
     assert {key.kind for key in children} == tenant_objects.KINDS
     for key in children:
         owner = bench.get(key)["metadata"]["ownerReferences"][0]

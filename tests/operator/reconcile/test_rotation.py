@@ -8,45 +8,45 @@ from minio.minioadmin import MinioAdmin
 
 from imghost_operator.platform import ObjectRef
 from imghost_operator.provision.storage import MinioBackend
+from imghost_operator.tenant_contract import DATABASE_SECRETS
 from support.operators import BUCKET
 from support.reconcile_harness import ReconcileHarness
 
 
-async def test_one_removed_entry_is_generated_again_and_the_others_stay(bench: ReconcileHarness) -> None:
-    """A new key for sign-in tokens leaves the pepper of API keys alone, and new pods get it."""
+async def test_one_part_is_replaced_and_the_others_stay(bench: ReconcileHarness) -> None:
+    """A new key for sign-in tokens leaves the pepper of API keys alone, new pods get it, and it is made once."""
     bench.create()
     async with bench.running():
         await bench.ready()
         await bench.calm()
         before, pods = bench.secret("api-signing"), _pod_template(bench)
-        removed = [{"op": "remove", "path": "/data/JWT_PRIVATE_KEY"}]
-        bench.patch(ObjectRef("Secret", bench.namespace, "api-signing"), removed, "application/json-patch+json")
-        await bench.until(
-            lambda: (
-                bench.secret("api-signing").get("JWT_PRIVATE_KEY", before["JWT_PRIVATE_KEY"])
-                != before["JWT_PRIVATE_KEY"]
-            ),
-            why="there is a new key",
-        )
-        assert bench.secret("api-signing")["API_KEY_PEPPER"] == before["API_KEY_PEPPER"]
+        bench.edit(credentials={"signingKey": "2026-11"})
+        await bench.until(lambda: bench.secret("api-signing") != before, why="there is a new key")
+        after = bench.secret("api-signing")
+        assert after["JWT_PRIVATE_KEY"] != before["JWT_PRIVATE_KEY"]
+        assert after["API_KEY_PEPPER"] == before["API_KEY_PEPPER"]
         await bench.until(lambda: _pod_template(bench) != pods, why="the pods are replaced")
+        await bench.ready()
+        assert bench.secret("api-signing") == after
+        assert "CredentialsRestored" not in bench.events()
 
 
-async def test_a_deleted_secret_of_the_database_gets_a_new_password(bench: ReconcileHarness) -> None:
-    """The new password signs in, the old one no longer does."""
+async def test_new_database_passwords_sign_in_and_old_ones_do_not(bench: ReconcileHarness) -> None:
+    """All roles get new passwords, which the server knows before the Secrets have them."""
     bench.create()
     async with bench.running():
         await bench.ready()
         await bench.calm()
-        old, key = bench.secret("database-api")["DATABASE_URL"], ObjectRef("Secret", bench.namespace, "database-api")
-        bench.delete(key)
+        old = {name: bench.secret(name)["DATABASE_URL"] for name in DATABASE_SECRETS.values()}
+        bench.edit(credentials={"database": "after-the-leak"})
         await bench.until(
-            lambda: bench.exists(key) and bench.secret("database-api")["DATABASE_URL"] != old, why="a new password"
+            lambda: all(bench.secret(name)["DATABASE_URL"] != url for name, url in old.items()), why="new passwords"
         )
-        async with await psycopg.AsyncConnection.connect(bench.secret("database-api")["DATABASE_URL"]) as connection:
-            await connection.execute("SELECT 1")
-        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            await psycopg.AsyncConnection.connect(old)
+        for name, url in old.items():
+            async with await psycopg.AsyncConnection.connect(bench.secret(name)["DATABASE_URL"]) as connection:
+                await connection.execute("SELECT 1")
+            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+                await psycopg.AsyncConnection.connect(url)
 
 
 async def test_another_access_key_of_the_operator_keeps_every_tenant_served(bench: ReconcileHarness) -> None:
