@@ -210,6 +210,8 @@ def _refusals(deployments: Iterable[Object | None]) -> Iterator[tuple[Reason, st
 def _ready(parts: Sequence[ConditionResult], state: ReconcileState, *, is_deleting: bool) -> ConditionResult:
     if is_deleting:
         return ConditionResult("Ready", "False", Reason.DELETING, "the tenant is being deleted")
+    if state.interrupted:
+        return ConditionResult("Ready", "False", state.interrupted.reason, state.interrupted.detail)
     by_type = {part.type: part for part in parts}
     ordered = [by_type[kind] for kind in _SUMMED_UP]
     if failed := next((part for part in ordered if part.status == "False"), None):
@@ -272,7 +274,7 @@ def _provider(state: ReconcileState, requirement: Requirement) -> BuiltObject | 
 
 
 def _first_problem(state: ReconcileState) -> Problem | None:
-    return next(iter(state.problems.values()), None)
+    return state.interrupted or next(iter(state.problems.values()), None)
 
 
 def _problem_of(state: ReconcileState, kinds: Collection[str], names: Collection[str] | None = None) -> Problem | None:

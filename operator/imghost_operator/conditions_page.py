@@ -26,7 +26,7 @@ CONDITIONS: Mapping[ConditionType, str] = {
 _GROUPS: tuple[tuple[str, Reason, Reason], ...] = (
     ("Ready and Progressing", Reason.SERVING, Reason.RETRYING),
     ("The parts", Reason.WAITING, Reason.SCALED_TO_ZERO),
-    ("Failures, at any part", Reason.BACKEND_DOWN, Reason.INVALID_SPEC),
+    ("Failures, at any part", Reason.BACKEND_DOWN, Reason.UNEXPECTED_ERROR),
     ("Paused, Deleting, Enforced, Autoscaled", Reason.PAUSED, Reason.AUTOSCALER_INACTIVE),
     ("Events", Reason.FIELD_CONFLICT, Reason.CREDENTIALS_NOT_REVOKED),
 )

@@ -1,5 +1,7 @@
 """Failures of a reconcile pass, distinguished by what resolves them: waiting, a person, or another pass."""
 
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 from imghost_core.errors import ImghostError
@@ -68,6 +70,22 @@ class InvalidSpec(Problem):
     """The spec does not fit this operator: it was stored under another version of the CRD."""
 
     code, reason = "invalid_spec", Reason.INVALID_SPEC
+
+
+class UnexpectedError(Problem):
+    """A pass raised what nothing expected: a defect of the operator. The text has class and place of the exception."""
+
+    code, reason = "unexpected_error", Reason.UNEXPECTED_ERROR
+
+    @classmethod
+    def of(cls, error: BaseException) -> "UnexpectedError":
+        """The problem that an exception is reported as, without its text, which may quote a secret."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        return cls(
+            f"The operator failed unexpectedly ({type(error).__name__}{place}). Pods keep running; it is tried "
+            "again. Report this as a bug, with the operator's log."
+        )
 
 
 class StaleObject(OperatorError):

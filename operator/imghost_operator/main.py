@@ -134,6 +134,11 @@ class Operator:
         except TenantGone:
             self._tenants.remove(name, tenant["metadata"]["uid"])
             return None
+        except ImghostError:
+            raise
+        except Exception:
+            self.metrics.unexpected_errors.inc()
+            raise
         finally:
             self.metrics.reconcile.labels(outcome).observe(time.monotonic() - began)
         return after if after is not None else RESYNC_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load

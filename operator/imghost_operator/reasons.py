@@ -123,6 +123,12 @@ class Reason(StrEnum):
         "edit the field that the message names, or install the CRD of this operator",
     )
 
+    UNEXPECTED_ERROR = (
+        "UnexpectedError",
+        "a pass failed in a way that nothing expected: a defect of the operator; pods keep running",
+        "report it with the operator's log; the metric `imghost_operator_unexpected_errors_total` counts them",
+    )
+
     # Of the rest.
     PAUSED = "Paused", "the operator changes nothing", "set `spec.paused` to false to continue"
     PAUSED_BY_SPEC = "PausedBySpec", "`spec.paused` is true", "set it to false to continue"

@@ -6,12 +6,14 @@ nothing to do makes no API call.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from imghost_core.errors import ImghostError
 from imghost_operator import diff, status, tenant_objects
 from imghost_operator.build_inputs import BuildInputs, Port, Release
 from imghost_operator.crd import Spec
@@ -25,6 +27,7 @@ from imghost_operator.errors import (
     PlatformRefused,
     Problem,
     StaleObject,
+    UnexpectedError,
     UnknownBackend,
 )
 from imghost_operator.platform import Object, ObjectRef, Platform, check_owner, owned_by
@@ -67,8 +70,21 @@ class Reconciler:
         self._deletion = Deletion(platform, self._provisioner, self._recovery, clock)
 
     async def reconcile(self, tenant: Object) -> Outcome:
-        """One pass; `tenant` has its defaults. Raises `PlatformDown`, `StaleObject`, `TenantGone`."""
-        ctx = self._observe(tenant)
+        """One pass; `tenant` has its defaults. Raises `PlatformDown`, `StaleObject`, `TenantGone`.
+
+        What else it raises is a defect; the status reports it first.
+        """
+        try:
+            return await self._pass(self._observe(tenant))
+        except ImghostError:
+            raise
+        except Exception as error:
+            with suppress(Exception):
+                await self._report_unexpected(tenant, UnexpectedError.of(error))
+            raise
+
+    async def _pass(self, ctx: ReconcileContext) -> Outcome:
+        tenant = ctx.tenant
         if status.is_paused(tenant):
             return await self._report(ctx)
         if ctx.deleting_since:
@@ -224,6 +240,13 @@ class Reconciler:
         if any(isinstance(key, ObjectRef) for key in ctx.problems):
             return Outcome(min(due_in or RETRY_PROBLEM_SECONDS, RETRY_PROBLEM_SECONDS))
         return Outcome(due_in)
+
+    async def _report_unexpected(self, tenant: Object, problem: UnexpectedError) -> None:
+        """Only the summary changes: the pass found out nothing reliable about the parts."""
+        state = ReconcileState(self._platform.enforces, interrupted=problem)
+        new = status.report(tenant, state, self._clock())
+        if new != tenant.get("status"):
+            await self._platform.write_status(tenant, new)
 
     async def _post_event(self, tenant: Object, old: Object, new: Object) -> None:
         """An event when the tenant became ready, or stopped being so."""

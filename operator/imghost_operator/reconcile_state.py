@@ -34,7 +34,8 @@ class ReconcileState:
     `spec` is None when it could not be read, `inputs` when they are not complete. `problems` are failures of this pass
     by the object or area they are about; the first one also becomes `lastError`. `enforces` is the platform's.
     `deletion` says, as (reason, message), what a deletion waits for. `recovered` is None when the credentials were not
-    read; `migrated` names the Jobs that were seen complete, which may be deleted.
+    read; `migrated` names the Jobs that were seen complete, which may be deleted. `interrupted` is what ended the pass
+    before it found anything else.
     """
 
     enforces: frozenset[str]
@@ -46,3 +47,4 @@ class ReconcileState:
     deletion: tuple[Reason, str] | None = None
     recovered: Recovered | None = None
     migrated: frozenset[str] = frozenset()
+    interrupted: Problem | None = None

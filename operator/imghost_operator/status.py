@@ -33,22 +33,30 @@ __all__ = ["ReconcileState", "is_paused", "report"]
 def report(tenant: Mapping[str, Any], state: ReconcileState, now: datetime) -> Object:
     """The whole new status; equal to the tenant's present one when nothing that matters changed.
 
-    While the tenant is paused only `Paused`, `Progressing` and `observedGeneration` are updated: nothing else was
-    evaluated.
+    While the tenant is paused only `Paused`, `Progressing` and `observedGeneration` are updated, after an interrupted
+    pass only `Ready`, `Progressing` and `lastError`: nothing else was evaluated.
     """
     old = _previous(tenant.get("status") or {})
     now = now.replace(microsecond=0)
     generation = tenant["metadata"].get("generation", 1)
     results = evaluate_conditions(tenant, state)
+    changes: dict[str, Any]
     if is_paused(tenant):
-        known = {condition.type for condition in old.conditions or ()}
-        results = [result for result in results if result.type in {"Paused", "Progressing"} or result.type not in known]
-        changes: dict[str, Any] = {}
+        results, changes = _only(old, results, "Paused", "Progressing"), {}
+    elif state.interrupted:
+        results = _only(old, results, "Ready", "Progressing")
+        changes = {"last_error": _last_error(old, state, now)}
     else:
         changes = {**_details(tenant, state), "objects": _objects(state), "last_error": _last_error(old, state, now)}
     conditions = _conditions(old, results, generation, now)
     new = old.model_copy(update={**changes, "observed_generation": generation, "conditions": conditions})
     return new.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _only(old: Status, results: list[ConditionResult], *kinds: ConditionType) -> list[ConditionResult]:
+    """The results of these conditions, and of those that the status does not have yet."""
+    known = {condition.type for condition in old.conditions or ()}
+    return [result for result in results if result.type in kinds or result.type not in known]
 
 
 def _previous(stored: Object) -> Status:
@@ -130,7 +138,7 @@ def _objects(state: ReconcileState) -> ObjectsStatus:
 
 
 def _last_error(old: Status, state: ReconcileState, now: datetime) -> LastError | None:
-    problem = next(iter(state.problems.values()), None)
+    problem = state.interrupted or next(iter(state.problems.values()), None)
     if problem is None:
         return None
     before = old.last_error

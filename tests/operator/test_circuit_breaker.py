@@ -52,6 +52,33 @@ async def test_a_dead_backend_is_not_asked_by_every_tenant() -> None:
     assert breaker.problem is None
 
 
+async def test_what_hangs_ends_when_a_probe_fails() -> None:
+    """An action that waits for a dead server fails together with the probe; a cancelled caller is just cancelled."""
+    backend = Flaky()
+    breaker = CircuitBreaker("database", "default", backend)
+    ended: list[str] = []
+
+    async def hang(_: Flaky) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("action")
+
+    calls = [asyncio.create_task(breaker.call(hang)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    calls[0].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calls[0]
+    backend.error = DOWN
+    with pytest.raises(BackendDown):
+        await breaker.probe()
+    results = await asyncio.wait_for(asyncio.gather(*calls[1:], return_exceptions=True), 5)
+    assert results == [DOWN, DOWN]
+    assert ended == ["action"] * 3
+    assert breaker.outages == 1
+
+
 async def test_a_refusal_does_not_open_the_breaker() -> None:
     """That one tenant's step is refused says nothing about the others."""
     backend = Flaky()

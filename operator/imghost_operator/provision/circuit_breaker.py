@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from imghost_core import logs
 from imghost_operator.errors import BackendDown, BackendRefused, Problem
@@ -34,6 +34,7 @@ class CircuitBreaker(Generic[_B]):
         self.outages = 0
         """How often it was down; what was known of it before may no longer hold."""
         self._clock, self._retry_at, self._delays = clock, 0.0, _delays()
+        self._running: set[asyncio.Future[Any]] = set()
 
     @property
     def retry_in(self) -> float:
@@ -41,14 +42,25 @@ class CircuitBreaker(Generic[_B]):
         return max(0.0, self._retry_at - self._clock())
 
     async def call(self, action: Callable[[_B], Awaitable[_T]]) -> _T:
-        """Run `action` on the backend; while it is down, fail immediately with its last failure."""
+        """Run `action` on the backend; while it is down, fail immediately with its last failure.
+
+        So does an action that runs when a probe fails: what hangs there must not keep others waiting.
+        """
         if self.problem and self.retry_in:
             raise self.problem
+        running = asyncio.ensure_future(action(self.backend))
+        self._running.add(running)
         try:
-            result = await action(self.backend)
+            result = await running
         except BackendDown as error:
             self._open(error)
             raise
+        except asyncio.CancelledError:
+            if self.problem and not _is_cancelled():
+                raise self.problem from None
+            raise
+        finally:
+            self._running.discard(running)
         self._close()
         return result
 
@@ -68,6 +80,8 @@ class CircuitBreaker(Generic[_B]):
             await self.backend.check()
         except (BackendDown, BackendRefused) as error:
             self._open(error)
+            for running in self._running:
+                running.cancel()
             raise
         self._close()
 
@@ -81,3 +95,9 @@ class CircuitBreaker(Generic[_B]):
         if self.problem is not None:
             _log.info("backend is back", kind=self.kind, backend=self.name)
         self.problem, self._retry_at, self._delays = None, 0.0, _delays()
+
+
+def _is_cancelled() -> bool:
+    """Whether the caller itself is cancelled, and not only what it waits for."""
+    current = asyncio.current_task()
+    return current is not None and current.cancelling() > 0

@@ -4,6 +4,7 @@ The admin connection only ever opens the maintenance database, so nothing a tena
 schemas) is in reach of its rights. Passwords leave this process as SCRAM verifiers (RFC 5803), never in clear.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from imghost_operator.build_inputs import Database, Role
-from imghost_operator.errors import BackendDown, BackendRefused
+from imghost_operator.errors import BackendDown, BackendRefused, Problem
 from imghost_operator.provision.backends import Passwords
 
 _Connection = psycopg.AsyncConnection[tuple[object, ...]]
@@ -26,6 +27,9 @@ ROLES: tuple[Role, ...] = ("owner", "api", "imaging")
 OWNER_CONNECTIONS = 5
 _PLAIN_NAME = 46  # longest tenant name that leaves room for `iht_` and `_imaging` in PostgreSQL's 63 bytes, and a hash
 _TIMEOUT = 30  # seconds for one statement; making a database copies files
+_ALL_SECONDS, _CHECK_SECONDS = 60.0, 8.0  # for all statements of one step, also when a connection dies within one
+# A peer that no longer acknowledges is given up after 10 s, in a statement (tcp_user_timeout) and between two.
+_TCP = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _CARRIED = ("sslmode", "channel_binding")  # of the admin URL, they hold for the tenants too
 _OF_ADMIN = ("sslcert", "sslkey", "sslpassword", "passfile")  # of the admin URL, they sign in the admin
 _IDENTITY = "imghost:"  # how the comment of a tenant's database begins; its identity follows
@@ -69,6 +73,7 @@ class PostgresBackend:
     ) -> None:
         self._admin: dict[str, Any] = {
             "dbname": "postgres",
+            **_TCP,
             **conninfo_to_dict(admin_url),
             "connect_timeout": 5,
             "application_name": "imghost-operator",
@@ -127,10 +132,16 @@ class PostgresBackend:
         """Sign in as a role, as its pods will. That all its connections are in use is said after the password fits."""
         settings = {key: value for key, value in self._admin.items() if key not in _OF_ADMIN}
         try:
-            connection = await psycopg.AsyncConnection.connect(
-                **{**settings, "dbname": database, "user": role, "password": password}
-            )
-            await connection.close()
+            async with asyncio.timeout(_CHECK_SECONDS):
+                connection = await psycopg.AsyncConnection.connect(
+                    **{**settings, "dbname": database, "user": role, "password": password}
+                )
+                await connection.close()
+        except TimeoutError as error:
+            raise BackendDown(
+                f"Database instance '{self._instance}' did not answer a sign-in within {_CHECK_SECONDS:g} s. "
+                "Check the server and the network to it; this is tried again."
+            ) from error
         except psycopg.OperationalError as error:
             if "too many connections" not in str(error):
                 raise BackendRefused(
@@ -152,29 +163,45 @@ class PostgresBackend:
                 await connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
 
     async def check(self) -> None:
-        async with self._connection() as connection:
+        async with self._connection(within=_CHECK_SECONDS) as connection:
             await connection.execute("SELECT 1")
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[_Connection]:
+    async def _connection(self, within: float | None = None) -> AsyncIterator[_Connection]:
         """A connection of its own for each use: provisioning is rare, and an idle admin session is a risk."""
+        seconds = within or _ALL_SECONDS
+        limit = asyncio.timeout(seconds)
         try:
-            async with await psycopg.AsyncConnection.connect(
-                **self._admin,
-                autocommit=True,
-                options=f"-c search_path=pg_catalog -c statement_timeout={_TIMEOUT}s",
-            ) as connection:
+            async with (
+                limit,
+                await psycopg.AsyncConnection.connect(
+                    **self._admin,
+                    autocommit=True,
+                    options=f"-c search_path=pg_catalog -c statement_timeout={_TIMEOUT}s",
+                ) as connection,
+            ):
                 yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise BackendDown(
-                f"Database instance '{self._instance}' does not respond, or refuses the operator's login. "
+        except (TimeoutError, psycopg.Error) as error:
+            is_late = limit.expired() or isinstance(error, psycopg.errors.QueryCanceled)
+            raise self._failure(error, late_after=min(seconds, _TIMEOUT) if is_late else None) from error
+
+    def _failure(self, error: Exception, late_after: float | None) -> Problem:
+        """What an exception means; of a statement that was ended at the limit the server reports a cancellation."""
+        where = f"Database instance '{self._instance}'"
+        if late_after is not None:
+            return BackendDown(
+                f"{where} did not finish a step within {late_after:g} s. "
+                "Check the server, its locks and the network to it; this is tried again."
+            )
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | TimeoutError):
+            return BackendDown(
+                f"{where} does not respond, or refuses the operator's login. "
                 "Check the server and the admin URL in the operator's settings; this is tried again."
-            ) from error
-        except psycopg.Error as error:
-            raise BackendRefused(
-                f"Database instance '{self._instance}' refused a step ({type(error).__name__}). "
-                "Give the operator's role the rights to create roles and databases."
-            ) from error
+            )
+        return BackendRefused(
+            f"{where} refused a step ({type(error).__name__}). "
+            "Give the operator's role the rights to create roles and databases."
+        )
 
 
 async def _ensure_role(connection: _Connection, name: str, password: str, limit: int) -> None:

@@ -61,7 +61,7 @@ class Recovery:
         """The credentials of a tenant. Makes no call when the recovery Secret is among `live` and nothing changed.
 
         `rotation` are the parts of `spec.credentials` that are set. Raises `PlatformDown`, `PlatformRefused`, and
-        `StaleObject` when somebody changed the recovery Secret at the same time.
+        `StaleObject` when another client changed the recovery Secret at the same time.
         """
         ref = self.ref(tenant)
         try:

@@ -27,6 +27,7 @@ from imghost_operator.tenant_contract import S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_
 _T = TypeVar("_T")
 _TIMEOUT_SECONDS = 20.0  # seconds for one step; emptying a prefix gets more, as it is as long as the prefix is full
 _EMPTY_TIMEOUT_SECONDS = 600.0
+_CHECK_SECONDS = 8.0
 _ABSENT = {"XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy", "NoSuchBucket"}
 
 
@@ -125,7 +126,7 @@ class MinioBackend:
         await self._run(remove, within=_EMPTY_TIMEOUT_SECONDS)
 
     async def check(self) -> None:
-        await self._run(self._objects.bucket_exists, self._bucket)
+        await self._run(self._objects.bucket_exists, self._bucket, within=_CHECK_SECONDS)
 
     def _key_id(self, tenant: str) -> str:
         """Stable and unguessable: on some servers the id of a key alone helps an attacker."""

@@ -131,7 +131,7 @@ async def test_other_addresses_are_provisioned_before_the_secrets_name_them(benc
 
 
 async def test_a_finished_migration_is_remembered_without_its_job(bench: ReconcileHarness) -> None:
-    """A Job that somebody deletes is not run again; with its entry in the status removed too, it is."""
+    """A Job that was deleted is not run again; with its entry in the status removed too, it is."""
     bench.create()
     async with bench.running():
         await bench.ready()
@@ -140,7 +140,7 @@ async def test_a_finished_migration_is_remembered_without_its_job(bench: Reconci
         assert set(bench.tenant()["status"]["migrations"].values()) == before
         for name in before:
             bench.delete(ObjectRef("Job", bench.namespace, name))
-        await bench.until(lambda: not jobs(bench), why="the Jobs are gone")
+        await bench.until(lambda: not jobs(bench), why="the Jobs are deleted")
         await bench.one_pass()
         tenant = bench.tenant()
         assert jobs(bench) == set()

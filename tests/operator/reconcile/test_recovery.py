@@ -37,7 +37,7 @@ def exist(bench: ReconcileHarness) -> bool:
 
 @pytest.mark.parametrize("name", SECRETS)
 async def test_a_deleted_secret_gets_the_same_values_again(bench: ReconcileHarness, name: str) -> None:
-    """A Secret that somebody deletes comes back as it was; an event and a condition tell which one and from where."""
+    """A deleted Secret comes back as it was; an event and a condition name it, and where the copy is."""
     bench.create()
     async with bench.running():
         before = await settled(bench)
@@ -61,7 +61,7 @@ async def test_a_changed_or_hidden_secret_is_put_back(bench: ReconcileHarness) -
         pepper = base64.b64encode(b"another-pepper-that-is-long-enough-to-be-taken").decode()
         signing = ObjectRef("Secret", bench.namespace, "api-signing")
         bench.patch(signing, {"data": {"JWT_PRIVATE_KEY": None, "API_KEY_PEPPER": pepper}})
-        labels = {"app.kubernetes.io/managed-by": "somebody", "imghost.dev/tenant": None}
+        labels = {"app.kubernetes.io/managed-by": "another", "imghost.dev/tenant": None}
         bench.patch(ObjectRef("Secret", bench.namespace, "internal"), {"metadata": {"labels": labels}})
         await bench.until(lambda: secrets(bench) == before, why="the values are restored")
         internal = bench.get(ObjectRef("Secret", bench.namespace, "internal"))
@@ -101,17 +101,17 @@ async def test_the_copy_is_deleted_with_the_data(bench: ReconcileHarness) -> Non
 
 
 async def end(bench: ReconcileHarness) -> None:
-    """Delete the tenant, and wait until its namespace is gone."""
+    """Delete the tenant, and wait until its namespace is deleted."""
     bench.end()
 
-    async def gone() -> bool:
+    async def ended() -> bool:
         tenant = bench.tenant()
         if tenant.get("kind") == "ImageHostTenant":
             await bench.reconciler.reconcile(tenant)
             return False
         return not bench.exists(ObjectRef("Namespace", "", bench.namespace))
 
-    await eventually(gone, within=60, why="the tenant is gone")
+    await eventually(ended, within=60, why="the tenant is deleted")
 
 
 async def test_a_deleted_copy_is_made_from_the_secrets(bench: ReconcileHarness) -> None:

@@ -5,6 +5,7 @@ import json
 import psycopg
 import pytest
 
+from imghost_operator import reconcile
 from imghost_operator.errors import BackendDown, TenantGone
 from imghost_operator.platform import ObjectRef
 from imghost_operator.provision.database import PostgresBackend, database_name
@@ -88,6 +89,35 @@ async def test_a_deleted_tenant_leaves_nothing_behind(bench: ReconcileHarness) -
         query = "SELECT count(*) FROM pg_database WHERE datname = %s"
         row = await (await connection.execute(query, (database_name(bench.name),))).fetchone()
     assert row == (0,)
+
+
+async def test_a_defect_becomes_a_condition_without_what_it_quotes(
+    bench: ReconcileHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception that nothing expected is in the status by class and place; other conditions stay, and it heals."""
+    bench.create()
+    async with bench.running():
+        before = (await bench.ready())["status"]
+
+        def broken(*_: object) -> None:
+            raise KeyError("postgresql://admin:canary@db/postgres")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(reconcile.tenant_objects, "build", broken)
+            with pytest.raises(KeyError):
+                await bench.one_pass()
+            with pytest.raises(KeyError):
+                await bench.one_pass()
+        tenant = bench.tenant()
+        found = condition(tenant, "Ready")
+        assert (found["status"], found["reason"]) == ("False", "UnexpectedError")
+        assert "(KeyError at test_trouble.py:" in found["message"]
+        assert "canary" not in json.dumps(tenant)
+        assert tenant["status"]["lastError"]["reason"] == "UnexpectedError"
+        changed = {each["type"] for each in tenant["status"]["conditions"] if each not in before["conditions"]}
+        assert changed == {"Ready", "Progressing"}
+        await bench.ready()
+        assert "lastError" not in bench.tenant()["status"]
 
 
 ALMOST_EVERYTHING = """
