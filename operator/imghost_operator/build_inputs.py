@@ -17,8 +17,10 @@ class Database:
     name: str
     roles: Mapping[Role, str]
     urls: Mapping[Role, str] = field(repr=False)
+    hosts: tuple[tuple[str, int], ...]
+    """Host and port of each server that the URLs name."""
     networks: tuple[str, ...] = ()
-    """CIDRs where it is reached; empty: derived from the URL."""
+    """CIDRs where it is reached; empty: derived from the hosts."""
     identity: str = ""
     """Given to the database when it is created: another identity means another, empty database."""
 
@@ -59,6 +61,19 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """What differs between clusters.
+
+    `dns_namespace` and `dns_port` are where the pods of the name servers are, and their port. `assigns_user_ids` says
+    that the cluster gives each namespace user ids of its own, as OpenShift does, so that pods must not ask for one.
+    """
+
+    dns_namespace: str = "kube-system"
+    dns_port: int = 53
+    assigns_user_ids: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BuildInputs:
     """All inputs. `endpoints` has the base URLs of the Service ports `auth`, `upload`, `view` and `internal`."""
 
@@ -67,3 +82,4 @@ class BuildInputs:
     database: Database
     store: Store
     endpoints: Mapping[Port, str]
+    cluster: ClusterFacts = ClusterFacts()

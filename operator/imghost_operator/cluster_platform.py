@@ -134,9 +134,9 @@ class ClusterPlatform:
 
     async def _settle(self, desired: Object, live: Object | None, *, force: bool = False) -> Object:
         """Apply without force first, to detect a conflict with another manager; then with force."""
-        obj = desired
+        obj = diff.with_shared(desired, live)
         if live is not None:  # only onto the object that was looked at
-            obj = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}
+            obj = {**obj, "metadata": {**obj["metadata"], "uid": live["metadata"]["uid"]}}
         try:
             return await self._cluster.apply(obj, force=force)
         except FieldConflict as conflict:

@@ -19,9 +19,13 @@ _LIST_KEYS: Mapping[str, tuple[str, ...]] = {
     "volumeMounts": ("mountPath",),
     "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
     "ownerReferences": ("uid",),
+    "imagePullSecrets": ("name",),
 }
 _PORT_KEYS = (("containerPort", "protocol"), ("port", "protocol"))
-_OPEN_LISTS = frozenset({"ownerReferences"})
+_OPEN_LISTS = frozenset({"ownerReferences", "imagePullSecrets"})
+"""Lists that others add to: OpenShift gives service accounts pull secrets of its own."""
+_SHARED_ATOMIC = "imagePullSecrets"
+"""The one of them that the server replaces as a whole (of a ServiceAccount), so what others added is sent too."""
 _ATOMIC_MAPS = frozenset({"selector", "matchLabels", "labelSelector", "podSelector", "namespaceSelector"})
 """Maps that the server replaces as a whole: one entry too many is a change that applying again undoes."""
 _CLOSED_MAPS = frozenset({"data", "requests", "limits", "hard", "NetworkPolicy.spec"})
@@ -44,6 +48,16 @@ def foreign(desired: Object, live: Object) -> list[str]:
     """
     parts = ((key, f"{desired['kind']}.{key}" if key == "spec" else key) for key in desired)
     return [pointer for key, name in parts for pointer in _foreign(desired[key], live.get(key), f"/{key}", name)][::-1]
+
+
+def with_shared(desired: Object, live: Object | None) -> Object:
+    """What to apply: `desired`, and the items that others added to a shared list that applying would replace."""
+    if live is None or desired["kind"] != "ServiceAccount":
+        return desired
+    ours = desired.get(_SHARED_ATOMIC, [])
+    names = {item["name"] for item in ours}
+    others = [item for item in live.get(_SHARED_ATOMIC) or () if item["name"] not in names]
+    return {**desired, _SHARED_ATOMIC: [*ours, *others]} if others else desired
 
 
 def _covers(desired: Any, live: Any, name: str) -> bool:

@@ -118,6 +118,12 @@ class NotLeader(OperatorError):
     code = "not_leader"
 
 
+class InvalidSettings(OperatorError):
+    """The operator cannot start with its settings. The text names the setting, never its value."""
+
+    code = "invalid_settings"
+
+
 class FieldConflict(OperatorError):
     """Fields that we apply belong to other field managers; `managers` names them."""
 

@@ -80,6 +80,7 @@ class Operator:
             {name: instance.backend(name) for name, instance in settings.databases.items()},
             {name: store.backend(name) for name, store in settings.stores.items()},
             settings.release(),
+            cluster=settings.cluster_facts(),
         )
         self._leads = False
         self._expose()

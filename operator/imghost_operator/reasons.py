@@ -167,6 +167,11 @@ class Reason(StrEnum):
         "another tool keeps writing a field that the operator manages; the field was restored",
         "stop the manager that the message names from writing the field",
     )
+    CONTESTED = (
+        "Contested",
+        "another tool changes an object again and again; the operator restores it less and less often",
+        "find the other writer in the object's `managedFields`, and stop one of the two",
+    )
     DELETION_STUCK = "DeletionStuck", "the deletion waits for a backend for more than ten minutes", "see `Stuck`"
     CREDENTIALS_NOT_REVOKED = (
         "CredentialsNotRevoked",

@@ -4,34 +4,28 @@ Level-triggered: each pass looks at everything and does what is missing, whateve
 nothing to do makes no API call.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from imghost_core.errors import ImghostError
-from imghost_operator import diff, status, tenant_objects
-from imghost_operator.build_inputs import BuildInputs, Port, Release
+from imghost_operator import status, tenant_objects
+from imghost_operator.applier import Applier
+from imghost_operator.build_inputs import BuildInputs, ClusterFacts, Port, Release
 from imghost_operator.crd import Spec
 from imghost_operator.deletion import Deletion
 from imghost_operator.errors import (
     InvalidSpec,
     NamespaceMissing,
     NamespaceNotListed,
-    NotOwned,
-    PlatformDown,
     PlatformRefused,
-    Problem,
-    StaleObject,
     UnexpectedError,
     UnknownBackend,
 )
-from imghost_operator.platform import Object, ObjectRef, Platform, check_owner, owned_by
-from imghost_operator.progress import job_state
+from imghost_operator.platform import Object, ObjectRef, Platform
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
 from imghost_operator.provision.circuit_breaker import CircuitBreaker
 from imghost_operator.provision.credentials import Credentials
@@ -42,9 +36,8 @@ from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileCont
 from imghost_operator.reconcile_state import ReconcileState
 from imghost_operator.tenant_contract import PORTS
 
-MAX_PRUNED = 10  # per pass; more deletions would indicate a defect
-RETRY_MIGRATION = timedelta(minutes=5)
 RETRY_PROBLEM_SECONDS = 60.0
+_USUAL_CLUSTER = ClusterFacts()
 
 __all__ = ["FINALIZER", "Outcome", "Reconciler"]
 
@@ -59,14 +52,16 @@ class Reconciler:
         stores: Mapping[str, StoreBackend],
         release: Release,
         *,
+        cluster: ClusterFacts = _USUAL_CLUSTER,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._provisioner = Provisioner(
             {name: CircuitBreaker("database", name, backend) for name, backend in databases.items()},
             {name: CircuitBreaker("store", name, backend) for name, backend in stores.items()},
         )
-        self._platform, self._release, self._clock = platform, release, clock
+        self._platform, self._release, self._facts, self._clock = platform, release, cluster, clock
         self._recovery = Recovery(platform, clock)
+        self._applier = Applier(platform, clock)
         self._deletion = Deletion(platform, self._provisioner, self._recovery, clock)
 
     async def reconcile(self, tenant: Object) -> Outcome:
@@ -98,9 +93,9 @@ class Reconciler:
             ctx.problems["credentials"] = error
             return await self._report(ctx, RETRY_PROBLEM_SECONDS)
         due_in = await self._provision(ctx, ctx.spec, known)
-        await self._retry_migration(ctx)
-        await self._apply(ctx)
-        await self._prune(ctx)
+        await self._applier.retry_migration(ctx)
+        await self._applier.apply(ctx)
+        await self._applier.prune(ctx)
         return await self._report(ctx, due_in)
 
     @property
@@ -111,6 +106,7 @@ class Reconciler:
     def forget(self, name: str) -> None:
         """Discard what is stored about a deleted tenant."""
         self._provisioner.forget(name)
+        self._applier.forget(name)
 
     def _observe(self, tenant: Object) -> ReconcileContext:
         ctx = ReconcileContext(tenant, {}, makes_namespace=self._platform.makes_namespaces)
@@ -154,7 +150,9 @@ class Reconciler:
         found = await self._provisioner.provision(ctx.name, spec, known, ctx.live, database_id)
         ctx.problems.update(found.problems.items())
         ctx.provisioned = found.ready
-        ctx.inputs = BuildInputs(self._release, found.signing, found.database, found.store, self._endpoints(ctx.name))
+        ctx.inputs = BuildInputs(
+            self._release, found.signing, found.database, found.store, self._endpoints(ctx.name), self._facts
+        )
         objects = tenant_objects.build(ctx.name, ctx.uid, spec, ctx.inputs)
         ctx.desired = [built for built in objects if built.kind != "Namespace" or ctx.makes_namespace]
         return found.due_in
@@ -164,60 +162,6 @@ class Reconciler:
         return {
             name: self._platform.endpoint(namespace, port.service, name, port.number) for name, port in PORTS.items()
         }
-
-    async def _retry_migration(self, ctx: ReconcileContext) -> None:
-        """Delete a Job that failed some time ago, so that it is created again: its cause may have been fixed."""
-        jobs = [ctx.live[built.ref] for built in ctx.desired if built.kind == "Job" and built.ref in ctx.live]
-        for job in jobs:
-            if job_state(job) == "failed" and not job["metadata"].get("deletionTimestamp"):
-                conditions = job["status"]["conditions"]
-                failed_at = max(datetime.fromisoformat(condition["lastTransitionTime"]) for condition in conditions)
-                if self._clock() - failed_at >= RETRY_MIGRATION:
-                    await self._platform.delete(job)
-
-    async def _apply(self, ctx: ReconcileContext) -> None:
-        """Apply wave by wave, all objects of a wave concurrently; what has to wait is left as it is."""
-        for wave in tenant_objects.WAVES:
-            ready = ctx.applicable(wave)
-            results = await asyncio.gather(*(self._apply_one(ctx, built.manifest) for built in ready))
-            # In the order of the objects, not of the responses: the status must not differ from pass to pass.
-            for built, failure in zip(ready, results, strict=True):
-                if isinstance(failure, PlatformDown | StaleObject):
-                    raise failure
-                if failure is not None:
-                    ctx.problems[built.ref] = failure
-            if not ctx.namespace_is_usable:
-                return
-
-    async def _apply_one(self, ctx: ReconcileContext, obj: Object) -> Problem | StaleObject | None:
-        """Returns what failed."""
-        key = ObjectRef.of(obj)
-        live = ctx.live.get(key)
-        try:
-            if live is not None:
-                check_owner(live, ctx.uid)
-            if live is None or diff.changed(obj, live) or diff.foreign(obj, live):
-                ctx.live[key] = await self._platform.apply(obj, live)
-        except (NotOwned, PlatformRefused, PlatformDown, StaleObject) as error:
-            return error
-        return None
-
-    async def _prune(self, ctx: ReconcileContext) -> None:
-        """Delete objects of ours that are no longer desired: of the kinds we make, with our label and our owner."""
-        if not ctx.namespace_is_usable:
-            return
-        wanted = {built.ref for built in ctx.desired}
-        doomed = [
-            obj
-            for key, obj in ctx.live.items()
-            if key not in wanted
-            and key.kind in tenant_objects.KINDS
-            and owned_by(obj, ctx.uid)
-            and not obj["metadata"].get("deletionTimestamp")
-        ]
-        for obj in islice(doomed, MAX_PRUNED):
-            await self._platform.delete(obj)
-            del ctx.live[ObjectRef.of(obj)]
 
     async def _report(self, ctx: ReconcileContext, due_in: float | None = None) -> Outcome:
         """Write the status if it changed."""
@@ -237,9 +181,11 @@ class Reconciler:
             await self._platform.write_status(ctx.tenant, new)
             ctx.tenant = {**ctx.tenant, "status": new}
             await self._post_event(ctx.tenant, old, new)
+        again = [due_in] if due_in is not None else []
+        again += ctx.paused
         if any(isinstance(key, ObjectRef) for key in ctx.problems):
-            return Outcome(min(due_in or RETRY_PROBLEM_SECONDS, RETRY_PROBLEM_SECONDS))
-        return Outcome(due_in)
+            again.append(RETRY_PROBLEM_SECONDS)
+        return Outcome(min(again, default=None))
 
     async def _report_unexpected(self, tenant: Object, problem: UnexpectedError) -> None:
         """Only the summary changes: the pass found out nothing reliable about the parts."""

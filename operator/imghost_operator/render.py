@@ -38,6 +38,7 @@ def placeholder_facts(name: str, spec: Spec, release: Release) -> BuildInputs:
             name=f"imghost_{name}",
             roles={role: f"imghost_{name}_{role}" for role in _ROLES},
             urls={role: f"postgresql://imghost_{name}_{role}@{host}:5432/imghost_{name}" for role in _ROLES},
+            hosts=((host, 5432),),
         ),
         store=Store(
             backend=store,

@@ -25,7 +25,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imghost_operator import registries
-from imghost_operator.build_inputs import Release
+from imghost_operator.build_inputs import ClusterFacts, Release
+from imghost_operator.errors import InvalidSettings
 from imghost_operator.kubeconfig import SERVICE_ACCOUNT
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
 from imghost_operator.provision.database import PostgresBackend
@@ -104,6 +105,13 @@ class FilesystemStore(_Strict):
         return FilesystemBackend(self.root, name=name)
 
 
+class DnsServers(_Strict):
+    """Where the cluster's name servers run; the tenants' network policies open the way to them."""
+
+    namespace: str = Field("kube-system", pattern="^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+    port: int = Field(53, ge=1, le=65_535, description="Of their pods, not of their Service")
+
+
 def _own_namespace() -> str:
     mounted = SERVICE_ACCOUNT / "namespace"
     return mounted.read_text().strip() if mounted.exists() else os.environ.get("POD_NAMESPACE", "default")
@@ -120,6 +128,8 @@ class OperatorSettings(BaseSettings):
     stores: Mapping[str, Annotated[S3Store | FilesystemStore, Field(discriminator="kind")]] = Field(
         min_length=1, description="Object stores by name"
     )
+    dns: DnsServers = Field(DnsServers(), description="Where the cluster's name servers run")
+    assigns_user_ids: bool = Field(default=False, description="Tenants' pods ask for no user id: OpenShift assigns it")
     api_image: str = f"imghost-api:{_VERSION}"
     imaging_image: str = f"imghost-imaging:{_VERSION}"
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
@@ -138,6 +148,10 @@ class OperatorSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
+    def cluster_facts(self) -> ClusterFacts:
+        """What tenants' objects must know of the cluster."""
+        return ClusterFacts(self.dns.namespace, self.dns.port, self.assigns_user_ids)
+
     def release(self) -> Release:
         """What this operator rolls out."""
         pull_with = registries.merge(self.pull_secret_files)
@@ -153,5 +167,15 @@ def _exactly_one(model: _Model, *names: str) -> _Model:
 
 def _secret(value: SecretStr | str | None, file: Path | None) -> str:
     if file is not None:
-        return file.read_text().strip()
+        return _read(file)
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _read(file: Path) -> str:
+    try:
+        text = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{file} cannot be read ({type(error).__name__}). Mount the Secret there.") from None
+    if not text:
+        raise InvalidSettings(f"{file} is empty. Put the value into the Secret that is mounted there.")
+    return text

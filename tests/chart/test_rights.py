@@ -161,7 +161,7 @@ async def test_operator_cannot_take_other_namespaces(cluster: AuditedKube, relea
 
 def test_owner_references_need_the_finalizers_right(cluster: AuditedKube, release: None) -> None:
     """Where OwnerReferencesPermissionEnforcement is on, a child of a tenant cannot be made without this right."""
-    role = json.loads(cluster.kubectl("get", "clusterrole", "imghost-operator", "--output=json"))
+    role = json.loads(cluster.kubectl("get", "clusterrole", f"imghost-operator-{NAMESPACE}", "--output=json"))
     rules = [rule for rule in role["rules"] if rule["resources"] != ["imagehosttenants/finalizers"]]
     assert len(rules) == len(role["rules"]) - 1
     lesser = {**role, "metadata": {"name": "lesser"}, "rules": rules}

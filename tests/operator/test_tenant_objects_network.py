@@ -1,10 +1,11 @@
 """Who may reach whom: the NetworkPolicies, read as the network would."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.build_inputs import BuildInputs, ClusterFacts
 from imghost_operator.platform import Object, ObjectRef
 from support.tenants import FILES, inputs, objects
 
@@ -139,3 +140,20 @@ def test_a_filesystem_store_needs_no_egress() -> None:
     """The filesystem store needs no network."""
     found = rules(objects(given=inputs(store=FILES)), IMAGING, "egress")
     assert namespaces([peer for rule in found for peer in rule["to"]]) == {"kube-system", "databases"}
+
+
+def test_name_servers_elsewhere_are_reached_at_the_port_of_their_pods() -> None:
+    """A policy sees the pod's port; the cache on the node keeps its own."""
+    facts = ClusterFacts(dns_namespace="openshift-dns", dns_port=5353)
+    found = rules(objects(given=replace(inputs(), cluster=facts)), API, "egress")
+    assert namespaces(peers(found, 5353, "to")) == {"openshift-dns"}
+    assert peers(found, 53, "to") == [{"ipBlock": {"cidr": "169.254.20.10/32"}}]
+
+
+def test_every_host_of_the_database_is_reached() -> None:
+    """Several hosts of one URL get a rule each, equal ones together."""
+    hosts = (("10.1.2.3", 5432), ("10.1.2.4", 5433), ("10.1.2.3", 5432))
+    given = replace(inputs(), database=replace(inputs().database, hosts=hosts))
+    found = rules(objects(given=given), MIGRATE, "egress")
+    assert peers(found, 5432, "to") == [{"ipBlock": {"cidr": "10.1.2.3/32"}}]
+    assert peers(found, 5433, "to") == [{"ipBlock": {"cidr": "10.1.2.4/32"}}]

@@ -45,6 +45,7 @@ class ReconcileHarness:
         self.metrics = Metrics()
         self.databases = {"default": PostgresBackend(postgres.admin_url)}
         self.stores = {"default": MinioBackend(minio.endpoint, BUCKET, minio.access_key, minio.secret_key)}
+        self.release = inputs().release
         self.late = timedelta()
         self.woken: set[str] = set()
         self.noted: Callable[[Object], None] = lambda _: None
@@ -68,7 +69,7 @@ class ReconcileHarness:
                     ),
                     self.databases,
                     self.stores,
-                    inputs().release,
+                    self.release,
                     clock=lambda: datetime.now(UTC) + self.late,
                 )
                 yield self

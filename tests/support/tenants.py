@@ -82,6 +82,7 @@ def inputs(
                 role: f"postgresql://imghost_demo_{role}:{password}@{database_host}/imghost_demo"
                 for role, password in passwords.items()
             },
+            hosts=(_host_and_port(database_host),),
             networks=database_networks,
         ),
         store=store,
@@ -92,6 +93,11 @@ def inputs(
             "internal": "http://imaging.imghost-demo.svc:9090",
         },
     )
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":") if text.endswith(tuple("0123456789")) and ":" in text else (text, "", "")
+    return host.strip("[]"), int(port or 5432)
 
 
 def objects(name: str = "demo", given: BuildInputs | None = None, **spec: Any) -> dict[ObjectRef, Object]:

@@ -2,11 +2,25 @@
 {{- define "imghost.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{ .Values.fullnameOverride }}
-{{- else if contains .Chart.Name .Release.Name -}}
+{{- else if contains (include "imghost.name" .) .Release.Name -}}
 {{ .Release.Name | trunc 40 | trimSuffix "-" }}
 {{- else -}}
-{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}
+{{ printf "%s-%s" .Release.Name (include "imghost.name" .) | trunc 40 | trimSuffix "-" }}
 {{- end -}}
+{{- end -}}
+
+{{- define "imghost.name" -}}
+{{ .Values.nameOverride | default .Chart.Name }}
+{{- end -}}
+
+{{/* Name of a cluster-scoped object, or of one in a namespace that releases share: two releases of one name differ. */}}
+{{- define "imghost.clusterName" -}}
+{{ include "imghost.short" (printf "%s-%s" (include "imghost.operator" .) .Release.Namespace) }}
+{{- end -}}
+
+{{/* A name of at most 55 characters: a longer one is cut and gets a hash of itself. */}}
+{{- define "imghost.short" -}}
+{{ if le (len .) 55 }}{{ . }}{{ else }}{{ . | trunc 44 }}-{{ . | sha256sum | trunc 10 }}{{ end }}
 {{- end -}}
 
 {{- define "imghost.operator" -}}
@@ -20,14 +34,17 @@
 {{/* Labels that find pods, given (root, component). Immutable in a Deployment. */}}
 {{- define "imghost.selector" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ $root.Chart.Name }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/name: {{ include "imghost.name" $root }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
 {{/* All labels of an object, given (root, component). */}}
 {{- define "imghost.labels" -}}
 {{- $root := index . 0 -}}
+{{- with $root.Values.commonLabels -}}
+{{ toYaml . }}
+{{ end -}}
 {{ include "imghost.selector" . }}
 app.kubernetes.io/part-of: imghost
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
@@ -44,21 +61,21 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end -}}
 {{- end -}}
 
-{{/* What Pod Security "restricted" asks of a pod. */}}
+{{/* Security of a pod: what Pod Security "restricted" asks for; an entry that is null is left to the cluster. */}}
 {{- define "imghost.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile: {type: RuntimeDefault}
+{{- range $name, $value := .Values.podSecurityContext -}}
+{{- if not (kindIs "invalid" $value) }}
+{{ $name }}: {{ toJson $value }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
-{{/* What it asks of a container, and a root file system that cannot be written. */}}
 {{- define "imghost.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-runAsNonRoot: true
-capabilities: {drop: [ALL]}
+{{- range $name, $value := .Values.securityContext -}}
+{{- if not (kindIs "invalid" $value) }}
+{{ $name }}: {{ toJson $value }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Where pods of the chart are scheduled, and with which rights to pull. */}}
@@ -66,7 +83,7 @@ capabilities: {drop: [ALL]}
 {{- with .Values.images.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with .Values.nodeSelector }}
@@ -79,7 +96,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 

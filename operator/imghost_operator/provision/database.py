@@ -10,15 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Literal
-from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from imghost_operator.build_inputs import Database, Role
 from imghost_operator.errors import BackendDown, BackendRefused, Problem
+from imghost_operator.provision import database_url
 from imghost_operator.provision.backends import Passwords
 
 _Connection = psycopg.AsyncConnection[tuple[object, ...]]
@@ -30,7 +29,6 @@ _TIMEOUT = 30  # seconds for one statement; making a database copies files
 _ALL_SECONDS, _CHECK_SECONDS = 60.0, 8.0  # for all statements of one step, also when a connection dies within one
 # A peer that no longer acknowledges is given up after 10 s, in a statement (tcp_user_timeout) and between two.
 _TCP = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-_CARRIED = ("sslmode", "channel_binding")  # of the admin URL, they hold for the tenants too
 _OF_ADMIN = ("sslcert", "sslkey", "sslpassword", "passfile")  # of the admin URL, they sign in the admin
 _IDENTITY = "imghost:"  # how the comment of a tenant's database begins; its identity follows
 
@@ -71,29 +69,27 @@ class PostgresBackend:
         instance: str = "default",
         networks: tuple[str, ...] = (),
     ) -> None:
+        self._server = database_url.parse(admin_url, instance=instance, public_host=public_host)
         self._admin: dict[str, Any] = {
             "dbname": "postgres",
             **_TCP,
-            **conninfo_to_dict(admin_url),
+            **self._server.admin,
             "connect_timeout": 5,
             "application_name": "imghost-operator",
         }
         self._instance, self._networks = instance, networks
-        host, port = str(self._admin.get("host", "localhost")), str(self._admin.get("port", 5432))
-        options = {key: str(self._admin[key]) for key in _CARRIED if key in self._admin}
-        if host.startswith("/") and not public_host:  # a Unix socket goes into the query of a URL
-            self._authority, options = "", {"host": host, "port": port, **options}
-        else:
-            self._authority = public_host or f"{host}:{port}"
-        self._query = f"?{urlencode(options)}" if options else ""
 
     def describe(self, tenant: str, passwords: Passwords) -> Database:
         name, roles = database_name(tenant), role_names(tenant)
-        urls = {
-            role: f"postgresql://{roles[role]}:{quote(passwords[role], safe='')}@{self._authority}/{name}{self._query}"
-            for role in ROLES
-        }
-        return Database(instance=self._instance, name=name, roles=roles, urls=urls, networks=self._networks)
+        urls = {role: self._server.tenant_url(roles[role], passwords[role], name) for role in ROLES}
+        return Database(
+            instance=self._instance,
+            name=name,
+            roles=roles,
+            urls=urls,
+            hosts=self._server.hosts,
+            networks=self._networks,
+        )
 
     async def inventory(self) -> dict[str, str]:
         """Identities of all tenants' databases, without those that an earlier release made and gave none."""

@@ -34,7 +34,7 @@ def _job(owner: Owner, phase: Phase, spec: Spec, inputs: BuildInputs) -> Object:
         "activeDeadlineSeconds": DEADLINE_SECONDS,
         "template": {
             "metadata": {"labels": owner.labels("migrate")},
-            "spec": pod("migrate", main, "64Mi") | {"restartPolicy": "Never"},
+            "spec": pod("migrate", main, "64Mi", inputs) | {"restartPolicy": "Never"},
         },
     }
     name = f"migrate-{phase}-{digest([body, inputs.database.name, inputs.database.identity], 10)}"

@@ -7,10 +7,11 @@ can narrow that by CIDRs.
 """
 
 import ipaddress
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.build_inputs import BuildInputs, ClusterFacts
 from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
 from imghost_operator.tenant_contract import HTTP_PORT, OPS_PORT
@@ -20,7 +21,7 @@ METRICS_LABEL = "imghost.dev/metrics"
 """Pods of a namespace with this label, set to "true", may scrape metrics."""
 
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
-_DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _NODE_LOCAL_DNS = "169.254.20.10/32"
 _METADATA_NETWORKS = {"0.0.0.0/0": "169.254.0.0/16", "::/0": "fe80::/10"}
 _DNS_PORT = 53
@@ -28,16 +29,16 @@ _DNS_PORT = 53
 
 def network(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[Object]:
     """All NetworkPolicies."""
-    database = _backend(inputs.database.urls["api"], inputs.database.networks)
+    database = _backend(inputs.database.hosts, inputs.database.networks)
     store = _store(inputs)
     own = {_NAMESPACE_NAME: owner.namespace}
     callers = [_namespace({_NAMESPACE_NAME: name}) for name in sorted(spec.network.ingress_from)]
     opened = [_peer(peer.cidr, peer.port) for peer in spec.network.egress_to]
     return [
         _policy(owner, "default-deny", {}, ingress=[], egress=[]),
-        _policy(owner, "dns", {}, egress=[_dns()]),
-        _policy(owner, "database", _pods("api", "imaging", "migrate", "worker"), egress=[database]),
-        *([_policy(owner, "store", _pods("api", "imaging", "worker"), egress=[store])] if store else []),
+        _policy(owner, "dns", {}, egress=_dns(inputs.cluster)),
+        _policy(owner, "database", _pods("api", "imaging", "migrate", "worker"), egress=database),
+        *([_policy(owner, "store", _pods("api", "imaging", "worker"), egress=store)] if store else []),
         *([_policy(owner, "egress", _pods("api", "imaging", "worker"), egress=opened)] if opened else []),
         _policy(
             owner,
@@ -85,21 +86,33 @@ def _port(number: int, protocol: str = "TCP") -> dict[str, Any]:
     return {"port": number, "protocol": protocol}
 
 
-def _dns() -> dict[str, Any]:
-    to = [_namespace({_NAMESPACE_NAME: "kube-system"}), {"ipBlock": {"cidr": _NODE_LOCAL_DNS}}]
-    return {"to": to, "ports": [_port(_DNS_PORT, "UDP"), _port(_DNS_PORT)]}
+def _dns(cluster: ClusterFacts) -> list[dict[str, Any]]:
+    """A policy sees the port of the name server's pod, and that of the cache on the node."""
+    servers, cache = _namespace({_NAMESPACE_NAME: cluster.dns_namespace}), {"ipBlock": {"cidr": _NODE_LOCAL_DNS}}
+    if cluster.dns_port == _DNS_PORT:
+        return [{"to": [servers, cache], "ports": _dns_ports(_DNS_PORT)}]
+    return [{"to": [servers], "ports": _dns_ports(cluster.dns_port)}, {"to": [cache], "ports": _dns_ports(_DNS_PORT)}]
 
 
-def _store(inputs: BuildInputs) -> dict[str, Any] | None:
-    endpoint = inputs.store.config.get("S3_ENDPOINT")
-    return _backend(endpoint, inputs.store.networks) if endpoint else None
+def _dns_ports(number: int) -> list[dict[str, Any]]:
+    return [_port(number, "UDP"), _port(number)]
 
 
-def _backend(url: str, networks: tuple[str, ...]) -> dict[str, Any]:
-    """The egress rule that reaches what a URL names."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    ports = [_port(parts.port or _DEFAULT_PORTS[parts.scheme])]
+def _store(inputs: BuildInputs) -> list[dict[str, Any]]:
+    if not (endpoint := inputs.store.config.get("S3_ENDPOINT")):
+        return []
+    parts = urlsplit(endpoint)
+    return _backend([(parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme])], inputs.store.networks)
+
+
+def _backend(hosts: Sequence[tuple[str, int]], networks: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The egress rules that reach these hosts, each once."""
+    rules = [_host(host, port, networks) for host, port in hosts if not host.startswith("/")]
+    return [rule for index, rule in enumerate(rules) if rule not in rules[:index]]
+
+
+def _host(host: str, port: int, networks: tuple[str, ...]) -> dict[str, Any]:
+    ports = [_port(port)]
     if networks:
         return {"to": [_cidr(network) for network in networks], "ports": ports}
     if namespace := _cluster_namespace(host):

@@ -15,11 +15,9 @@ PRE_STOP_SECONDS = 5
 _USER = 65532  # "nonroot" of common base images
 _POD_SECURITY = {
     "runAsNonRoot": True,
-    "runAsUser": _USER,
-    "runAsGroup": _USER,
-    "fsGroup": _USER,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+_USER_IDS = dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), _USER)
 _CONTAINER_SECURITY = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -41,13 +39,13 @@ def container(component: Component, command: list[str], image: str, inputs: Buil
     }
 
 
-def pod(component: Component, main: dict[str, Any], tmp_size: str) -> dict[str, Any]:
+def pod(component: Component, main: dict[str, Any], tmp_size: str, inputs: BuildInputs) -> dict[str, Any]:
     """A pod's spec around its container."""
     return {
         "serviceAccountName": component,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": _POD_SECURITY,
+        "securityContext": _POD_SECURITY if inputs.cluster.assigns_user_ids else _POD_SECURITY | _USER_IDS,
         "initContainers": [],
         "containers": [main],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": tmp_size}}],

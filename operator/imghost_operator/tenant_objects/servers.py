@@ -40,7 +40,7 @@ def servers(owner: Owner, spec: Spec, configs: Mapping[Component, Object], input
         main = server_container(component, workload, image, inputs, command)
         template = {
             "metadata": template_metadata(owner, component, spec, configs[component], inputs),
-            "spec": pod(component, main, tmp_size),
+            "spec": pod(component, main, tmp_size, inputs),
         }
         deployment = _deployment(owner, component, workload, template)
         made.append(BuiltObject(deployment, _REQUIRES, Requirement.ROLLOUT))

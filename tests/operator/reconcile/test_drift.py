@@ -1,11 +1,14 @@
 """What others change, delete or plant among a tenant's objects, on a real API server."""
 
 import base64
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 
 from imghost_operator import tenant_objects
+from imghost_operator.contention import FREE_WRITES
 from imghost_operator.platform import Object, ObjectRef
 from support.metrics import value
 from support.operators import condition
@@ -146,6 +149,44 @@ async def test_a_conflict_of_managers_is_reported_before_it_is_won(bench: Reconc
         await bench.until(lambda: bench.get(deployment)["spec"]["replicas"] == 2, why="replicas are set back")
         assert "FieldConflict" in bench.events()
         assert value(bench.metrics.field_conflicts, "Deployment") == 1
+
+
+async def test_a_fight_over_a_field_is_slowed_down(bench: ReconcileHarness) -> None:
+    """Another controller that writes a field back each time gets fewer and fewer answers, and an event says so."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        deployment = ObjectRef("Deployment", bench.namespace, "api")
+        before = bench.calls().get(("apply", "Deployment", "200"), 0)
+        for _ in range(15):
+            bench.patch(deployment, {"spec": {"replicas": 9}}, manager="autoscaler")
+            await bench.calm()
+            outcome = await bench.one_pass()
+        assert bench.calls()[("apply", "Deployment", "200")] - before <= FREE_WRITES + 2
+        assert "Contested" in bench.events()
+        assert 0 < (outcome.requeue_after or 0) <= 4
+        bench.late = timedelta(minutes=20)
+        await bench.until(lambda: bench.get(deployment)["spec"]["replicas"] == 2, why="it is restored later")
+
+
+async def test_pull_secrets_of_others_stay(bench: ReconcileHarness) -> None:
+    """What a cluster adds to our service accounts is kept, also when we have one of our own to add."""
+    bench.create()
+    account = ObjectRef("ServiceAccount", bench.namespace, "api")
+    theirs = {"name": "api-dockercfg-x7k2p"}
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        bench.patch(account, {"imagePullSecrets": [theirs]}, manager="openshift-controller-manager")
+        await bench.calm()
+        before = bench.calls()
+        await bench.one_pass()
+        assert bench.calls() == before
+    bench.release = replace(bench.release, registries='{"auths": {}}')
+    async with bench.running():
+        await bench.ready()
+    assert {item["name"] for item in bench.get(account)["imagePullSecrets"]} == {"registries", theirs["name"]}
 
 
 async def test_an_object_of_another_owner_is_not_taken_over(bench: ReconcileHarness) -> None:

@@ -1,0 +1,98 @@
+"""Writes a tenant's desired objects to the platform, and deletes those that are no longer desired."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import islice
+
+from imghost_operator import diff, tenant_objects
+from imghost_operator.contention import Contention
+from imghost_operator.errors import NotOwned, PlatformDown, PlatformRefused, Problem, StaleObject
+from imghost_operator.platform import Object, ObjectRef, Platform, check_owner, owned_by
+from imghost_operator.progress import job_state
+from imghost_operator.reasons import Reason
+from imghost_operator.reconcile_context import ReconcileContext
+from imghost_operator.tenant_objects.meta import APPLIED_ANNOTATION
+
+MAX_PRUNED = 10  # per pass; more deletions would indicate a defect
+RETRY_MIGRATION = timedelta(minutes=5)
+
+
+class Applier:
+    """Makes the live objects of one tenant after the other what they should be."""
+
+    def __init__(self, platform: Platform, clock: Callable[[], datetime]) -> None:
+        self._platform, self._clock = platform, clock
+        self._contention = Contention(lambda: clock().timestamp())
+
+    def forget(self, tenant: str) -> None:
+        """Discard what is stored about a deleted tenant."""
+        self._contention.forget(tenant_objects.namespace_of(tenant))
+
+    async def retry_migration(self, ctx: ReconcileContext) -> None:
+        """Delete a Job that failed some time ago, so that it is created again: its cause may have been fixed."""
+        jobs = [ctx.live[built.ref] for built in ctx.desired if built.kind == "Job" and built.ref in ctx.live]
+        for job in jobs:
+            if job_state(job) == "failed" and not job["metadata"].get("deletionTimestamp"):
+                conditions = job["status"]["conditions"]
+                failed_at = max(datetime.fromisoformat(condition["lastTransitionTime"]) for condition in conditions)
+                if self._clock() - failed_at >= RETRY_MIGRATION:
+                    await self._platform.delete(job)
+
+    async def apply(self, ctx: ReconcileContext) -> None:
+        """Apply wave by wave, all objects of a wave concurrently; what has to wait is left as it is."""
+        for wave in tenant_objects.WAVES:
+            ready = ctx.applicable(wave)
+            results = await asyncio.gather(*(self._apply_one(ctx, built.manifest) for built in ready))
+            # In the order of the objects, not of the responses: the status must not differ from pass to pass.
+            for built, failure in zip(ready, results, strict=True):
+                if isinstance(failure, PlatformDown | StaleObject):
+                    raise failure
+                if failure is not None:
+                    ctx.problems[built.ref] = failure
+            if not ctx.namespace_is_usable:
+                return
+
+    async def _apply_one(self, ctx: ReconcileContext, obj: Object) -> Problem | StaleObject | None:
+        """Returns what failed."""
+        key = ObjectRef.of(obj)
+        live = ctx.live.get(key)
+        try:
+            if live is not None:
+                check_owner(live, ctx.uid)
+            if live is None or diff.changed(obj, live) or diff.foreign(obj, live):
+                await self._write(ctx, key, obj, live)
+        except (NotOwned, PlatformRefused, PlatformDown, StaleObject) as error:
+            return error
+        return None
+
+    async def _write(self, ctx: ReconcileContext, key: ObjectRef, obj: Object, live: Object | None) -> None:
+        """Apply an object, or leave it for later where something else keeps changing it."""
+        stamp = str(obj["metadata"]["annotations"][APPLIED_ANNOTATION])
+        if pause := self._contention.pause(key, stamp):
+            ctx.paused.append(pause)
+            text = (
+                f"{key.kind} {key.name} is changed again and again by another writer, so it is restored less and less "
+                "often. Its managedFields name the writer; stop it."
+            )
+            await self._platform.event(ctx.tenant, "Warning", Reason.CONTESTED, text)
+            return
+        ctx.live[key] = await self._platform.apply(obj, live)
+        self._contention.note(key, stamp)
+
+    async def prune(self, ctx: ReconcileContext) -> None:
+        """Delete objects of ours that are no longer desired: of the kinds we make, with our label and our owner."""
+        if not ctx.namespace_is_usable:
+            return
+        wanted = {built.ref for built in ctx.desired}
+        doomed = [
+            obj
+            for key, obj in ctx.live.items()
+            if key not in wanted
+            and key.kind in tenant_objects.KINDS
+            and owned_by(obj, ctx.uid)
+            and not obj["metadata"].get("deletionTimestamp")
+        ]
+        for obj in islice(doomed, MAX_PRUNED):
+            await self._platform.delete(obj)
+            del ctx.live[ObjectRef.of(obj)]
