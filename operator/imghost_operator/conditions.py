@@ -220,7 +220,10 @@ def _ready(parts: Sequence[ConditionResult], state: ReconcileState, *, is_deleti
         return ConditionResult("Ready", "False", problem.reason, problem.detail)
     if unknown := next((part for part in ordered if part.status == "Unknown"), None):
         return ConditionResult("Ready", "Unknown", unknown.reason, unknown.message)
-    return ConditionResult("Ready", "True", Reason.SERVING, "uploads are accepted and images are delivered")
+    text = "uploads are accepted and images are delivered"
+    if state.unknown_fields:
+        text += f"; unknown fields are ignored: {', '.join(state.unknown_fields)}"
+    return ConditionResult("Ready", "True", Reason.SERVING, text)
 
 
 def _progressing(

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from imghost_core import logs
+from imghost_operator.crd.spec import DEFAULT_CLASS
 from imghost_operator.errors import NotLeader, ObjectNotFound, PlatformDown, PlatformRefused, StaleObject
 from imghost_operator.kubernetes_client import KubernetesClient
 from imghost_operator.platform import Object
@@ -24,11 +25,18 @@ class LeaderElector:
     """This process's part in the election; `check` is the fence of its `KubernetesClient`."""
 
     def __init__(
-        self, cluster: KubernetesClient, namespace: str, identity: str, *, clock: Callable[[], float] = time.monotonic
+        self,
+        cluster: KubernetesClient,
+        namespace: str,
+        identity: str,
+        operator_class: str = DEFAULT_CLASS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._namespace, self._identity, self._clock = cluster, namespace, identity, clock
+        self._name = lease_of(operator_class)
         self._lease: Object | None = None
-        self._seen: tuple[object, float] = (None, float("-inf"))
+        self._seen: tuple[tuple[object, object], float] = ((None, None), float("-inf"))
         self._renewed = float("-inf")
 
     def check(self) -> None:
@@ -38,7 +46,11 @@ class LeaderElector:
 
     async def acquire(self) -> None:
         """Wait until this process holds the lease."""
-        while not await self.try_acquire():  # noqa: ASYNC110 - what changes is on a server
+        is_said = False
+        while not await self.try_acquire():
+            if not is_said and (holder := self._seen[0][0]):
+                _log.info("standing by: another operator of this class leads", leader=holder, lease=self._name)
+                is_said = True
             await asyncio.sleep(RETRY_SECONDS)
         _log.info("leading", identity=self._identity)
 
@@ -73,7 +85,7 @@ class LeaderElector:
 
     async def _acquire(self) -> bool:
         try:
-            lease = await self._cluster.get("Lease", self._namespace, LEASE)
+            lease = await self._cluster.get("Lease", self._namespace, self._name)
         except ObjectNotFound:
             return await self._create()
         spec = _spec(lease)
@@ -98,7 +110,7 @@ class LeaderElector:
             {
                 "apiVersion": "coordination.k8s.io/v1",
                 "kind": "Lease",
-                "metadata": {"name": LEASE, "namespace": self._namespace},
+                "metadata": {"name": self._name, "namespace": self._namespace},
                 "spec": body,
             }
         )
@@ -111,7 +123,7 @@ class LeaderElector:
             self._lease = await self._cluster.replace({**(self._lease or {}), "kind": "Lease", "spec": spec})
         except StaleObject:
             # The response to our own write may have been lost, or another operator took over: only the server knows.
-            self._lease = await self._cluster.get("Lease", self._namespace, LEASE)
+            self._lease = await self._cluster.get("Lease", self._namespace, self._name)
             if _spec(self._lease).get("holderIdentity") != self._identity:
                 self._renewed = float("-inf")
             return False
@@ -121,6 +133,11 @@ class LeaderElector:
 
     def _holding(self) -> Object:
         return {"holderIdentity": self._identity, **_times(DURATION_SECONDS)}
+
+
+def lease_of(operator_class: str) -> str:
+    """The name of the Lease of an operator class: one operator leads for each."""
+    return LEASE if operator_class == DEFAULT_CLASS else f"{LEASE}-{operator_class}"
 
 
 def _spec(lease: Object) -> Object:

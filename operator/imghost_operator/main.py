@@ -55,10 +55,12 @@ class Operator:
     def __init__(self, settings: OperatorSettings, connection: kubeconfig.Connection) -> None:
         self._settings, self._connection, self.metrics = settings, connection, Metrics()
         self._cluster = KubernetesClient(connection, self.metrics)
-        self._election = LeaderElector(self._cluster, settings.namespace, settings.identity)
+        self._election = LeaderElector(
+            self._cluster, settings.lease_namespace or settings.namespace, settings.identity, settings.operator_class
+        )
         self._cluster.fence = self._election.check
         self._queue = WorkQueue(self._work)
-        self._tenants = TenantStore(self._queue.add, self._forget)
+        self._tenants = TenantStore(self._queue.add, self._forget, settings.operator_class)
         scope = WatchScope(crd.KIND, is_managed=False)
         self._tenant_watch = Reflector(self._cluster, scope, self._tenants, self.metrics, lambda: None)
         self._cache = Informer(
@@ -94,7 +96,10 @@ class Operator:
             self._settings.ops_port,
             self.metrics,
             {"watches": self._silent_watches},
-            {"caches": lambda: "not synced yet" if self._leads and not self._cache.synced.is_set() else None},
+            {
+                "caches": lambda: "not synced yet" if self._leads and not self._cache.synced.is_set() else None,
+                "crd": lambda: f"{crd.KIND} is not served; install the CRD" if self._tenant_watch.is_missing else None,
+            },
         )
         try:
             async with self._cluster:

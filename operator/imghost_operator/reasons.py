@@ -172,6 +172,11 @@ class Reason(StrEnum):
         "another tool changes an object again and again; the operator restores it less and less often",
         "find the other writer in the object's `managedFields`, and stop one of the two",
     )
+    UNKNOWN_FIELD = (
+        "UnknownField",
+        "the spec has a field that only another version of the operator knows; it is ignored",
+        "upgrade the operator, or remove the field",
+    )
     DELETION_STUCK = "DeletionStuck", "the deletion waits for a backend for more than ten minutes", "see `Stuck`"
     CREDENTIALS_NOT_REVOKED = (
         "CredentialsNotRevoked",

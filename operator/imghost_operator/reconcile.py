@@ -34,6 +34,7 @@ from imghost_operator.provision.recovery import Recovery
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_context import FINALIZER, Outcome, ReconcileContext
 from imghost_operator.reconcile_state import ReconcileState
+from imghost_operator.spec_reader import first_error, read_spec
 from imghost_operator.tenant_contract import PORTS
 
 RETRY_PROBLEM_SECONDS = 60.0
@@ -80,6 +81,8 @@ class Reconciler:
 
     async def _pass(self, ctx: ReconcileContext) -> Outcome:
         tenant = ctx.tenant
+        if any(isinstance(problem, NamespaceNotListed) for problem in ctx.problems.values()):
+            return await self._leave_alone(ctx)
         if status.is_paused(tenant):
             return await self._report(ctx)
         if ctx.deleting_since:
@@ -87,6 +90,10 @@ class Reconciler:
         if ctx.spec is None or ctx.problems:
             return await self._report(ctx)
         await self._begin(ctx)
+        if ctx.unknown_fields:
+            names = ", ".join(ctx.unknown_fields)
+            text = f"{names}: this operator does not know it and ignores it. Upgrade the operator, or remove the field."
+            await self._platform.event(ctx.tenant, "Warning", Reason.UNKNOWN_FIELD, text)
         try:
             known = await self._recover(ctx, ctx.spec)
         except PlatformRefused as error:  # without the copy no credential may be made
@@ -115,13 +122,22 @@ class Reconciler:
         except (NamespaceNotListed, NamespaceMissing, PlatformRefused) as error:
             ctx.problems[ObjectRef("Namespace", "", tenant_objects.namespace_of(ctx.name))] = error
         try:
-            ctx.spec = Spec.model_validate(tenant.get("spec") or {})
+            ctx.spec, ctx.unknown_fields = read_spec(tenant.get("spec") or {})
             self._provisioner.check_references(ctx.spec)
         except ValidationError as error:
-            ctx.problems["spec"] = InvalidSpec(_first(error))
+            ctx.problems["spec"] = InvalidSpec(first_error(error))
         except UnknownBackend as error:
             ctx.problems["spec"] = error
         return ctx
+
+    async def _leave_alone(self, ctx: ReconcileContext) -> Outcome:
+        """A tenant whose namespace is not listed here may be another operator's: not even its status is changed, unless
+        no operator reports anything else.
+        """
+        ready = _ready(ctx.tenant.get("status") or {})
+        if ready is None or ready["reason"] == Reason.NAMESPACE_NOT_LISTED:
+            return await self._report(ctx)
+        return Outcome()
 
     async def _begin(self, ctx: ReconcileContext) -> None:
         """Add the finalizer that keeps the tenant until its data is released, and report that work has begun."""
@@ -175,6 +191,7 @@ class Reconciler:
             ctx.deletion,
             ctx.recovered,
             ctx.migrated,
+            ctx.unknown_fields,
         )
         old, new = ctx.tenant.get("status") or {}, status.report(ctx.tenant, state, self._clock())
         if new != old:
@@ -204,10 +221,3 @@ class Reconciler:
 
 def _ready(report: Object) -> Object | None:
     return next((each for each in report.get("conditions", ()) if each["type"] == "Ready"), None)
-
-
-def _first(error: ValidationError) -> str:
-    """The field that does not fit, without its value: it may be a secret in the wrong field."""
-    problem = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in ("spec", *problem["loc"]))
-    return f"{where}: {problem['msg']}. Change it, or install the CRD that belongs to this operator."

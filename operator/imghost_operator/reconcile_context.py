@@ -40,6 +40,7 @@ class ReconcileContext:
     problems: dict[ObjectRef | Area, Problem] = field(default_factory=dict)
     deletion: tuple[Reason, str] | None = None
     recovered: Recovered | None = None
+    unknown_fields: tuple[str, ...] = ()
     paused: list[float] = field(default_factory=list)
     """Seconds until objects may be written again that something else keeps changing."""
 

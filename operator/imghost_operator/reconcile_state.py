@@ -35,7 +35,7 @@ class ReconcileState:
     by the object or area they are about; the first one also becomes `lastError`. `enforces` is the platform's.
     `deletion` says, as (reason, message), what a deletion waits for. `recovered` is None when the credentials were not
     read; `migrated` names the Jobs that were seen complete, which may be deleted. `interrupted` is what ended the pass
-    before it found anything else.
+    before it found anything else. `unknown_fields` are ignored parts of the spec.
     """
 
     enforces: frozenset[str]
@@ -47,4 +47,5 @@ class ReconcileState:
     deletion: tuple[Reason, str] | None = None
     recovered: Recovered | None = None
     migrated: frozenset[str] = frozenset()
+    unknown_fields: tuple[str, ...] = ()
     interrupted: Problem | None = None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from imghost_core import logs
-from imghost_operator.errors import ListExpired, PlatformDown, PlatformRefused
+from imghost_operator.errors import ListExpired, ObjectNotFound, PlatformDown, PlatformRefused
 from imghost_operator.kubernetes_client import KubernetesClient
 from imghost_operator.metrics import Metrics
 from imghost_operator.platform import Object, ObjectRef
@@ -66,6 +66,8 @@ class Reflector:
         self.refusal: PlatformRefused | None = None
         """Why the API server does not let the operator read the scope."""
         self.is_listed = False
+        self.is_missing = False
+        """Whether the API server does not serve the kind: its CRD is not installed."""
         self._client, self._sink, self._metrics, self._noted = client, sink, metrics, noted
         self._heard = float("-inf")
 
@@ -88,9 +90,11 @@ class Reflector:
                     self._take(event, obj)
             except ListExpired:
                 version = ""
-            except (PlatformDown, PlatformRefused) as error:
-                if isinstance(error, PlatformRefused):
+            except (PlatformDown, PlatformRefused, ObjectNotFound) as error:
+                self.is_missing = isinstance(error, ObjectNotFound)
+                if not isinstance(error, PlatformDown):
                     version = ""
+                if isinstance(error, PlatformRefused):
                     self.refusal = error
                     self._noted()
                 where = {"kind": self.scope.kind, "namespace": self.scope.namespace or "*"}
@@ -103,7 +107,7 @@ class Reflector:
         self._metrics.relists.labels(self.scope.kind).inc()
         self._sink.replace(self.scope, objects, int(version))
         self._heard = time.monotonic()
-        self.is_listed, self.refusal = True, None
+        self.is_listed, self.is_missing, self.refusal = True, False, None
         self._noted()
         return version
 

@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imghost_operator import registries
 from imghost_operator.build_inputs import ClusterFacts, Release
+from imghost_operator.crd.spec import DEFAULT_CLASS
 from imghost_operator.errors import InvalidSettings
 from imghost_operator.kubeconfig import SERVICE_ACCOUNT
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
@@ -139,6 +140,10 @@ class OperatorSettings(BaseSettings):
     namespaces: tuple[Annotated[str, Field(pattern="^imghost-[-a-z0-9]+$")], ...] = Field(
         (), description="The only namespaces that tenants may have, created by others; empty: each gets its own"
     )
+    operator_class: str = Field(
+        DEFAULT_CLASS, pattern="^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$", description="Tenants of this class only"
+    )
+    lease_namespace: str = Field("", description="Where the lease is, if not in `namespace`")
     namespace: str = Field(default_factory=_own_namespace, description="Where the lease and the recovery Secrets are")
     identity: str = Field(default_factory=lambda: f"{socket.gethostname()}-{uuid4().hex[:8]}", description="Unique")
     kubeconfig: Path | None = Field(None, description="Instead of KUBECONFIG or the pod's service account")

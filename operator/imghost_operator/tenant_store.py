@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from imghost_operator.crd.spec import DEFAULT_CLASS
 from imghost_operator.platform import Object
 from imghost_operator.reflector import WatchScope, version_of
 from imghost_operator.workqueue import Priority
@@ -11,10 +12,18 @@ _OF_PEOPLE = ("labels", "annotations", "finalizers", "deletionTimestamp", "gener
 
 
 class TenantStore:
-    """Every `ImageHostTenant` by name. `changed(name, priority)` is called when one should be reconciled."""
+    """Every `ImageHostTenant` of one operator class by name; those of other classes do not exist here.
 
-    def __init__(self, changed: Callable[[str, Priority], None], removed: Callable[[str], None]) -> None:
-        self._changed, self._removed = changed, removed
+    `changed(name, priority)` is called when one should be reconciled.
+    """
+
+    def __init__(
+        self,
+        changed: Callable[[str, Priority], None],
+        removed: Callable[[str], None],
+        operator_class: str = DEFAULT_CLASS,
+    ) -> None:
+        self._changed, self._removed, self._class = changed, removed, operator_class
         self._bodies: dict[str, Object] = {}
         self._deleted: dict[str, None] = {}  # uids, the latest last
 
@@ -30,8 +39,11 @@ class TenantStore:
         return [name for name, body in self._bodies.items() if where(body)]
 
     def put(self, body: Object) -> None:
-        """Store a tenant that the watch returned."""
+        """Store a tenant that the watch returned; one that was handed over to another class is forgotten."""
         if body["metadata"]["uid"] in self._deleted:
+            return
+        if (body.get("spec") or {}).get("operatorClass", DEFAULT_CLASS) != self._class:
+            self._hand_over(body)
             return
         old, new = self._store(body)
         if old is None or _people_changed(old, new):
@@ -72,6 +84,11 @@ class TenantStore:
                 self.remove(name)
         for body in objects:
             self.put(body)
+
+    def _hand_over(self, body: Object) -> None:
+        known = self._bodies.pop(body["metadata"]["name"], None)
+        if known is not None:
+            self._removed(body["metadata"]["name"])
 
     def _note_deletion(self, uid: str) -> None:
         self._deleted[uid] = None

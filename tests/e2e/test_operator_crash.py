@@ -67,7 +67,7 @@ def _is_there(objects: Objects, tenant: ClusterTenant, kind: str, name: str) -> 
 
 def _leader(objects: Objects) -> Object:
     """The pod that acts; the other one only waits for its lease."""
-    return objects.get("Pod", objects.get("Lease", LEASE, NAMESPACE)["spec"]["holderIdentity"], NAMESPACE)
+    return objects.get("Pod", objects.get("Lease", LEASE, "default")["spec"]["holderIdentity"], NAMESPACE)
 
 
 def _number_of_templates(objects: Objects, tenant: ClusterTenant, component: str) -> int:

@@ -52,7 +52,7 @@ def test_new_content_and_a_quiet_time_end_the_pauses() -> None:
 
 
 def test_a_deleted_tenant_is_forgotten() -> None:
-    """A tenant of the same name begins anew."""
+    """A tenant of the same name has no history."""
     clock = Clock()
     contention = Contention(clock)
     write(contention, clock, FREE_WRITES + 2)

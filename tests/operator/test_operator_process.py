@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from imghost_operator import main, tenant_objects
-from imghost_operator.platform import ObjectRef
+from imghost_operator.platform import Object, ObjectRef
 from imghost_operator.provision.database import database_name
 from support.eventually import eventually
 from support.kube import Kube
@@ -23,6 +23,7 @@ from support.reconcile_harness import MERGE, TENANTS, ReconcileHarness, path
 pytestmark = pytest.mark.timeout(180)
 SECRETS = ("database-owner", "database-api", "database-imaging", "storage", "api-signing", "internal")
 LEASE = ObjectRef("Lease", "default", "imghost-operator")
+LEASE_ELSEWHERE = ("imghost-operator", "kube-public")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,7 +57,8 @@ def fleet(kube: Kube, postgres: Postgres, minio: Minio, tmp_path: Path) -> Itera
     made = Fleet(environment(kube, postgres, minio), tmp_path)
     yield made
     made.stop()
-    kube.kubectl("delete", "lease", "imghost-operator", "-n", "default", "--ignore-not-found")
+    for name, namespace in (("imghost-operator", "default"), ("imghost-operator-blue", "default"), LEASE_ELSEWHERE):
+        kube.kubectl("delete", "lease", name, "-n", namespace, "--ignore-not-found")
 
 
 @pytest.fixture
@@ -197,6 +199,75 @@ async def test_one_operator_leads_and_the_next_takes_over(bench: ReconcileHarnes
     bench.edit(api={"replicas": 3})
     deployment = ObjectRef("Deployment", bench.namespace, "api")
     await eventually(lambda: bench.get(deployment)["spec"]["replicas"] == 3, within=10, why="it does the work")
+
+
+async def test_each_class_has_an_operator_of_its_own(bench: ReconcileHarness, fleet: Fleet) -> None:
+    """Two classes lead at once; a tenant is touched by the operator of its class only, and can be handed over."""
+    blue = fleet.start("blue", IMGHOST_OPERATOR_CLASS="blue")
+    first = await fleet.ready("one")
+    await eventually(blue.is_ready, within=40, why="the operator of the other class leads too")
+    bench.create(operatorClass="blue")
+    await ready(bench)
+    assert not patches(first)
+    bench.edit(operatorClass="default", api={"replicas": 3})
+    deployment = ObjectRef("Deployment", bench.namespace, "api")
+    await eventually(lambda: bench.get(deployment)["spec"]["replicas"] == 3, within=20, why="the other takes over")
+    before = blue.calls()
+    bench.edit(api={"replicas": 2})
+    await eventually(lambda: bench.get(deployment)["spec"]["replicas"] == 2, within=20, why="it manages the tenant")
+    writes = {
+        call: count - before.get(call, 0) for call, count in blue.calls().items() if "ImageHostTenant" in str(call)
+    }
+    assert not [call for call, count in writes.items() if count and "patch" in str(call)]
+    assert kube_lease(bench, "imghost-operator-blue")["spec"]["holderIdentity"] == "blue"
+
+
+def patches(operator: OperatorProcess) -> dict[str, float]:
+    """How often an operator patched anything, by call."""
+    return {str(call): count for call, count in operator.calls().items() if "patch" in str(call)}
+
+
+def kube_lease(bench: ReconcileHarness, name: str) -> Object:
+    return bench.get(ObjectRef("Lease", "default", name))
+
+
+async def test_operators_of_listed_namespaces_leave_other_tenants_alone(bench: ReconcileHarness, fleet: Fleet) -> None:
+    """A tenant of another namespace keeps the status that its operator wrote, and its finalizer."""
+    bench.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}})
+    mine = fleet.start("mine", IMGHOST_NAMESPACES=json.dumps([bench.namespace]), IMGHOST_LEASE_NAMESPACE="kube-public")
+    other = fleet.start("other", IMGHOST_NAMESPACES=json.dumps(["imghost-elsewhere"]))
+    for operator in (mine, other):
+        await eventually(operator.is_ready, within=40, why="both lead")
+    bench.create()
+    await ready(bench)
+    before = patches(other)
+    bench.edit(api={"replicas": 3})
+    bench.end()
+    await eventually(
+        lambda: bench.api.request("GET", path(ObjectRef("ImageHostTenant", "", bench.name))).status == 404,
+        within=30,
+        why="its own operator deletes it",
+    )
+    assert patches(other) == before
+
+
+async def test_a_crd_that_is_installed_again_is_followed_again(
+    bench: ReconcileHarness, fleet: Fleet, kube: Kube
+) -> None:
+    """Without the CRD the operator waits and is not ready; with it, it works on tenants again, in the same process."""
+    operator = await fleet.ready()
+    crd_path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/imagehosttenants.imghost.dev"
+    bench.api.request("DELETE", crd_path)
+    try:
+        await eventually(lambda: operator.get("/readyz")[0] == 503, within=30, why="the operator is not ready")
+        assert "install the CRD" in str(operator.get("/readyz")[1])
+        await eventually(lambda: bench.api.request("GET", crd_path).status == 404, within=20, why="the CRD is deleted")
+    finally:
+        await asyncio.to_thread(install_crds, kube)
+    bench.create()
+    await ready(bench)
+    assert operator.process.exit_code is None
+    assert "Traceback" not in operator.log.read_text()
 
 
 async def test_an_operator_that_lost_its_lease_ends(bench: ReconcileHarness, fleet: Fleet) -> None:

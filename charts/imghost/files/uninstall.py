@@ -65,16 +65,16 @@ def uninstall(api: Api, options: argparse.Namespace) -> None:
     """Stop the operator and take its finalizer off every tenant; raises `Refused`."""
 
     def deleting() -> list[Object]:
-        return [tenant for tenant in api.items(TENANTS) if "deletionTimestamp" in tenant["metadata"]]
+        return [tenant for tenant in of_class(api, options) if "deletionTimestamp" in tenant["metadata"]]
 
     def held() -> list[Object]:
-        return [tenant for tenant in api.items(TENANTS) if not release(api, tenant)]
+        return [tenant for tenant in of_class(api, options) if not release(api, tenant)]
 
     if left := wait(deleting, options.patience):
         raise Refused(
             f"these tenants are being deleted: {names(left)}. Wait for that, or see their condition Deleting."
         )
-    tenants = [tenant["metadata"]["name"] for tenant in api.items(TENANTS)]
+    tenants = [tenant["metadata"]["name"] for tenant in of_class(api, options)]
     if tenants and options.tenants == "Refuse":
         raise Refused(
             f"there are tenants: {names(tenants)}. Delete them and uninstall again. To keep the release instead, "
@@ -84,6 +84,15 @@ def uninstall(api: Api, options: argparse.Namespace) -> None:
     if left := wait(held, options.patience):
         raise Refused(f"these tenants could not be released: {names(left)}. Try again.")
     print(f"released {len(tenants)} tenants; they keep running, and their data stays")  # noqa: T201 - its output
+
+
+def of_class(api: Api, options: argparse.Namespace) -> list[Object]:
+    """The tenants that the operator manages."""
+    return [
+        tenant
+        for tenant in api.items(TENANTS)
+        if tenant.get("spec", {}).get("operatorClass", "default") == options.operator_class
+    ]
 
 
 def stop(api: Api, options: argparse.Namespace) -> None:
@@ -128,6 +137,7 @@ def main() -> None:
     parser.add_argument("--namespace", required=True, help="of the operator")
     parser.add_argument("--deployment", required=True, help="of the operator")
     parser.add_argument("--selector", required=True, help="labels of the operator's pods")
+    parser.add_argument("--operator-class", default="default", help="tenants of other classes are left alone")
     parser.add_argument("--tenants", choices=["Release", "Refuse"], required=True)
     parser.add_argument("--patience", type=float, default=120, help="seconds to wait in each step")
     options = parser.parse_args()

@@ -18,6 +18,15 @@
 {{ include "imghost.short" (printf "%s-%s" (include "imghost.operator" .) .Release.Namespace) }}
 {{- end -}}
 
+{{/* Where the Lease is: installations with cluster-wide rights share one for each class, the others have their own. */}}
+{{- define "imghost.leaseNamespace" -}}
+{{ ternary .Release.Namespace "default" (gt (len .Values.namespaces) 0) }}
+{{- end -}}
+
+{{- define "imghost.lease" -}}
+imghost-operator{{ if ne .Values.operatorClass "default" }}-{{ .Values.operatorClass }}{{ end }}
+{{- end -}}
+
 {{/* A name of at most 55 characters: a longer one is cut and gets a hash of itself. */}}
 {{- define "imghost.short" -}}
 {{ if le (len .) 55 }}{{ . }}{{ else }}{{ . | trunc 44 }}-{{ . | sha256sum | trunc 10 }}{{ end }}

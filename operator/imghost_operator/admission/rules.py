@@ -9,6 +9,7 @@ import cel
 
 from imghost_operator import quantity
 from imghost_operator.admission.schema import quote, under
+from imghost_operator.crd.schema import ONLY_NEW
 from imghost_operator.platform import Object
 
 _ABSENT = object()
@@ -21,7 +22,9 @@ def check(value: Any, schema: Object, old: Any = None) -> list[str]:
 
 def _check(value: Any, schema: Object, path: str, old: Any) -> Iterator[str]:
     for rule in schema.get("x-kubernetes-validations", []):
-        if not _holds(rule["rule"], value, old):
+        if rule.get("optionalOldSelf") and old is not _ABSENT:
+            continue  # ours of this kind hold for every change of what exists (`schema.ONLY_NEW`)
+        if not _holds(rule["rule"].removeprefix(ONLY_NEW), value, old):
             place = rule.get("fieldPath", "").lstrip(".") or path
             shown = "" if isinstance(value, Mapping | list) else f"{quote(value)}: "
             yield f"{place}: Invalid value: {shown}{rule['message']}"

@@ -17,23 +17,29 @@ MAX_NAME = 40
 RESERVED_NAMES = ("system", "backends")
 """Not for tenants: imghost-system and imghost-backends are namespaces of the installation."""
 
+# Of creation only: an object that is stored under a name stays changeable and deletable whatever later releases forbid.
+# The API server ratchets the rules of unchanged fields, but never those of the root.
+ONLY_NEW = "oldSelf.hasValue() || "
 _NAME_RULES = [
     {
-        "rule": f"self.metadata.name.size() <= {MAX_NAME}",
+        "rule": f"{ONLY_NEW}self.metadata.name.size() <= {MAX_NAME}",
         "message": f"the name must be at most {MAX_NAME} characters: it becomes part of a namespace, a database and a "
         "storage prefix",
         "fieldPath": ".metadata.name",
+        "optionalOldSelf": True,
     },
     {
-        "rule": "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+        "rule": ONLY_NEW + "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
         "message": "the name must be a DNS label: lower-case letters, digits and '-', no dots",
         "fieldPath": ".metadata.name",
+        "optionalOldSelf": True,
     },
     {
-        "rule": f"!(self.metadata.name in {list(RESERVED_NAMES)!r})",
+        "rule": f"{ONLY_NEW}!(self.metadata.name in {list(RESERVED_NAMES)!r})",
         "message": "the name is reserved: its namespace is where imghost itself, or what it needs, is installed; "
         "choose another",
         "fieldPath": ".metadata.name",
+        "optionalOldSelf": True,
     },
 ]
 _COLUMNS = [

@@ -21,6 +21,8 @@ from imghost_operator.crd.types import (
 )
 from imghost_operator.crd.workloads import Api, Imaging, Worker
 
+DEFAULT_CLASS = "default"
+
 
 class Compute(Part):
     """Compute quota."""
@@ -131,6 +133,10 @@ class Spec(Part):
 
     display_name: str | None = Field(None, max_length=63, description="Display name; an annotation of the namespace.")
     paused: bool = Field(default=False, description="While true, the operator changes nothing.")
+    operator_class: DnsLabel = Field(
+        DEFAULT_CLASS,
+        description="Class of the operator that manages the tenant; operators of other classes leave it alone.",
+    )
     deletion_policy: Literal["Retain", "Delete"] = Field(
         "Retain", description="Retain keeps images and database when the tenant is deleted; Delete deletes them."
     )

@@ -1,0 +1,27 @@
+"""Specs that were stored under another version of the CRD."""
+
+import pytest
+from pydantic import ValidationError
+
+from imghost_operator.spec_reader import first_error, read_spec
+from support.tenants import spec_of
+
+
+def test_fields_of_another_version_are_ignored_and_named() -> None:
+    """At any depth, also in items of lists; the stored spec itself is not changed."""
+    stored = {"api": {"replicas": 3, "graceSeconds": 30, "env": [{"name": "A", "secret": True}]}, "region": {"a": 1}}
+    spec, unknown = read_spec(stored)
+    assert unknown == ("spec.api.env.0.secret", "spec.api.graceSeconds", "spec.region")
+    assert spec == spec_of(api={"replicas": 3, "env": [{"name": "A"}]})
+    assert stored["region"] == {"a": 1}
+
+
+def test_a_known_field_that_does_not_fit_is_an_error_without_its_value() -> None:
+    """Also beside an unknown one; the message names the field."""
+    with pytest.raises(ValidationError) as refused:
+        read_spec({"api": {"replicas": "canary"}, "region": 1})
+    message = first_error(refused.value)
+    assert "canary" not in message
+    with pytest.raises(ValidationError) as refused:
+        read_spec({"api": {"replicas": "canary"}})
+    assert first_error(refused.value).startswith("spec.api.replicas: ")
