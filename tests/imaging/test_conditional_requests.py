@@ -56,7 +56,7 @@ async def test_a_single_range_is_206(imaging: Imaging, photo: Stored, query: str
 
 async def test_a_range_beyond_the_end_is_416(imaging: Imaging, photo: Stored) -> None:
     """A range that cannot be satisfied is 416 with the size."""
-    for given in (f"bytes={len(photo.body)}-", "bytes=-0"):
+    for given in (f"bytes={len(photo.body)}-", "bytes=-0", "bytes=99999999999999999999-"):
         response = await imaging.get(f"/i/{photo.public_id}", range=given)
         assert (response.status_code, response.headers["content-range"]) == (416, f"bytes */{len(photo.body)}")
 
@@ -86,3 +86,23 @@ async def test_head_has_the_headers_of_get_and_no_body(imaging: Imaging, photo: 
         assert (head.status_code, head.content) == (200, b"")
         for name in ("content-length", "content-type", "etag", "cache-control", "last-modified"):
             assert head.headers[name] == whole.headers[name]
+
+
+@pytest.mark.parametrize("query", ["", "?size=small"])
+async def test_a_failed_precondition_is_412(imaging: Imaging, photo: Stored, query: str) -> None:
+    """If-Match with another tag and If-Unmodified-Since with an earlier date are 412; with ours the image is sent."""
+    path = f"/i/{photo.public_id}{query}"
+    first = await imaging.public.head(path)
+    tag, modified = first.headers["etag"], first.headers["last-modified"]
+    for failing in (
+        {"if_match": '"x"'},
+        {"if_match": f"W/{tag}"},
+        {"if_unmodified_since": "Mon, 01 Jan 2001 00:00:00 GMT"},
+    ):
+        response = await imaging.get(path, **failing, if_none_match=tag)
+        assert (response.status_code, response.json()["code"]) == (412, "precondition_failed")
+        assert response.headers["etag"] == tag
+    for holding in ({"if_match": f'"x", {tag}'}, {"if_match": "*"}, {"if_unmodified_since": modified}):
+        assert (await imaging.get(path, **holding)).status_code == 200
+        assert (await imaging.get(path, **holding, range="bytes=0-1")).status_code == 206
+        assert (await imaging.get(path, **holding, if_none_match=tag)).status_code == 304

@@ -1,6 +1,7 @@
 """Delivery through the real public app: bytes, headers, file names, who sees what, and what counts as a view."""
 
 import re
+import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,16 @@ from support import image_similarity, sample_images
 from support.eventually import eventually
 from support.imaging import Imaging, Stored
 
+# Each gives the image to another workspace or user, which is hidden: those of the fixture are shared.
+_SUSPENDED = """
+    WITH made AS (INSERT INTO workspaces (id, name, plan_code, suspended_at) VALUES (%(new)s, 'x', 'free', now()))
+    UPDATE images SET workspace_id = %(new)s WHERE id = %(id)s
+"""
+_BLOCKED_USER = """
+    WITH made AS (INSERT INTO users (id, first_name, username, email, is_blocked)
+                  VALUES (%(new)s, 'x', %(new)s::text, %(new)s::text, true))
+    UPDATE images SET user_id = %(new)s WHERE id = %(id)s
+"""
 BOXES = {"thumb": 200, "small": 400, "medium": 800, "large": 1200}
 
 
@@ -123,8 +134,10 @@ async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None
     assert abs((datetime.now(UTC) - datetime.fromisoformat(uploaded)).total_seconds()) < 60
 
 
-async def test_unknown_private_deleted_and_blocked_images_give_the_same_404(imaging: Imaging) -> None:
-    """On every route, a private, deleted or blocked image gets the same response as one that never existed."""
+async def test_hidden_images_give_the_same_404(imaging: Imaging) -> None:
+    """On every route, an image that is private, deleted or blocked, or whose workspace is suspended or user blocked, gets
+    the same response as one that never existed.
+    """
     hidden = {
         "private": await imaging.upload(sample_images.photo(), public=False),
         "deleted": await imaging.upload(sample_images.photo()),
@@ -133,6 +146,9 @@ async def test_unknown_private_deleted_and_blocked_images_give_the_same_404(imag
     for state in ("deleted", "blocked"):
         query = f"UPDATE images SET {state}_at = now() WHERE id = %(id)s"
         imaging.tenant.execute(query, {"id": hidden[state].image})
+    for state, owner in (("suspended", _SUSPENDED), ("user blocked", _BLOCKED_USER)):
+        hidden[state] = await imaging.upload(sample_images.photo())
+        imaging.tenant.execute(owner, {"id": hidden[state].image, "new": uuid.uuid4()})
     ids = {name: stored.public_id for name, stored in hidden.items()} | {"unknown": "0" * 12}
     for path in ("/i/{}", "/i/{}?size=thumb", "/info/{}", "/{}.jpg", "/{}_thumb.jpg"):
         seen = set()

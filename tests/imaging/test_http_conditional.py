@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imghost_imaging.http_conditional import RangeNotSatisfiable, Span, http_date, is_unchanged, requested_span
+from imghost_imaging.http_conditional import (
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    Span,
+    check_preconditions,
+    http_date,
+    is_unchanged,
+    requested_span,
+)
 
 WHEN = datetime(2026, 11, 21, 7, 8, 9, 123456, UTC)
 TAG = '"abc"'
@@ -33,7 +41,10 @@ def span(header: str | None, size: int = 100, if_range: str | None = None) -> Sp
         ("bytes=0-1,3-4", None),
         ("bytes=1-2-3", None),
         ("bytes=٣-٤", None),
-        ("bytes=" + "9" * 5000 + "-", None),
+        ("bytes=" + "9" * 5000 + "-1", None),
+        ("bytes=5-" + "9" * 5000, Span(5, 95)),
+        ("bytes=-" + "9" * 5000, Span(0, 100)),
+        ("bytes=" + "0" * 5000 + "7-8", Span(7, 2)),
         ("items=0-1", None),
     ],
 )
@@ -42,7 +53,9 @@ def test_single_ranges_are_parsed(header: str | None, expected: Span | None) -> 
     assert span(header) == expected
 
 
-@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0"])
+@pytest.mark.parametrize(
+    "header", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=99999999999999999999-", f"bytes={'9' * 5000}-"]
+)
 def test_a_range_beyond_the_end_is_not_satisfiable(header: str) -> None:
     """A range that begins behind the last byte is refused with the size."""
     with pytest.raises(RangeNotSatisfiable) as caught:
@@ -100,3 +113,30 @@ def test_if_none_match_takes_precedence_over_if_modified_since(
 ) -> None:
     """Tags compare weakly and take precedence over dates (RFC 9110, 13.1)."""
     assert is_unchanged(none_match, since, TAG, WHEN) == unchanged
+
+
+@pytest.mark.parametrize(
+    ("match", "until", "holds"),
+    [
+        (None, None, True),
+        (TAG, None, True),
+        (f'"x", {TAG}', None, True),
+        ("*", None, True),
+        (f"W/{TAG}", None, False),
+        ('"other"', None, False),
+        ("", None, False),
+        (None, http_date(WHEN), True),
+        (None, "Sat, 21 Nov 2026 07:08:08 GMT", False),
+        (None, "Sun, 22 Nov 2026 07:08:08 GMT", True),
+        (None, "yesterday", True),
+        (TAG, "Mon, 01 Jan 2001 00:00:00 GMT", True),
+        ('"other"', http_date(WHEN), False),
+    ],
+)
+def test_preconditions_hold_for_the_present_version_only(match: str | None, until: str | None, holds: bool) -> None:
+    """If-Match compares strongly and takes precedence over If-Unmodified-Since; no date is no condition (13.1)."""
+    if holds:
+        check_preconditions(match, until, TAG, WHEN)
+    else:
+        with pytest.raises(PreconditionFailed):
+            check_preconditions(match, until, TAG, WHEN)

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
 
-from imghost_core.settings import DatabaseSettings, ServerSettings, StoreSettings
+from imghost_core.settings import DatabaseSettings, MetadataSettings, ServerSettings, StoreSettings
 
 
 def _base_url(value: str) -> str:
@@ -19,7 +19,7 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Secret = Annotated[SecretStr, Field(min_length=32)]
 
 
-class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings):
+class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings, MetadataSettings):
     """Listeners, credentials and limits of the api."""
 
     imaging_url: BaseUrl = Field(description="Base URL of imaging's ops listener")

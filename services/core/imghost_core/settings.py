@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from imghost_core.contract.metadata import MetadataPolicy
+
 ENVIRONMENT = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True, case_sensitive=False)
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -46,6 +48,16 @@ class ServerSettings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     shutdown_grace_seconds: PositiveInt = Field(25, description="How long open requests may finish after SIGTERM")
     otel_exporter_otlp_endpoint: str | None = Field(None, description="Traces go here when set (OTLP over HTTP)")
+
+
+class MetadataSettings(BaseSettings):
+    """What happens to the metadata of originals where a workspace does not decide it."""
+
+    model_config = ENVIRONMENT
+
+    metadata_policy: MetadataPolicy = Field(
+        "strip", description="strip: never delivered; owner: only in the workspace's own downloads; keep: delivered"
+    )
 
 
 class DatabaseSettings(BaseSettings):

@@ -11,7 +11,9 @@ from imghost_core.settings import DatabaseSettings, StoreSettings
 from imghost_imaging.catalog import Catalog
 from imghost_imaging.deliver import Delivery
 from imghost_imaging.ingest import Ingest
+from imghost_imaging.metadata.rule import MetadataRule
 from imghost_imaging.metrics import ImagingMetrics
+from imghost_imaging.originals import Originals
 from imghost_imaging.render.limits import Limits
 from imghost_imaging.render.renderer import Renderer
 from imghost_imaging.render_queue import RenderQueue
@@ -26,6 +28,7 @@ class ImagingContext:
     catalog: Catalog
     store: ObjectStore
     delivery: Delivery
+    originals: Originals
     ingest: Ingest
     views: ViewBuffer
 
@@ -42,10 +45,12 @@ async def open_context(
     renderer = Renderer(settings.formats, limits, metrics, seconds=settings.render_seconds)
     catalog = Catalog(connections)
     views = ViewBuffer(catalog.add_views, metrics)
-    ingest = Ingest(store, queue, renderer, metrics, max_bytes=settings.max_input_bytes)
+    rule = MetadataRule(settings.metadata_policy, keep_copyright=settings.keep_copyright)
+    ingest = Ingest(store, queue, renderer, metrics, rule, max_bytes=settings.max_input_bytes)
     writing = asyncio.create_task(views.run())
     try:
-        yield ImagingContext(catalog, store, Delivery(store, queue, renderer, metrics), ingest, views)
+        delivery, originals = Delivery(store, queue, renderer, metrics), Originals(store, queue, rule)
+        yield ImagingContext(catalog, store, delivery, originals, ingest, views)
     finally:
         await ingest.drain(settings.shutdown_grace_seconds)
         views.stop()

@@ -1,7 +1,4 @@
-"""Delivery: reads originals and variants from the store, and renders variants again that the store has lost."""
-
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+"""Delivery of variants: reads them from the store, and renders those again that the store has lost."""
 
 from imghost_core import logs, object_keys
 from imghost_core.contract.delivery import DeliveryImage
@@ -9,11 +6,11 @@ from imghost_core.errors import NotFound, Unavailable, Unprocessable, Unsupporte
 from imghost_core.object_keys import VariantName
 from imghost_core.objects import ObjectMissing, ObjectStore
 from imghost_imaging.formats import VARIANT_MIME_TYPES
-from imghost_imaging.http_conditional import Span
 from imghost_imaging.ingest import store_renditions
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.render.renderer import Renderer
 from imghost_imaging.render_queue import RenderQueue
+from imghost_imaging.single_flight import SingleFlight
 
 _log = logs.get("imghost.deliver")
 
@@ -24,22 +21,11 @@ def no_such_image() -> NotFound:
 
 
 class Delivery:
-    """Streams originals from the store and reads variants, which are regenerated when the store has lost one."""
+    """Reads variants, which are regenerated when the store has lost one."""
 
     def __init__(self, store: ObjectStore, queue: RenderQueue, renderer: Renderer, metrics: ImagingMetrics) -> None:
         self._store, self._queue, self._renderer, self._metrics = store, queue, renderer, metrics
-        self._regenerating: dict[str, asyncio.Task[bytes]] = {}
-
-    async def original(self, image: DeliveryImage, span: Span) -> AsyncIterator[bytes]:
-        """The bytes of `span` of the original. Raises before the first, while the status can still change."""
-        key = object_keys.original(image.workspace_id, image.image_id, image.sha256)
-        chunks = self._store.stream(key, start=span.start, length=span.length)
-        try:
-            first = await anext(chunks, b"")
-        except ObjectMissing:
-            _log.exception("the original is not in the store", image=str(image.image_id))
-            raise no_such_image() from None
-        return _chain(first, chunks)
+        self._regenerating = SingleFlight[bytes]()
 
     async def variant(self, image: DeliveryImage, name: VariantName) -> bytes:
         """The variant `name`, regenerated from the original or the mezzanine when it is not in the store."""
@@ -47,16 +33,7 @@ class Delivery:
         try:
             return await self._store.get(key)
         except ObjectMissing:
-            return await self._once(key, lambda: self._regenerate(image, name))
-
-    async def _once(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Run one `make` per key: requests for a variant that is being rendered wait for that run."""
-        task = self._regenerating.get(key)
-        if task is None:
-            task = asyncio.ensure_future(make())
-            self._regenerating[key] = task
-            task.add_done_callback(lambda _done: self._regenerating.pop(key, None))
-        return await asyncio.shield(task)
+            return await self._regenerating.run(key, lambda: self._regenerate(image, name))
 
     async def _regenerate(self, image: DeliveryImage, name: VariantName) -> bytes:
         if image.variant_extension not in VARIANT_MIME_TYPES:
@@ -98,9 +75,3 @@ class Delivery:
             object_keys.variant(*ids, name, extension), body, content_type=VARIANT_MIME_TYPES[extension]
         )
         return body
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk

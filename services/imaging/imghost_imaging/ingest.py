@@ -1,4 +1,4 @@
-"""Ingest: validates a stored original, renders its variants and stores them."""
+"""Ingest: validates a stored original, renders its variants, removes its metadata, and stores what it made."""
 
 import asyncio
 import hashlib
@@ -11,6 +11,7 @@ from imghost_core.contract.ingest import Ingested, IngestRequest
 from imghost_core.errors import HttpError
 from imghost_core.objects import ObjectStore
 from imghost_imaging.formats import EXTENSIONS, MIME_TYPES, VARIANT_MIME_TYPES
+from imghost_imaging.metadata.rule import MetadataRule, Stripped
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.render.renderer import Rendered, Renderer
 from imghost_imaging.render.renditions import Renditions
@@ -23,17 +24,24 @@ class Ingest:
     """Validates originals and stores their renditions; nothing is stored for a rejected original."""
 
     def __init__(
-        self, store: ObjectStore, queue: RenderQueue, renderer: Renderer, metrics: ImagingMetrics, *, max_bytes: int
+        self,
+        store: ObjectStore,
+        queue: RenderQueue,
+        renderer: Renderer,
+        metrics: ImagingMetrics,
+        rule: MetadataRule,
+        *,
+        max_bytes: int,
     ) -> None:
         self._store, self._queue, self._renderer, self._metrics = store, queue, renderer, metrics
-        self._max_bytes = max_bytes
+        self._rule, self._max_bytes = rule, max_bytes
         self._running: set[asyncio.Task[Ingested]] = set()
 
     async def __call__(self, request: IngestRequest) -> Ingested:
-        """Validate the original of `request` and render it; when this returns, every rendition is durable.
+        """Validate the original of `request` and render it; when this returns, all that is delivered is durable.
 
-        Raises what `Renderer.render` raises, `FileTooLarge`, `ObjectMissing`, and `Unavailable` when the store is
-        unreachable, the queue is full, or the stored bytes differ from the announced ones.
+        Raises what `Renderer.render` raises, `MetadataNotRemovable`, `FileTooLarge`, `ObjectMissing`, and `Unavailable`
+        when the store is unreachable, the queue is full, or the stored bytes differ from the announced ones.
         """
         started, outcome = time.perf_counter(), "ok"
         task = asyncio.create_task(self._ingest(request))
@@ -60,9 +68,18 @@ class Ingest:
         async with self._queue.slot():
             data = await self._store.get(key)
             rendered = await self._queue.run(self._render, data, request)
+            stripped = await self._queue.run(self._rule.apply, data, rendered.format, request.metadata_policy)
         del data  # free up to MAX_INPUT_BYTES before waiting for the store
-        await store_renditions(self._store, request.workspace, request.image, rendered.renditions)
-        return _to_ingested(rendered)
+        await asyncio.gather(
+            store_renditions(self._store, request.workspace, request.image, rendered.renditions),
+            self._store_stripped(request, stripped, MIME_TYPES[rendered.format]),
+        )
+        return _to_ingested(rendered, stripped)
+
+    async def _store_stripped(self, request: IngestRequest, stripped: Stripped, mime_type: str) -> None:
+        if stripped.filter is not None and stripped.body is not None:
+            key = object_keys.delivered(request.workspace, request.image, stripped.filter)
+            await self._store.put(key, stripped.body, content_type=mime_type)
 
     def _render(self, data: bytes, request: IngestRequest) -> Rendered:
         if len(data) != request.size or hashlib.sha256(data).hexdigest() != request.sha256:
@@ -90,7 +107,7 @@ def _check_size(size: int, allowed: int) -> None:
         )
 
 
-def _to_ingested(rendered: Rendered) -> Ingested:
+def _to_ingested(rendered: Rendered, stripped: Stripped) -> Ingested:
     return Ingested(
         format=rendered.format,
         mime_type=MIME_TYPES[rendered.format],
@@ -100,4 +117,6 @@ def _to_ingested(rendered: Rendered) -> Ingested:
         height=rendered.header.height,
         frames=rendered.header.frames,
         variant_bytes=rendered.renditions.total_bytes,
+        delivered_filter=stripped.filter,
+        delivered_size=None if stripped.body is None else len(stripped.body),
     )

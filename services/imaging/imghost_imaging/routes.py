@@ -8,18 +8,19 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from imghost_core.contract.delivery import DeliveryImage, ViewEvent
-from imghost_core.contract.errors import UnknownSize
+from imghost_core.contract.errors import MetadataNotRemovable, UnknownSize
 from imghost_core.object_keys import VARIANT_NAMES, VariantName
 from imghost_core.timestamps import format_utc
 from imghost_imaging.context import ImagingContext
 from imghost_imaging.deliver import no_such_image
 from imghost_imaging.disposition import attachment
 from imghost_imaging.formats import variant_mime_type
-from imghost_imaging.http_conditional import Span, http_date, is_unchanged, requested_span
+from imghost_imaging.http_conditional import Span, check_preconditions, http_date, is_unchanged, requested_span
+from imghost_imaging.originals import Delivered
 
 _ID = re.compile(r"[0-9A-Za-z]{12}")
 _FILE = re.compile(rf"({_ID.pattern})(?:_({'|'.join(VARIANT_NAMES)}))?\.([a-z0-9]{{2,5}})")
@@ -42,6 +43,8 @@ class Representation:
 
     image: DeliveryImage
     variant: VariantName | None
+    filter: str | None
+    """The filter that an original passes; None when it is delivered as it was uploaded."""
 
     @property
     def extension(self) -> str:
@@ -56,11 +59,8 @@ class Representation:
     @property
     def etag(self) -> str:
         """Strong: the same tag means the same bytes."""
-        return (
-            f'"{self.image.sha256[:32]}-{self.variant}-{_RENDER_VERSION}"'
-            if self.variant
-            else f'"{self.image.sha256[:32]}"'
-        )
+        made = f"{self.variant}-{_RENDER_VERSION}" if self.variant else self.filter
+        return f'"{self.image.sha256[:32]}-{made}"' if made else f'"{self.image.sha256[:32]}"'
 
 
 def routes() -> list[Route]:
@@ -75,8 +75,7 @@ async def _by_id(request: Request) -> Response:
         raise UnknownSize(
             f"{size[:20]!r} is not a size. Use one of {', '.join(VARIANT_NAMES)}, or omit it for the original."
         )
-    image = await _find(request, request.path_params["id"])
-    return await _deliver(request, Representation(image, size))
+    return await _deliver(request, _select(request, await _find(request, request.path_params["id"]), size))
 
 
 async def _by_file(request: Request) -> Response:
@@ -84,7 +83,7 @@ async def _by_file(request: Request) -> Response:
     match = _FILE.fullmatch(request.path_params["file"])
     if match is None:
         raise no_such_image()
-    selected = Representation(await _find(request, match[1]), cast("VariantName | None", match[2]))
+    selected = _select(request, await _find(request, match[1]), cast("VariantName | None", match[2]))
     if match[3] != selected.extension:
         raise no_such_image()
     return await _deliver(request, selected)
@@ -114,13 +113,21 @@ async def _find(request: Request, public_id: str) -> DeliveryImage:
     return image
 
 
+def _select(request: Request, image: DeliveryImage, variant: VariantName | None) -> Representation:
+    return Representation(image, variant, _context(request).originals.filter_of(image))
+
+
 async def _deliver(request: Request, selected: Representation) -> Response:
-    given, image, delivery = request.headers, selected.image, _context(request).delivery
+    given, image, context = request.headers, selected.image, _context(request)
     headers = {**_HEADERS, "ETag": selected.etag, "Last-Modified": http_date(image.uploaded_at)}
+    check_preconditions(given.get("if-match"), given.get("if-unmodified-since"), selected.etag, image.uploaded_at)
     if is_unchanged(given.get("if-none-match"), given.get("if-modified-since"), selected.etag, image.uploaded_at):
         return Response(status_code=304, headers=headers)
-    body = await delivery.variant(image, selected.variant) if selected.variant else None
-    whole = Span(0, image.size if body is None else len(body))
+    try:
+        content = await _content(context, selected)
+    except MetadataNotRemovable:  # taken before a filter was applied; variants have no metadata
+        return RedirectResponse(f"/i/{image.public_id}?size=large", headers={"Cache-Control": "no-store"})
+    whole = Span(0, len(content) if isinstance(content, bytes) else content.size)
     part = _part(request, selected, whole.length)
     span = part or whole
     headers |= {"Content-Type": selected.mime_type, "Content-Length": str(span.length)}
@@ -131,14 +138,20 @@ async def _deliver(request: Request, selected: Representation) -> Response:
     status = 206 if part else 200
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    if body is None:
-        chunks = await delivery.original(image, span)
-        response: Response = StreamingResponse(chunks, status, headers)
+    if isinstance(content, bytes):
+        response = Response(content[span.start : span.start + span.length], status, headers)
     else:
-        response = Response(body[span.start : span.start + span.length], status, headers)
+        response = StreamingResponse(await context.originals.stream(image, content, span), status, headers)
     if span.start == 0:  # later parts of an image fetched by ranges are not further views
-        _context(request).views.record(_view_event(given, selected, span.length, status))
+        context.views.record(_view_event(given, selected, span.length, status))
     return response
+
+
+async def _content(context: ImagingContext, selected: Representation) -> bytes | Delivered:
+    """The bytes of a variant, or where those of an original are."""
+    if selected.variant:
+        return await context.delivery.variant(selected.image, selected.variant)
+    return await context.originals.find(selected.image)
 
 
 def _part(request: Request, selected: Representation, total: int) -> Span | None:

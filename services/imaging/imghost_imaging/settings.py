@@ -6,13 +6,13 @@ from typing import Annotated
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from imghost_core.settings import ServerSettings
+from imghost_core.settings import MetadataSettings, ServerSettings
 from imghost_imaging.formats import DEFAULT_FORMATS, Format
 
 _MIB = 1024 * 1024
 
 
-class ImagingSettings(ServerSettings):
+class ImagingSettings(ServerSettings, MetadataSettings):
     """Input limits and concurrency of the imaging process."""
 
     internal_token: SecretStr = Field(min_length=16, description="Bearer token of /internal/ingest")
@@ -23,6 +23,9 @@ class ImagingSettings(ServerSettings):
     max_frames: PositiveInt = Field(300, description="Animations with more frames are rejected")
     formats: Annotated[tuple[Format, ...], NoDecode] = Field(
         DEFAULT_FORMATS, description="Accepted formats, comma-separated"
+    )
+    keep_copyright: bool = Field(
+        default=False, description="Copyright notices in EXIF and PNG text stay when metadata is removed"
     )
     concurrency: PositiveInt = Field(
         default_factory=lambda: os.cpu_count() or 1, description="Images rendered in parallel (slots)"

@@ -22,7 +22,10 @@ class ApiKeyCredential:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user acting in a workspace, by access token (`api_key` is None) or by API key."""
+    """A user acting in a workspace, by access token (`api_key` is None) or by API key.
+
+    `metadata_policy` is the workspace's own; None is the tenant's.
+    """
 
     user_id: UUID
     workspace_id: UUID
@@ -31,6 +34,7 @@ class Principal:
     is_platform_admin: bool
     is_blocked: bool
     is_suspended: bool
+    metadata_policy: str | None = None
     api_key: ApiKeyCredential | None = None
 
     @property

@@ -68,5 +68,6 @@ def _to_principal(row: Row[*tuple[Any, ...]], api_key: ApiKeyCredential | None) 
         is_platform_admin=row.User.is_admin,
         is_blocked=row.User.is_blocked,
         is_suspended=row.Workspace.suspended_at is not None,
+        metadata_policy=row.Workspace.metadata_policy,
         api_key=api_key,
     )

@@ -46,6 +46,8 @@ class Image(WorkspaceRow, Base):
     height: Mapped[int]
     frames: Mapped[int]
     sha256: Mapped[str]
+    delivered_filter: Mapped[str | None] = mapped_column(comment="Filter that removed the metadata of the original")
+    delivered_size: Mapped[int | None] = mapped_column(comment="Bytes it left; NULL when there was nothing to remove")
     views: Mapped[int] = mapped_column(server_default=text("0"))
     is_public: Mapped[bool] = mapped_column(server_default=true())
     blocked_at: Mapped[datetime | None]

@@ -33,13 +33,17 @@ class Workspace(WorkspaceRow, Base):
     __tablename__ = "workspaces"
     __grants__ = (Grant("api", ("SELECT", "INSERT", "UPDATE")),)
     __workspace_column__ = "id"
-    __table_args__ = (CheckConstraint("storage_used >= 0", name="storage_used"),)
+    __table_args__ = (
+        CheckConstraint("storage_used >= 0", name="storage_used"),
+        CheckConstraint("metadata_policy IN ('strip', 'keep', 'owner')", name="metadata_policy"),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
     name: Mapped[str]
     plan_code: Mapped[str] = mapped_column(ForeignKey("plans.code"))
     storage_used: Mapped[int] = mapped_column(server_default=text("0"), comment="Bytes of the live originals")
     suspended_at: Mapped[datetime | None]
+    metadata_policy: Mapped[str | None] = mapped_column(comment="strip, keep or owner; NULL is the tenant's")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -14,7 +14,11 @@ VIEW_EVENTS_TABLE = "view_events"
 
 @dataclass(frozen=True, slots=True)
 class DeliveryImage:
-    """A live, unblocked image: one row of the view. Sizes in bytes and pixels; `original_name` was chosen by a user."""
+    """A live, unblocked image: one row of the view. Sizes in bytes and pixels; `original_name` was chosen by a user.
+
+    `metadata_policy` is that of the workspace, None for the tenant's. `delivered_filter` and `delivered_size` are those
+    of `Ingested`; both are None for an image that was taken before there was a filter.
+    """
 
     public_id: str
     image_id: UUID
@@ -30,6 +34,9 @@ class DeliveryImage:
     sha256: str
     is_public: bool
     uploaded_at: datetime
+    metadata_policy: str | None
+    delivered_filter: str | None
+    delivered_size: int | None
 
 
 @dataclass(frozen=True, slots=True)

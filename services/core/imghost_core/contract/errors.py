@@ -52,6 +52,13 @@ class EmbeddedContent(Unprocessable):
     advice = "Export the image again with an image editor, which removes the other content."
 
 
+class MetadataNotRemovable(Unprocessable):
+    """The structure of the file is damaged in a way that location and other private metadata cannot be removed."""
+
+    code, title = "metadata_not_removable", "Metadata not removable"
+    advice = "Export the image again with an image editor, which writes a sound file, and upload that."
+
+
 class OriginalDiffers(Unavailable):
     """The stored original is not the one that was uploaded."""
 
@@ -79,5 +86,6 @@ INGEST_ERRORS = (
     TooManyPixels,
     TooManyFrames,
     EmbeddedContent,
+    MetadataNotRemovable,
 )
 """What an upload may be rejected for by imaging."""

@@ -26,6 +26,9 @@ class IngestRequest(BaseModel):
     image: UUID
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     size: int = Field(gt=0, description="Bytes of the original, checked against the store")
+    metadata_policy: str | None = Field(
+        None, description="Of the workspace: strip, keep or owner; without one, the default of the tenant"
+    )
 
 
 class Ingested(BaseModel):
@@ -41,3 +44,9 @@ class Ingested(BaseModel):
     height: int = Field(gt=0)
     frames: int = Field(1, gt=0)
     variant_bytes: int = Field(ge=0, description="Size of the mezzanine and all variants together, in bytes")
+    delivered_filter: str | None = Field(
+        None, pattern=_NAME, description="Filter that removed the metadata; none has when the policy is to keep them"
+    )
+    delivered_size: int | None = Field(
+        None, gt=0, description="Bytes of what the filter left; null when the original had nothing to remove"
+    )

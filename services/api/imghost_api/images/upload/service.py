@@ -110,7 +110,11 @@ class UploadService:
 
     async def _store(self, principal: Principal, received: ReceivedFile, claim: Claim | None) -> StoredImage:
         request = IngestRequest(
-            workspace=principal.workspace_id, image=ids.uuid7(), sha256=received.sha256, size=received.size
+            workspace=principal.workspace_id,
+            image=ids.uuid7(),
+            sha256=received.sha256,
+            size=received.size,
+            metadata_policy=principal.metadata_policy,
         )
         try:
             await self._check_quota(principal, size=received.size)
@@ -185,6 +189,8 @@ def _to_row(principal: Principal, received: ReceivedFile, request: IngestRequest
         height=ingested.height,
         frames=ingested.frames,
         variant_bytes=ingested.variant_bytes,
+        delivered_filter=ingested.delivered_filter,
+        delivered_size=ingested.delivered_size,
     )
 
 

@@ -1,0 +1,40 @@
+"""AVIF without metadata: what is not part of the image is overwritten with zeros, and no longer listed as an item.
+
+The file keeps its size, so that every offset in it stays valid. Layout: ISO/IEC 14496-12 and 23008-12, AVIF 1.1.
+"""
+
+from collections.abc import Iterator
+
+from imghost_imaging.metadata import avif_items, avif_meta
+from imghost_imaging.metadata.avif_items import Range
+from imghost_imaging.metadata.boxes import Box, split, to_free
+from imghost_imaging.metadata.errors import Unreadable
+
+
+def strip(data: bytes, *, keep_copyright: bool) -> Iterator[bytes]:  # noqa: ARG001 - of EXIF nothing is kept: AVIF turns by a property
+    """The parts of `data` to deliver, in order. Raises `Unreadable`, possibly after the first parts."""
+    boxes = list(split(data, 0, len(data)))
+    metas = [box for box in boxes if box.kind == b"meta"]
+    if len(metas) != 1:
+        raise Unreadable("it has no single list of items")
+    items, parts = avif_meta.read(data, metas[0])
+    needed = items.needed()
+    ranges = items.ranges(needed, avif_items.IN_FILE)
+    _check_inside(boxes, ranges)
+    for box in boxes:
+        if box.kind == b"ftyp":
+            yield data[box.start : box.end]
+        elif box.kind == b"meta":
+            yield avif_meta.write(items, parts, needed, box.end - box.start)
+        elif box.kind == b"mdat":
+            yield data[box.start : box.body] + avif_meta.erase(data, box.body, box.end, ranges)
+        else:
+            yield to_free(box.end - box.start)
+
+
+def _check_inside(boxes: list[Box], ranges: list[Range]) -> None:
+    """Refuse a file whose pixels are not in `mdat`: they would be overwritten."""
+    media = [(box.body, box.end) for box in boxes if box.kind == b"mdat"]
+    for begin, end in ranges:
+        if not any(start <= begin and end <= stop for start, stop in media):
+            raise Unreadable("its pixels are outside of its media data")
