@@ -135,8 +135,8 @@ async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None
 
 
 async def test_hidden_images_give_the_same_404(imaging: Imaging) -> None:
-    """On every route, an image that is private, deleted or blocked, or whose workspace is suspended or user blocked, gets
-    the same response as one that never existed.
+    """On every route, an image that is private, deleted or blocked, or whose workspace is suspended or whose user is
+    blocked, gets the same response as one that never existed.
     """
     hidden = {
         "private": await imaging.upload(sample_images.photo(), public=False),

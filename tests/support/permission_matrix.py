@@ -5,6 +5,7 @@ must decide. Routes with an object in the path are called with one of either wor
 """
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -41,10 +42,12 @@ READ_ONLY = frozenset({Permission.IMAGES_READ, Permission.QUOTA_READ})
 # Bodies that pass validation; without one a request that is let through ends with 400.
 BODIES: dict[str, dict[str, Any]] = {
     "change_account": {"json": {"first_name": "Ada"}},
+    "change_settings": {"json": {"metadata_policy": "owner"}},
     "create_api_key": {"json": {"key_name": "key"}},
     "upload": {"files": {"file": ("empty.jpg", b"")}},
 }
 _AT_A_TIME = 8
+_IN_PATH = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ async def _send(client: httpx.AsyncClient, world: World, case: Case) -> str:
         identifier = await asyncio.to_thread(world.add_object, path, case.target)
     response = await client.request(
         case.route.method,
-        f"{path.partition('{')[0]}{identifier}",
+        _IN_PATH.sub(identifier, path),
         headers=world.headers(case),
         **BODIES.get(case.route.operation, {}),
     )

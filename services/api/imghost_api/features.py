@@ -25,6 +25,7 @@ from imghost_api.images.upload import routes as upload
 from imghost_api.jobs.job import JobHandler, PeriodicJob
 from imghost_api.problem_pages import routes as problem_pages
 from imghost_api.worker_context import WorkerContext
+from imghost_api.workspace_settings import routes as workspace_settings
 
 Jobs = Sequence[JobHandler | PeriodicJob]
 
@@ -66,6 +67,7 @@ FEATURES: tuple[Feature, ...] = (
         subscribers=library_jobs.SUBSCRIBERS,
         jobs=library_jobs.jobs,
     ),
+    Feature("workspace_settings", (workspace_settings.router,)),
     Feature("problem_pages", (problem_pages.router,)),
     Feature("analytics", jobs=analytics_jobs.jobs),
     Feature("idempotency", jobs=idempotency_jobs.jobs),

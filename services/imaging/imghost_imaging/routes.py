@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from imghost_core.contract.delivery import DeliveryImage, ViewEvent
 from imghost_core.contract.errors import MetadataNotRemovable, UnknownSize
+from imghost_core.disposition import attachment
 from imghost_core.object_keys import VARIANT_NAMES, VariantName
 from imghost_core.timestamps import format_utc
 from imghost_imaging.context import ImagingContext
 from imghost_imaging.deliver import no_such_image
-from imghost_imaging.disposition import attachment
 from imghost_imaging.formats import variant_mime_type
 from imghost_imaging.http_conditional import Span, check_preconditions, http_date, is_unchanged, requested_span
 from imghost_imaging.originals import Delivered

@@ -22,6 +22,7 @@ POSTGRESQL = {
     int: {"integer", "bigint"},
     datetime: {"timestamp with time zone"},
     str | None: {"text"},
+    int | None: {"integer", "bigint"},
 }
 _COLUMNS = """
     SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a

@@ -13,6 +13,8 @@ class Permission(StrEnum):
     QUOTA_READ = "quota:read"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
+    SETTINGS_READ = "settings:read"
+    SETTINGS_WRITE = "settings:write"
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
 
@@ -37,12 +39,14 @@ class Role(StrEnum):
 
 
 DESCRIPTIONS: Mapping[Permission, str] = {
-    Permission.IMAGES_READ: "List the images of the workspace",
+    Permission.IMAGES_READ: "List the images of the workspace, and download originals",
     Permission.IMAGES_WRITE: "Upload images",
     Permission.IMAGES_DELETE: "Delete images",
     Permission.QUOTA_READ: "Read the limits of the plan and their usage",
     Permission.KEYS_READ: "List the API keys of the workspace",
     Permission.KEYS_WRITE: "Create and revoke API keys",
+    Permission.SETTINGS_READ: "Read the settings of the workspace",
+    Permission.SETTINGS_WRITE: "Change the settings of the workspace",
     Permission.ACCOUNT_READ: "Read the own account",
     Permission.ACCOUNT_WRITE: "Change the own account",
 }
@@ -53,6 +57,7 @@ _VIEWER = frozenset(
         Permission.IMAGES_READ,
         Permission.QUOTA_READ,
         Permission.KEYS_READ,
+        Permission.SETTINGS_READ,
         Permission.ACCOUNT_READ,
         Permission.ACCOUNT_WRITE,  # of the user, not of the workspace
     }

@@ -1,6 +1,6 @@
 """Failures of the library."""
 
-from imghost_core.errors import InvalidRequest, NotFound
+from imghost_core.errors import Conflict, InvalidRequest, NotFound
 
 
 class ImageNotFound(NotFound):
@@ -23,4 +23,17 @@ class InvalidCursor(InvalidRequest):
         super().__init__(
             "The cursor is not valid. Send `next_cursor` of the previous page, unchanged.",
             errors=[{"field": "cursor", "message": "is not valid"}],
+        )
+
+
+class OriginalWithheld(Conflict):
+    """The metadata policy of the workspace is `strip`: originals are not delivered as they were uploaded."""
+
+    code, title = "original_withheld", "Original withheld"
+    advice = "Download the image from its `url`, or let an owner or admin of the workspace set another metadata policy."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The metadata policy of the workspace is `strip`, so the exact original is not delivered. Download the "
+            "image without metadata from its `url`, or set the policy to `owner` in the settings of the workspace."
         )

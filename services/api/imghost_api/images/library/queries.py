@@ -46,6 +46,14 @@ async def list_images(
     return [(image, views) for image, views in await session.execute(images)]
 
 
+async def find_image(session: Session, workspace_id: UUID, public_id: str) -> Image | None:
+    """An image of the workspace by its public id."""
+    found = select(Image).where(
+        Image.workspace_id == workspace_id, Image.public_id == public_id, Image.deleted_at.is_(None)
+    )
+    return (await session.execute(found)).scalar_one_or_none()
+
+
 async def mark_deleted(session: Session, workspace_id: UUID, public_id: str) -> DeletedImage | None:
     """Mark an image of the workspace as deleted; None when the workspace has no such image."""
     row = (

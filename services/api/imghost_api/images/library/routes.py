@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
 from imghost_api.access.declarations import Require
-from imghost_api.access.deps import WorkspaceSession
+from imghost_api.access.deps import Context, WorkspaceSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
 from imghost_api.http.openapi import alias
 from imghost_api.http.problem_types import raises
-from imghost_api.images.library import service
-from imghost_api.images.library.errors import ImageNotFound, InvalidCursor
+from imghost_api.images.library import originals, service
+from imghost_api.images.library.errors import ImageNotFound, InvalidCursor, OriginalWithheld
 from imghost_api.images.library.schemas import DeletedResponse, ImageResource, ImagesResponse
 from imghost_api.images.library.service import LibraryImage
 from imghost_api.images.urls import UrlBuilder, Urls
@@ -39,6 +40,28 @@ async def list_images(
         has_more=page.next_cursor is not None,
         next_cursor=page.next_cursor,
     )
+
+
+@router.get(
+    "/api/v1/images/{image_id}/original",
+    operation_id="download_original",
+    summary="Download an original as it was uploaded",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+@raises(ImageNotFound, OriginalWithheld)
+async def download_original(
+    context: Context,
+    principal: Annotated[Principal, Require(Permission.IMAGES_READ)],
+    session: WorkspaceSession,
+    response: Response,
+    image_id: Annotated[str, Path(max_length=64, description="Public id")],
+) -> StreamingResponse:
+    """The uploaded bytes with all their metadata, where the metadata policy of the workspace is `owner` or `keep`."""
+    found = await originals.open_original(
+        session, context.store, principal, image_id, default_policy=context.settings.metadata_policy
+    )
+    return StreamingResponse(found.chunks, headers={**response.headers, **found.headers})
 
 
 @router.delete(

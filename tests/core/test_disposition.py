@@ -5,7 +5,7 @@ from aiohttp.multipart import content_disposition_filename, parse_content_dispos
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imghost_imaging.disposition import attachment, safe_name
+from imghost_core.disposition import attachment, safe_name
 
 
 @pytest.mark.parametrize(
