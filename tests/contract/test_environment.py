@@ -68,7 +68,13 @@ def names(settings: type[BaseSettings]) -> dict[str, str]:
     return found
 
 
-ALL_URLS = {"urls": {"frontend": "https://www.example.com", "cdn": "https://cdn.example.com"}}
+ALL_URLS = {
+    "urls": {
+        "frontend": "https://www.example.com",
+        "cdn": "https://cdn.example.com",
+        "origins": ["https://app.example.com", "http://localhost:3000"],
+    }
+}
 MADE = {store.config["STORE_KIND"]: objects(given=inputs(store=store), **ALL_URLS) for store in (S3, FILES)}
 
 
@@ -121,3 +127,15 @@ def test_limits_reach_the_processes() -> None:
         "FORMATS": "png,avif",
     }
     assert api["MAX_UPLOAD_BYTES"] == imaging["MAX_INPUT_BYTES"]
+
+
+def test_metadata_and_origins_reach_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policy and copyright of the spec are in the settings of api and imaging, the origins in those of the api."""
+    made = objects(given=inputs(store=S3), imaging={"metadata": {"policy": "owner", "keepCopyright": True}}, **ALL_URLS)
+    monkeypatch.setattr("os.environ", environment(made, "imaging"))
+    imaging = ImagingSettings()
+    assert (imaging.metadata_policy, imaging.keep_copyright) == ("owner", True)
+    monkeypatch.setattr("os.environ", environment(made, "api"))
+    api = ApiSettings()
+    assert api.metadata_policy == "owner"
+    assert api.browser_origins == ["https://www.example.com", "https://app.example.com", "http://localhost:3000"]

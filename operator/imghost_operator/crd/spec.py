@@ -17,6 +17,7 @@ from imghost_operator.crd.types import (
     Cidr,
     Cpu,
     DnsLabel,
+    Origin,
     immutable,
 )
 from imghost_operator.crd.workloads import Api, Imaging, Worker
@@ -115,6 +116,12 @@ class Urls(Part):
     view: BaseUrl | None = Field(None, description="Base URL of images. Default: the Service.")
     cdn: BaseUrl | None = Field(None, description="Base URL of images through a CDN. Default: the same as view.")
     frontend: BaseUrl | None = Field(None, description="Base URL of a web front end whose pages may call the api.")
+    origins: tuple[Origin, ...] = Field(
+        (),
+        max_length=20,
+        description="Further origins whose pages may call the api, such as https://app.example.com (CORS).",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
 
 
 class PodMetadata(Part):

@@ -8,6 +8,7 @@ from imghost_operator import quantity
 
 # What the operator itself sets in containers; a test keeps this equal to what `build` makes.
 RESERVED_ENV = (
+    "ALLOWED_ORIGINS",
     "API_KEY_PEPPER",
     "API_ROLE",
     "AUTH_SERVER_URL",
@@ -21,11 +22,13 @@ RESERVED_ENV = (
     "IMAGING_URL",
     "INTERNAL_TOKEN",
     "JWT_PRIVATE_KEY",
+    "KEEP_COPYRIGHT",
     "MALLOC_ARENA_MAX",
     "MAX_FRAMES",
     "MAX_INPUT_BYTES",
     "MAX_PIXELS",
     "MAX_UPLOAD_BYTES",
+    "METADATA_POLICY",
     "OPS_PORT",
     "PORT",
     "S3_ACCESS_KEY_ID",
@@ -47,6 +50,7 @@ _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DNS_LABEL = f"^{_LABEL}$"
 LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _URL = r"^https?://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
+_ORIGIN = r"^https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$"
 _KEY = f"^({_LABEL}([.]{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 _MAX_KEY = 127
 _RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
@@ -94,6 +98,19 @@ BaseUrl = Annotated[
             (
                 f"self.matches('{_URL}')",
                 "must be a base URL such as https://img.example.com, without a query and without a slash at the end",
+            )
+        ),
+    ),
+]
+Origin = Annotated[
+    str,
+    Field(
+        min_length=8,
+        max_length=253,
+        json_schema_extra=rules(
+            (
+                f"self.matches('{_ORIGIN}')",
+                "must be an origin such as https://app.example.com, in lower case and without a path",
             )
         ),
     ),

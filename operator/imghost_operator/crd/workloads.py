@@ -220,8 +220,20 @@ class Limits(Part):
     )
 
 
+class Metadata(Part):
+    """Metadata of originals: location, camera, names, texts, embedded previews."""
+
+    policy: Literal["strip", "keep", "owner"] = Field(
+        "strip",
+        description="strip: never delivered. owner: delivered only to the workspace's own download. keep: delivered to "
+        "everyone. A workspace may choose another policy.",
+    )
+    keep_copyright: bool = Field(default=False, description="Keep copyright notices when metadata is removed.")
+
+
 class Imaging(Workload):
     """The imaging service."""
 
     resources: _ImagingResources = Field(default_factory=_ImagingResources, description="CPU and memory of each pod.")
     limits: Limits = Field(default_factory=Limits, description="Limits of accepted uploads.")
+    metadata: Metadata = Field(default_factory=Metadata, description="What happens to the metadata of originals.")

@@ -31,6 +31,7 @@ def public_urls(spec: Spec, inputs: BuildInputs) -> dict[str, str]:
         "VIEW_SERVER_URL": view,
         "CDN_BASE_URL": urls.cdn or view,
         **({"FRONTEND_URL": urls.frontend} if urls.frontend else {}),
+        **({"ALLOWED_ORIGINS": ",".join(urls.origins)} if urls.origins else {}),
     }
 
 
@@ -49,6 +50,7 @@ def _api(spec: Spec, inputs: BuildInputs) -> dict[str, str]:
         "IMAGING_URL": inputs.endpoints["internal"],
         "MAX_UPLOAD_BYTES": str(quantity.whole(spec.imaging.limits.max_input_bytes)),
         "UPLOAD_CONCURRENCY": str(PARALLEL_UPLOADS),
+        "METADATA_POLICY": spec.imaging.metadata.policy,
     }
 
 
@@ -60,6 +62,8 @@ def _imaging(spec: Spec) -> dict[str, str]:
         "MAX_FRAMES": str(limits.max_frames),
         "FORMATS": ",".join(limits.formats),
         "CONCURRENCY": str(limits.concurrency),
+        "METADATA_POLICY": spec.imaging.metadata.policy,
+        "KEEP_COPYRIGHT": str(spec.imaging.metadata.keep_copyright).lower(),
         # Measured: a second arena or thread for each image costs memory and saves no time.
         "MALLOC_ARENA_MAX": "2",
         "VIPS_CONCURRENCY": "1",

@@ -79,7 +79,7 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
     public.router.routes.extend(probes)
     public.openapi = lambda: openapi.build_document(public)  # type: ignore[method-assign]
     errors.add_handlers(public)
-    _allow_frontend(public, settings)
+    _allow_browsers(public, settings.browser_origins)
     ops = _ops(registry, probes)
     front = RequestEnvelope(
         public, http_metrics, quiet=health.QUIET, traced=False
@@ -105,12 +105,12 @@ def _database_ready(public: FastAPI, settings: ApiSettings) -> Readiness:
     return Readiness(check, grace=settings.readiness_grace_seconds)
 
 
-def _allow_frontend(public: FastAPI, settings: ApiSettings) -> None:
-    """Allow browsers to send requests from the configured origin; from no other."""
-    if settings.frontend_url:
+def _allow_browsers(public: FastAPI, origins: list[str]) -> None:
+    """Allow browsers to send requests from the configured origins; from no other."""
+    if origins:
         public.add_middleware(
             CORSMiddleware,
-            allow_origins=[settings.frontend_url],
+            allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-Id"],
             expose_headers=["Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],

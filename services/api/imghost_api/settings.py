@@ -3,7 +3,8 @@
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from imghost_core.settings import DatabaseSettings, MetadataSettings, ServerSettings, StoreSettings
 
@@ -16,6 +17,24 @@ def _base_url(value: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"} or parts.query:
+        raise ValueError("must list origins such as https://app.example.org, without a path")
+    return to_origin(value.strip())
+
+
+def to_origin(url: str) -> str:
+    """The origin of a URL as browsers send it: in lower case, and without the port that the scheme implies."""
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}[parts.scheme]
+    port = "" if parts.port in {None, default} else f":{parts.port}"
+    return f"{parts.scheme}://{parts.hostname}{port}"
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
 Secret = Annotated[SecretStr, Field(min_length=32)]
 
 
@@ -40,8 +59,9 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings, MetadataSetti
     auth_server_url: BaseUrl
     view_server_url: BaseUrl
     cdn_base_url: BaseUrl | None = Field(None, description="Base URL of the image files; default VIEW_SERVER_URL")
-    frontend_url: BaseUrl | None = Field(
-        None, description="The only other origin that browsers may send requests from (CORS)"
+    frontend_url: BaseUrl | None = Field(None, description="Web front end; browsers may send requests from its origin")
+    allowed_origins: Annotated[tuple[Origin, ...], NoDecode] = Field(
+        (), description="Further origins that browsers may send requests from (CORS), comma-separated"
     )
 
     max_upload_bytes: PositiveInt = Field(50 * 1024 * 1024, description="Upper bound for every plan")
@@ -56,12 +76,23 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings, MetadataSetti
         15.0, description="How long, roughly, the database may be unavailable before this process becomes unready"
     )
 
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        return [name for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def can_sign(self) -> Self:
         """Require a key to sign tokens with."""
         if self.jwt_private_key is None and self.jwt_secret is None:
             raise ValueError("set JWT_PRIVATE_KEY (Ed25519, PEM) or JWT_SECRET (at least 32 characters)")
         return self
+
+    @property
+    def browser_origins(self) -> list[str]:
+        """The origins that browsers may send requests from; none unless some are configured."""
+        frontend = [to_origin(self.frontend_url)] if self.frontend_url else []
+        return list(dict.fromkeys([*frontend, *self.allowed_origins]))
 
     @property
     def image_base_url(self) -> str:
