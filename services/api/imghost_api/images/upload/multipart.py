@@ -6,6 +6,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from imghost_api.images.upload.errors import FIELD, FileMissing, InvalidMultipart, SeveralFiles, UploadTooLarge
+from imghost_api.images.upload.part_headers import is_identity, read_file_name, read_part_name
 
 MAX_PARTS = 8
 MAX_FIELD_BYTES = 64 * 1024  # of all the parts that are not the file
@@ -23,12 +24,15 @@ class UploadParser:
     def __init__(self, content_type: str, *, limit: int, write: Callable[[bytes], None]) -> None:
         self._limit, self._write = limit, write
         self._parts = self._other_bytes = 0
-        self._name, self._value, self._disposition = b"", b"", b""
+        self._name, self._value = b"", b""
+        self._disposition, self._transfer_encoding = b"", b""
         self._in_file = self._ended = False
         self.file_name: str | None = None
         self.size = 0
+        boundary = _boundary(content_type)
+        self._preamble: _Preamble | None = _Preamble(boundary)
         self._parser = MultipartParser(
-            _boundary(content_type),
+            boundary,
             {
                 "on_part_begin": self._begin_part,
                 "on_header_begin": self._begin_header,
@@ -45,6 +49,10 @@ class UploadParser:
 
     def feed(self, chunk: bytes) -> None:
         """Parse the next bytes of the body."""
+        if self._preamble is not None:
+            chunk = self._preamble.skip(chunk)
+            if chunk:
+                self._preamble = None
         try:
             self._parser.write(chunk)
         except FormParserError as error:
@@ -59,7 +67,7 @@ class UploadParser:
 
     def _begin_part(self) -> None:
         self._parts += 1
-        self._disposition = b""
+        self._disposition = self._transfer_encoding = b""
         if self._parts > MAX_PARTS:
             raise InvalidMultipart(f"The form has more than {MAX_PARTS} parts. Send the image in the field `{FIELD}`.")
 
@@ -75,15 +83,21 @@ class UploadParser:
     def _end_header(self) -> None:
         if self._name.lower() == b"content-disposition":
             self._disposition = self._value
+        if self._name.lower() == b"content-transfer-encoding":
+            self._transfer_encoding = self._value
 
     def _end_headers(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        self._in_file = options.get(b"name") == FIELD.encode()
+        self._in_file = read_part_name(self._disposition) == FIELD.encode()
         if not self._in_file:
             return
         if self.file_name is not None:
             raise SeveralFiles
-        self.file_name = options.get(b"filename", b"").decode("utf-8", "replace")
+        if not is_identity(self._transfer_encoding):
+            raise InvalidMultipart(
+                f"The field `{FIELD}` has a Content-Transfer-Encoding, which form data does not use (RFC 7578, 4.7). "
+                "Send the bytes of the file as they are, without that encoding."
+            )
+        self.file_name = read_file_name(self._disposition)
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
         if not self._in_file:
@@ -101,6 +115,23 @@ class UploadParser:
 
     def _end(self) -> None:
         self._ended = True
+
+
+class _Preamble:
+    """Skips what may precede the first boundary (RFC 2046, 5.1.1), at most as much as all other fields may have."""
+
+    def __init__(self, boundary: bytes) -> None:
+        self._marker = b"\r\n--" + boundary
+        self._seen = bytearray(b"\r\n")  # the boundary may come first
+
+    def skip(self, chunk: bytes) -> bytes:
+        """What follows the preamble in `chunk` and those before it; empty while it has not ended."""
+        searched = max(0, len(self._seen) - len(self._marker))
+        self._seen += chunk
+        start = self._seen.find(self._marker, searched)
+        if start < 0 and len(self._seen) > MAX_FIELD_BYTES:
+            raise InvalidMultipart(f"The multipart body has no boundary within its first {MAX_FIELD_BYTES} bytes.")
+        return bytes(self._seen[start + 2 :]) if start >= 0 else b""
 
 
 def _boundary(content_type: str) -> bytes:
