@@ -112,7 +112,7 @@ PARTS: dict[str, tuple[Callable[[bytes], Iterator[str]], set[str]]] = {
     "webp": (webp, {"VP8X", "ICCP", "ANIM", "ANMF", "ALPH", "VP8 ", "VP8L", "EXIF"}),
     "avif": (
         avif,
-        _words("ftyp meta mdat free hdlr pitm iloc iinf infe iref iprp idat")
+        _words("ftyp meta moov mdat free hdlr pitm iloc iinf infe iref iprp idat")
         | {"item av01", "item grid", "item iovl", "item iden"},
     ),
 }

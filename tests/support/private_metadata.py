@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pyvips
 
@@ -135,6 +136,11 @@ def avif(*, tiles: bool = False) -> bytes:
     return plain + box(b"uuid", CANARY + bytes(16)) + box(b"free", CANARY)
 
 
+def avif_sequence() -> bytes:
+    """Four frames of AVIF with an alpha plane, EXIF and XMP; a file, because libvips encodes no sequences."""
+    return (Path(__file__).parents[1] / "data" / "image-sequence.avif").read_bytes()
+
+
 @cache
 def icc_profile() -> bytes:
     """A colour profile that is not sRGB."""
@@ -156,6 +162,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "webp-turned": ("webp", lambda: webp(orientation=5)),
     "webp-animated": ("webp", lambda: webp(4)),
     "avif": ("avif", avif),
+    "avif-animated": ("avif", avif_sequence),
 }
 """Format and file of every kind, by name; made when a test runs."""
 

@@ -1,6 +1,7 @@
 """Originals without metadata: nothing private is left, and pixels, colours, orientation and animation are the same."""
 
 import hashlib
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -158,3 +159,25 @@ def test_a_jpeg_without_its_end_marker_is_completed() -> None:
     """A photograph that lacks only EOI, as some cameras write it, is delivered with one."""
     body = sample_images.photo(64, 48, keep="none")
     assert strip(body[:-2], "jpeg", keep_copyright=False) == body
+
+
+def test_every_frame_of_an_avif_sequence_stays() -> None:
+    """Of the media data only EXIF and XMP are overwritten; user data and times leave the list of tracks."""
+    original = private_metadata.avif_sequence()
+    moov = original.index(b"moov") - 4
+    (size,) = struct.unpack_from(">I", original, moov)
+    added = image_formats.box(b"udta", CANARY) + image_formats.box(b"uuid", bytes(16) + CANARY)
+    tracks = struct.pack(">I", size + len(added)) + original[moov + 4 : moov + size] + added
+    # Behind the media data, so that no offset in the file changes.
+    body = original[:moov] + image_formats.box(b"free", bytes(size - 8)) + original[moov + size :] + tracks
+    delivered = strip(body, "avif", keep_copyright=False)
+    assert CANARY not in delivered
+    media = original.index(b"mdat") + 4
+    exif = original.index(b"\0\0\0\6Exif", media)
+    frames = original.index(b"</x:xmpmeta>") + len("</x:xmpmeta>")
+    assert delivered[media:exif] + delivered[frames : len(original)] == original[media:exif] + original[frames:]
+    assert not any(delivered[exif:frames])
+    created, kept = original.index(b"mvhd") + 8, delivered.index(b"mvhd") + 8
+    assert any(original[created : created + 8])
+    assert not any(delivered[kept : kept + 8])
+    assert strip(delivered, "avif", keep_copyright=False) == delivered

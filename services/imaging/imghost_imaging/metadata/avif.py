@@ -5,14 +5,17 @@ The file keeps its size, so that every offset in it stays valid. Layout: ISO/IEC
 
 from collections.abc import Iterator
 
-from imghost_imaging.metadata import avif_items, avif_meta
+from imghost_imaging.metadata import avif_items, avif_meta, avif_sequence
 from imghost_imaging.metadata.avif_items import Range
 from imghost_imaging.metadata.boxes import Box, split, to_free
 from imghost_imaging.metadata.errors import Unreadable
 
 
-def strip(data: bytes, *, keep_copyright: bool) -> Iterator[bytes]:  # noqa: ARG001 - of EXIF nothing is kept: AVIF turns by a property
-    """The parts of `data` to deliver, in order. Raises `Unreadable`, possibly after the first parts."""
+def strip(data: bytes, *, keep_copyright: bool) -> Iterator[bytes]:  # noqa: ARG001 - nothing is kept of its EXIF
+    """The parts of `data` to deliver, in order. Raises `Unreadable`, possibly after the first parts.
+
+    Orientation is a property of the image here, and EXIF does not turn it.
+    """
     boxes = list(split(data, 0, len(data)))
     metas = [box for box in boxes if box.kind == b"meta"]
     if len(metas) != 1:
@@ -20,12 +23,15 @@ def strip(data: bytes, *, keep_copyright: bool) -> Iterator[bytes]:  # noqa: ARG
     items, parts = avif_meta.read(data, metas[0])
     needed = items.needed()
     ranges = items.ranges(needed, avif_items.IN_FILE)
+    ranges += [one for box in boxes if box.kind == b"moov" for one in avif_sequence.ranges(data, box)]
     _check_inside(boxes, ranges)
     for box in boxes:
         if box.kind == b"ftyp":
             yield data[box.start : box.end]
         elif box.kind == b"meta":
             yield avif_meta.write(items, parts, needed, box.end - box.start)
+        elif box.kind == b"moov":
+            yield avif_sequence.write(data, box)
         elif box.kind == b"mdat":
             yield data[box.start : box.body] + avif_meta.erase(data, box.body, box.end, ranges)
         else:
