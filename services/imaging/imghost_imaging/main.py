@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -18,6 +17,7 @@ from imghost_core.web.middleware import RequestEnvelope
 from imghost_core.web.problems import add_handlers
 from imghost_imaging import internal, routes
 from imghost_imaging.context import ImagingContext, open_context
+from imghost_imaging.cross_origin import CrossOrigin
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.render import engine
 from imghost_imaging.render.engine import UnsafeLibvips
@@ -48,21 +48,9 @@ def create_apps(settings: ImagingSettings, database: DatabaseSettings, store: St
     ops.state = public.state
     probes = _probes(public)
     public.router.routes = [*probes, *routes.routes()]
-    _allow_browsers(public)
+    public.add_middleware(CrossOrigin)
     ops.router.routes = [*probes, *internal.routes(settings.internal_token, registry)]
     return _finish(public, http), _finish(ops, http)
-
-
-def _allow_browsers(public: Starlette) -> None:
-    """Let scripts of every origin read images, and errors; nothing here depends on who sends the request."""
-    public.add_middleware(
-        CORSMiddleware,
-        allow_origins=["*"],
-        allow_methods=["GET", "HEAD"],
-        allow_headers=["If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range"],
-        expose_headers=routes.EXPOSED,
-        max_age=86_400,
-    )
 
 
 def _finish(app: Starlette, http: HttpMetrics) -> ASGIApp:

@@ -26,8 +26,6 @@ _ID = re.compile(r"[0-9A-Za-z]{12}")
 _FILE = re.compile(rf"({_ID.pattern})(?:_({'|'.join(VARIANT_NAMES)}))?\.([a-z0-9]{{2,5}})")
 # Part of the ETag of variants; raise it when encoders or sizes change, so that caches are refreshed.
 _RENDER_VERSION = 1
-EXPOSED = ("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Retry-After")
-"""Headers that scripts of other origins may read, in addition to those that browsers always let them read."""
 _HEADERS = {
     # The bytes behind an id never change, hence `immutable`. An hour only, because a deleted or hidden image must
     # leave the caches we cannot purge; revalidation costs one indexed read and a 304 without a body.
@@ -38,9 +36,6 @@ _HEADERS = {
     # delivered here can contain a style, and nothing can run: no script, no frame, an origin of its own.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
-    # On every response, not only on those to requests with an Origin: caches keep one for all.
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": ", ".join(EXPOSED),
 }
 
 
@@ -109,7 +104,7 @@ async def _info(request: Request) -> JSONResponse:
             "views": await _context(request).catalog.count_views(image.public_id),
             "uploaded_at": format_utc(image.uploaded_at),
         },
-        headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"},
+        headers={"Cache-Control": "no-cache"},
     )
 
 
