@@ -1,4 +1,4 @@
-"""Scripts of every origin may read what is delivered: it is public, and the same whoever sends the request.
+"""Scripts of every origin may read what is delivered: it is public, and the same for every sender of a request.
 
 Not Starlette's middleware: that adds `Vary: Origin`, and caches would keep a copy of each image for every site.
 """

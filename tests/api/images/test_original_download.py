@@ -34,7 +34,7 @@ async def test_the_workspace_downloads_its_exact_original(ada: Person, policy: s
         assert "ratelimit" in response.headers
 
 
-async def test_by_default_no_one_gets_the_exact_original(ada: Person) -> None:
+async def test_by_default_the_exact_original_is_withheld(ada: Person) -> None:
     """With the policy `strip` the download is 409 and says which setting allows it."""
     document = problem(await ada.client.get(await upload(ada), headers=ada.key), 409, "original_withheld")
     assert "`owner`" in document["detail"]

@@ -17,8 +17,9 @@ _CODING = frozenset({*range(0xC0, 0xD0), 0xDB, _DNL, 0xDD}) - {0xC8}
 _FRAMES = _CODING - {0xC4, 0xCC, 0xDB, _DNL, 0xDD}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # without a length
 _BEHIND_SCAN = _CODING | {_SOS, _EOI, 0xFE, *range(0xE0, 0xF0)}
-_NEXT = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
-_AFTER_SCAN = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # 00 is a stuffed byte, D0-D7 are restarts
+# Patterns that start with one literal byte are searched for in C from one FF to the next: 1 ms for 2 MB instead of 19.
+_NEXT = re.compile(rb"\xff\xff*([^\x00\xff])", re.DOTALL)
+_AFTER_SCAN = re.compile(rb"\xff\xff*([^\x00\xff\xd0-\xd7])", re.DOTALL)  # 00 is a stuffed byte, D0-D7 are restarts
 _JFIF_HEAD, _ADOBE_SIZE = 12, 12
 # Without an EOI nothing says where the last scan ends. Text does not occur in entropy-coded data, a trailer has some.
 _TEXT = re.compile(rb"[\x20-\x7e]{24}")
