@@ -58,9 +58,13 @@ def gif(data: bytes) -> Iterator[str]:
 
 
 def webp(data: bytes) -> Iterator[str]:
-    """Types of chunks, those in frames too."""
+    """Types of chunks, those in frames too; the flags of the header must name the chunks that are there."""
     assert struct.unpack_from("<4sI4s", data) == (b"RIFF", len(data) - 8, b"WEBP")
-    yield from _riff(data[12:])
+    kinds = list(_riff(data[12:]))
+    if kinds[0] == "VP8X":
+        for flag, kind in ((0x20, "ICCP"), (0x08, "EXIF"), (0x04, "XMP ")):
+            assert bool(data[20] & flag) == (kind in kinds), f"the flag of {kind} is wrong"
+    yield from kinds
 
 
 def _riff(data: bytes) -> Iterator[str]:

@@ -102,6 +102,7 @@ def gif(frames: int = 1) -> bytes:
         + b"!\1\x0c" + bytes(12) + b"\6" + CANARY + b"\0"
         + b"!\xff\x0bXMP DataXMP" + XMP + magic
         + b"!\xff\x0bCANARYAPP01\6" + CANARY + b"\0"
+        + b"!\xff\x0bCANARYAPP02\x03\x01\0\0\0"
         + b"!\xff\x0bNETSCAPE2.0\x05\x02" + b"\0\0\1\0" + b"\0"
     )  # fmt: skip
     return plain[:start] + private + plain[start:-1] + b"!\xfe\6" + CANARY + b"\0;" + CANARY
