@@ -1,15 +1,21 @@
 """The list of features is complete and without contradictions."""
 
 import importlib
+import itertools
 import pkgutil
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from croniter import croniter
 
 import imghost_api
 from imghost_api.events.event import Event
 from imghost_api.features import FEATURES
 from imghost_api.jobs.job import Job, JobHandler
 from imghost_api.worker_context import WorkerContext
+from support.jobs import periodic_jobs
 
 
 def subclasses(base: type) -> Iterator[type]:
@@ -47,3 +53,25 @@ async def test_every_job_is_run_by_one_handler(worker_context: WorkerContext) ->
     assert Counter(handled) == Counter(subclasses(Job))
     names = [job.job.name if isinstance(job, JobHandler) else job.name for job in jobs]
     assert [name for name, times in Counter(names).items() if times > 1] == []
+
+
+LONGEST_WAITS = {
+    "roll_up_views": timedelta(minutes=1),
+    "delete_expired_views": timedelta(hours=1),
+    "sweep_orphans": timedelta(hours=1),
+    "delete_old_events": timedelta(hours=1),
+    "delete_expired_idempotency_keys": timedelta(hours=1),
+    "delete_expired_login_attempts": timedelta(hours=1),
+    "fold_rate_windows": timedelta(hours=1),
+}
+"""How long what a periodic job does may wait for its next run."""
+
+
+@pytest.mark.parametrize("name", LONGEST_WAITS)
+async def test_periodic_jobs_run_often_enough(worker_context: WorkerContext, name: str) -> None:
+    """Every job that nothing enqueues is scheduled, and the pause between two runs is never longer than planned."""
+    jobs = periodic_jobs(worker_context)
+    assert jobs.keys() == LONGEST_WAITS.keys()
+    runs = croniter(jobs[name].cron, datetime(2026, 2, 27, tzinfo=UTC), ret_type=datetime)
+    moments = [runs.get_next() for _ in range(100)]
+    assert max(later - earlier for earlier, later in itertools.pairwise(moments)) <= LONGEST_WAITS[name]

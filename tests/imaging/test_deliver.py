@@ -24,6 +24,7 @@ _BLOCKED_USER = """
     UPDATE images SET user_id = %(new)s WHERE id = %(id)s
 """
 BOXES = {"thumb": 200, "small": 400, "medium": 800, "large": 1200}
+PATHS = ("/i/{}", "/i/{}?size=thumb", "/info/{}", "/{}.jpg", "/{}_thumb.jpg")
 
 
 @pytest.mark.requirement("000-R16")
@@ -121,6 +122,7 @@ async def test_download_sends_the_original_file_name(imaging: Imaging) -> None:
 async def test_info_has_the_exact_shape(imaging: Imaging, photo: Stored) -> None:
     """GET /info/{id} has the fields older clients read, and no others."""
     response = await imaging.get(f"/info/{photo.public_id}")
+    assert response.headers["cache-control"] == "no-cache"  # the number of views changes
     body = response.json()
     uploaded = body.pop("uploaded_at")
     assert body == {
@@ -151,7 +153,7 @@ async def test_hidden_images_give_the_same_404(imaging: Imaging) -> None:
         hidden[state] = await imaging.upload(sample_images.photo())
         imaging.tenant.execute(owner, {"id": hidden[state].image, "new": uuid.uuid4()})
     ids = {name: stored.public_id for name, stored in hidden.items()} | {"unknown": "0" * 12}
-    for path in ("/i/{}", "/i/{}?size=thumb", "/info/{}", "/{}.jpg", "/{}_thumb.jpg"):
+    for path in PATHS:
         seen = set()
         for public_id in ids.values():
             response = await imaging.get(path.format(public_id), x_request_id="the-same-request")
@@ -159,6 +161,31 @@ async def test_hidden_images_give_the_same_404(imaging: Imaging) -> None:
             assert response.headers["cache-control"] == "no-store"
         assert len(seen) == 1
         assert seen.pop()[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("shut", "reopen"),
+    [
+        ("UPDATE workspaces SET suspended_at = now()", "UPDATE workspaces SET suspended_at = NULL"),
+        ("UPDATE users SET is_blocked = true", "UPDATE users SET is_blocked = false"),
+    ],
+    ids=["workspace", "user"],
+)
+async def test_images_of_a_suspended_workspace_or_a_blocked_user_are_not_delivered(
+    imaging: Imaging, photo: Stored, shut: str, reopen: str
+) -> None:
+    """While the workspace is suspended, or its user blocked, every route gives the 404 of an unknown image, also to a
+    cache that revalidates its copy; afterwards the image is delivered again.
+    """
+    paths = [path.format(photo.public_id) for path in PATHS]
+    tag = (await imaging.get(paths[0])).headers["etag"]
+    imaging.tenant.execute(shut)
+    try:
+        responses = [await imaging.get(path, if_none_match=tag) for path in paths]
+    finally:
+        imaging.tenant.execute(reopen)
+    assert {(response.status_code, response.json()["code"]) for response in responses} == {(404, "not_found")}
+    assert {(await imaging.get(path)).status_code for path in paths} == {200}
 
 
 @pytest.mark.parametrize("odd", ["..%2f..%2fetc", "%00", "a" * 500, "' OR 1=1 --", "½" * 12])

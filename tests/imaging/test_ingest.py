@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from imghost_core import object_keys
 from imghost_core.contract.ingest import Ingested
 from imghost_core.object_keys import VARIANT_NAMES
 from imghost_core.settings import StoreSettings
@@ -46,7 +47,7 @@ async def test_ingest_detects_the_format_and_stores_all_renditions(
     """The verdict comes from the content; mezzanine and four variants are in the store when it is given."""
     request = await imaging.put(make())
     response = await imaging.ingest(request)
-    assert response.status_code == 200, response.text
+    assert (response.status_code, response.headers["cache-control"]) == (200, "no-store"), response.text
     found = Ingested.model_validate_json(response.content)
     assert tuple(found.model_dump(exclude={"variant_bytes", "delivered_filter", "delivered_size"}).values()) == expected
     stored = await imaging.stored_keys(request["image"])
@@ -196,12 +197,33 @@ async def test_unusual_valid_images_are_accepted(imaging: Imaging, make: Make) -
     assert response.status_code == 200, response.text
 
 
-async def test_an_original_that_differs_from_its_announced_hash_is_rejected(imaging: Imaging) -> None:
-    """If the store holds other bytes than api hashed, nothing is made of them; sending again helps."""
+def commented(letter: bytes) -> bytes:
+    """A photograph with a comment of one letter: of the same size whatever the letter."""
+    photo = sample_images.photo()
+    return photo[:2] + b"\xff\xfe\0\x03" + letter + photo[2:]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: commented(b"b"), lambda: sample_images.photo(64, 48)], ids=["same size", "other size"]
+)
+async def test_an_original_that_differs_from_the_announced_one_is_rejected(imaging: Imaging, make: Make) -> None:
+    """If the store holds other bytes than api hashed, although they are a good image, nothing is made of them; sending
+    again helps.
+    """
+    request = await imaging.put(commented(b"a"))
+    key = object_keys.original(imaging.tenant.workspace, uuid.UUID(request["image"]), request["sha256"])
+    await imaging.store.put(key, make(), content_type="application/octet-stream")
+    response = await imaging.ingest(request)
+    assert (response.status_code, response.json()["code"]) == (503, "original_differs")
+    assert response.headers["retry-after"] == "1"
+    assert await imaging.stored_keys(request["image"]) == [f"original/{request['sha256']}"]
+
+
+async def test_an_original_of_another_size_than_announced_is_rejected(imaging: Imaging) -> None:
+    """A size that is not that of the stored bytes is rejected, also when the hash is theirs."""
     request = await imaging.put(sample_images.photo())
     response = await imaging.ingest(request | {"size": request["size"] + 1})
     assert (response.status_code, response.json()["code"]) == (503, "original_differs")
-    assert await imaging.stored_keys(request["image"]) == [f"original/{request['sha256']}"]
 
 
 async def test_ingest_of_a_missing_original_is_404(imaging: Imaging) -> None:

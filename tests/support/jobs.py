@@ -2,15 +2,25 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import ClassVar
 
 from imghost_api.db.engine import Database
 from imghost_api.db.system import all_workspaces
+from imghost_api.features import FEATURES
 from imghost_api.jobs.enqueue import enqueue
-from imghost_api.jobs.job import Job, Queue
+from imghost_api.jobs.job import Job, PeriodicJob, Queue
 from imghost_api.jobs.runner import JobRunner
+from imghost_api.worker_context import WorkerContext
 
 Run = Callable[..., AbstractAsyncContextManager[JobRunner]]
+
+
+def periodic_jobs(context: WorkerContext, **settings: object) -> dict[str, PeriodicJob]:
+    """The periodic jobs of all features by name, as a worker with these settings schedules them."""
+    changed = replace(context, settings=context.settings.model_copy(update=settings))
+    jobs = [job for feature in FEATURES for job in feature.jobs(changed)]
+    return {job.name: job for job in jobs if isinstance(job, PeriodicJob)}
 
 
 class Write(Job):

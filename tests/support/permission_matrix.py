@@ -217,15 +217,16 @@ async def find_deviations(client: httpx.AsyncClient, world: World, route: Route)
     """Send every case of the route; returns those that did not end as the table says, with what happened."""
     slots = asyncio.Semaphore(_AT_A_TIME)
 
-    async def send(case: Case) -> tuple[Case, str]:
+    async def attempt(case: Case) -> tuple[Case, str]:
         async with slots:
-            return case, await _send(client, world, case)
+            return case, await _try(client, world, case)
 
-    outcomes = await asyncio.gather(*(send(case) for case in cases(route)))
+    outcomes = await asyncio.gather(*(attempt(case) for case in cases(route)))
     return {case: outcome for case, outcome in outcomes if outcome != case.expected}
 
 
-async def _send(client: httpx.AsyncClient, world: World, case: Case) -> str:
+async def send(client: httpx.AsyncClient, world: World, case: Case) -> tuple[httpx.Response, str]:
+    """Send the request of a case; returns the response, and the identifier of the object made for it, or ""."""
     path, identifier = case.route.path, ""
     if "{" in path:
         identifier = await asyncio.to_thread(world.add_object, path, case.target)
@@ -235,7 +236,12 @@ async def _send(client: httpx.AsyncClient, world: World, case: Case) -> str:
         headers=world.headers(case),
         **BODIES.get(case.route.operation, {}),
     )
-    outcome = _outcome(response)
+    return response, identifier
+
+
+async def _try(client: httpx.AsyncClient, world: World, case: Case) -> str:
+    response, identifier = await send(client, world, case)
+    path, outcome = case.route.path, _outcome(response)
     if identifier and outcome != "allowed" and not await asyncio.to_thread(world.exists, path, identifier):
         return f"{outcome}, but it had an effect"
     return outcome

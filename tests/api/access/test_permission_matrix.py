@@ -7,9 +7,9 @@ from fastapi import FastAPI
 
 from imghost_api.access.declarations import check_of
 from imghost_api.access.deps import authenticate
-from imghost_api.access.permissions import Permission
+from imghost_api.access.permissions import Permission, Role
 from support.api import TenantDatabase, api_settings
-from support.permission_matrix import CREDENTIALS, USERS, Route, World, cases, find_deviations, routes
+from support.permission_matrix import CREDENTIALS, USERS, Case, Route, World, cases, find_deviations, routes, send
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +23,15 @@ async def test_a_route_enforces_the_permission_table(open_api: Any, world: World
     """Without the permission: a 403 that names it. Objects of the other workspace: 404. Neither has an effect."""
     async with open_api() as api:
         assert await find_deviations(api, world, route) == {}
+
+
+@pytest.mark.parametrize("route", [route for route in routes() if route.permission], ids=str)
+async def test_no_cache_may_store_what_a_credential_gives(open_api: Any, world: World, route: Route) -> None:
+    """Every response of a route that requires a credential, also a refusal, forbids every cache to store it."""
+    async with open_api() as api:
+        for credential in CREDENTIALS:
+            response, _ = await send(api, world, Case(route, Role.OWNER, "A", credential, "A"))
+            assert response.headers.get("cache-control") in {"private, no-store", "no-store"}, credential
 
 
 async def test_the_matrix_finds_a_missing_check(open_api: Any, world: World) -> None:

@@ -36,6 +36,12 @@ async def test_last_name_may_be_left_out(api: httpx.AsyncClient) -> None:
     assert (await api.post("/api/v1/auth/register", json=wanted)).json()["user"]["last_name"] is None
 
 
+async def test_no_cache_may_store_the_first_key(api: httpx.AsyncClient) -> None:
+    """The response that shows the token and the key forbids every cache to store it."""
+    response = await api.post("/api/v1/auth/register", json=names())
+    assert (response.status_code, response.headers["cache-control"]) == (201, "no-store")
+
+
 @pytest.mark.parametrize("field", ["email", "username"])
 async def test_a_name_in_use_is_refused(api: httpx.AsyncClient, field: str) -> None:
     """A second account with the same e-mail or user name, in any case, is a 409 that names the field."""

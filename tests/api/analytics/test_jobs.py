@@ -1,18 +1,20 @@
 """Views are counted once; what is old is removed."""
 
 import asyncio
-from datetime import timedelta
-from uuid import UUID
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from imghost_api.accounts.sessions.jobs import delete_expired_attempts
-from imghost_api.analytics.jobs import delete_expired_views, roll_up_views
+from imghost_api.analytics.jobs import roll_up_views
 from imghost_api.api_keys.jobs import fold_rate_windows
 from imghost_api.idempotency.jobs import delete_expired_keys
 from imghost_api.worker_context import WorkerContext
 from support import sample_images
 from support.api import Person, TenantDatabase
+from support.eventually import eventually
+from support.jobs import periodic_jobs
 
 IMAGE = sample_images.photo(64, 48)
 MINE = "WHERE workspace_id = (SELECT workspace_id FROM memberships WHERE user_id = %s)"
@@ -37,18 +39,33 @@ async def test_views_are_rolled_up_once(ada: Person, worker_context: WorkerConte
     assert shown["views"] == 900
 
 
-async def test_old_view_events_are_removed(worker_context: WorkerContext, tenant: TenantDatabase) -> None:
-    """Counted view events are removed after their retention; young ones and uncounted ones stay."""
-    owner = UUID(int=77)
+async def test_views_are_rolled_up_by_a_worker(ada: Person, open_worker: Any, tenant: TenantDatabase) -> None:
+    """A running worker rolls up views every minute, without anybody asking for it."""
+    image = (await ada.upload(IMAGE)).json()["image"]["id"]
     tenant.query(
-        "INSERT INTO view_events (image_id, viewed_at, status, counted) VALUES"
-        " (%s, now() - interval '91 days', 200, true), (%s, now(), 201, true),"
-        " (%s, now() - interval '91 days', 202, false)",
-        *(owner, owner, owner),
+        "INSERT INTO view_events (image_id, viewed_at, bytes, status)"
+        " SELECT id, now(), 10, 200 FROM images WHERE public_id = %s",
+        image,
     )
-    await delete_expired_views(worker_context.database, timedelta(days=90))
+    tenant.query("DELETE FROM procrastinate_periodic_defers")  # another worker may have had its run of this minute
+    async with open_worker():
+        views = "SELECT views FROM images WHERE public_id = %s"
+        await eventually(lambda: tenant.query(views, image) == [(1,)], within=70, why="the view is counted")
+
+
+@pytest.mark.parametrize("days", [3, 90])
+async def test_old_view_events_are_removed(worker_context: WorkerContext, tenant: TenantDatabase, days: int) -> None:
+    """Counted view events are removed after ANALYTICS_RETENTION_DAYS; young ones and uncounted ones stay."""
+    owner = uuid4()
+    tenant.query(
+        "INSERT INTO view_events (image_id, viewed_at, status, counted)"
+        " SELECT %s, now() - age * interval '1 day', status, counted"
+        " FROM (VALUES (%s, 200, true), (%s, 201, true), (0, 202, true), (%s, 203, false)) e (age, status, counted)",
+        *(owner, days + 1, days - 1, days + 1),
+    )
+    await periodic_jobs(worker_context, analytics_retention_days=days)["delete_expired_views"].run()
     left = "SELECT status FROM view_events WHERE image_id = %s ORDER BY status"
-    assert tenant.query(left, owner) == [(201,), (202,)]
+    assert tenant.query(left, owner) == [(201,), (202,), (203,)]
 
 
 async def test_expired_idempotency_keys_are_removed(

@@ -2,7 +2,6 @@
 
 import os
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,13 +11,13 @@ import pytest
 from imghost_api.access.credentials import Authenticator
 from imghost_api.images.library import service
 from imghost_api.images.library.jobs import DeleteObjects, delete_objects
-from imghost_api.images.upload.jobs import OrphanSweep
 from imghost_api.worker_context import WorkerContext
 from imghost_core import object_keys
 from imghost_core.ids import uuid7
 from support import sample_images
 from support.api import Person, TenantDatabase
 from support.eventually import eventually
+from support.jobs import periodic_jobs
 from support.metrics import value
 
 IMAGE = sample_images.photo(64, 48)
@@ -75,11 +74,12 @@ async def test_a_late_job_spares_a_live_image(
     assert len(files(store_root, workspace, image)) == OBJECTS
 
 
+@pytest.mark.parametrize("grace", [600, 86_400])
 async def test_the_sweep_removes_old_orphans_only(
-    ada: Person, worker_context: WorkerContext, tenant: TenantDatabase, store_root: Path
+    ada: Person, worker_context: WorkerContext, tenant: TenantDatabase, store_root: Path, grace: int
 ) -> None:
-    """Objects that belong to no image are removed once they are old; young ones, which may be of an upload under way,
-    and those of images stay.
+    """Objects that belong to no image are removed ORPHAN_GRACE_SECONDS after they were stored; younger ones, which may
+    be of an upload under way, and those of images stay.
     """
     workspace, live = owner_of(tenant, (await ada.upload(IMAGE)).json()["image"]["id"])
     old, young = uuid7(), uuid7()
@@ -87,12 +87,10 @@ async def test_the_sweep_removes_old_orphans_only(
         await worker_context.store.put(
             object_keys.original(workspace, image, "0" * 64), b"x", content_type="image/jpeg"
         )
-    for path in [*files(store_root, workspace, old), *files(store_root, workspace, live)]:
-        os.utime(path, (time.time() - 7200,) * 2)
-    grace = timedelta(hours=1)
-    sweep = OrphanSweep(
-        worker_context.database, worker_context.store, worker_context.metrics, worker_context.clock, grace
-    )
-    assert await sweep.run() >= 1
+    for image, age in ((old, grace + 60), (young, grace - 60), (live, grace + 60)):
+        for path in files(store_root, workspace, image):
+            os.utime(path, (time.time() - age,) * 2)
+    sweep = periodic_jobs(worker_context, orphan_grace_seconds=grace)["sweep_orphans"]
+    await sweep.run()
     assert [len(files(store_root, workspace, image)) for image in (old, young, live)] == [0, 1, OBJECTS]
     assert value(worker_context.metrics.orphans) >= 1

@@ -30,7 +30,7 @@ async def test_an_upload_is_answered_in_the_documented_shape(ada: Person, path: 
     """The response has exactly the documented fields, with URLs built from the settings."""
     body = sample_images.photo(640, 480)
     response = await ada.client.post(path, headers=ada.key, files={"file": ("cat.jpg", body, "image/jpeg")})
-    assert response.status_code == 201, response.text
+    assert (response.status_code, response.headers["cache-control"]) == (201, "private, no-store"), response.text
     public_id = response.json()["image"]["id"]
     assert len(public_id) == 12
     assert public_id.isalnum()
