@@ -25,11 +25,31 @@ from imghost_core.disposition import attachment, safe_name
         (".jpg", "image.jpg"),
         ("...", "image.jpg"),
         ("x" * 500 + ".jpg", "x" * 120 + ".jpg"),
+        ("cat.v2.jpg", "cat.v2.jpg"),
+        (" .cat. .jpg", "cat.jpg"),
     ],
 )
 def test_file_names_are_made_safe(name: str, expected: str) -> None:
     """No folder, no control or direction character, and the extension of the actual format."""
     assert safe_name(name, "jpg") == expected
+
+
+def test_a_format_without_other_names_keeps_its_extension() -> None:
+    """Only JPEG has several extensions; another format accepts its own alone."""
+    assert safe_name("cat.PNG", "png") == "cat.PNG"
+    assert safe_name("cat.jpg", "png") == "cat.jpg.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("cat.jpg", 'attachment; filename="cat.jpg"'),
+        ("Käse & Co.jpg", "attachment; filename=\"K_se & Co.jpg\"; filename*=UTF-8''K%C3%A4se%20&%20Co.jpg"),
+    ],
+)
+def test_old_clients_get_an_ascii_name(name: str, header: str) -> None:
+    """The plain parameter replaces what is not ASCII; a second one has the name itself, and only then it is sent."""
+    assert attachment(name, "jpg") == header
 
 
 @given(st.text(st.characters(), max_size=300))

@@ -31,8 +31,19 @@ def test_a_file_name_is_safe_to_show(given: str, shown: str) -> None:
     assert clean_filename(given) == shown
 
 
-def test_a_long_name_keeps_its_extension() -> None:
-    """A name beyond the limit is shortened before its extension."""
-    cleaned = clean_filename("x" * 300 + ".jpeg")
-    assert len(cleaned) == MAX_LENGTH
-    assert cleaned.endswith("x.jpeg")
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("x" * 255, "x" * 255),
+        ("x" * 256, "x" * 255),
+        ("x" * 251 + ".jpg", "x" * 251 + ".jpg"),
+        ("x" * 300 + ".jpeg", "x" * 250 + ".jpeg"),
+        ("a.b" + "x" * 300 + ".jpg", "a.b" + "x" * 248 + ".jpg"),
+        ("x" * 300 + "." + "e" * 10, "x" * 244 + "." + "e" * 10),
+        ("x" * 300 + "." + "e" * 11, "x" * 255),
+    ],
+)
+def test_a_long_name_keeps_its_extension(given: str, shown: str) -> None:
+    """A name beyond the limit is shortened before its last extension, unless that is too long to be one."""
+    assert clean_filename(given) == shown
+    assert len(shown) <= MAX_LENGTH

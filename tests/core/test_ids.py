@@ -1,3 +1,7 @@
+import functools
+import operator
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +15,18 @@ def test_uuid7_has_its_version_variant_and_order() -> None:
     assert {id_.version for id_ in made} == {7}
     assert {id_.variant for id_ in made} == {"specified in RFC 4122"}
     assert [id_.int >> 80 for id_ in made] == sorted(id_.int >> 80 for id_ in made)
+
+
+def test_uuid7_is_the_time_and_then_random() -> None:
+    """The first 48 bits are the milliseconds since 1970; ids of one millisecond differ in the 74 random bits alone."""
+    before = time.time_ns() // 1_000_000
+    made = [ids.uuid7() for _ in range(200)]
+    after = time.time_ns() // 1_000_000
+    assert all(before <= id_.int >> 80 <= after for id_ in made)
+    assert len({id_.int & (1 << 62) - 1 for id_ in made}) == len(made)
+    free = (1 << 80) - 1 & ~(0xF << 76) & ~(0x3 << 62)
+    assert functools.reduce(operator.or_, (id_.int for id_ in made)) & free == free
+    assert functools.reduce(operator.and_, (id_.int for id_ in made)) & free == 0
 
 
 @pytest.mark.requirement("000-W7")

@@ -1,6 +1,6 @@
 """Ranges and conditions as pure functions."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -61,6 +61,7 @@ def test_a_range_beyond_the_end_is_not_satisfiable(header: str) -> None:
     with pytest.raises(RangeNotSatisfiable) as caught:
         span(header)
     assert caught.value.headers == {"Content-Range": "bytes */100"}
+    assert "100 bytes" in str(caught.value)
 
 
 @given(st.text(max_size=40) | st.from_regex(r"bytes=\d{0,20}-\d{0,20}"), st.integers(1, 10**12))
@@ -71,6 +72,18 @@ def test_a_requested_span_is_always_within_the_file(header: str, size: int) -> N
     except RangeNotSatisfiable:
         return
     assert found is None or (found.start >= 0 and found.length > 0 and found.start + found.length <= size)
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (WHEN, "Sat, 21 Nov 2026 07:08:09 GMT"),
+        (datetime(2026, 11, 21, 1, 8, 9, 999999, timezone(timedelta(hours=2))), "Fri, 20 Nov 2026 23:08:09 GMT"),
+    ],
+)
+def test_http_dates_are_in_gmt(moment: datetime, expected: str) -> None:
+    """A time of any zone is sent as the one form that HTTP allows, cut to the second."""
+    assert http_date(moment) == expected
 
 
 @pytest.mark.parametrize(
@@ -103,6 +116,10 @@ def test_if_range_compares_strongly(validator: str, holds: bool) -> None:
         (None, http_date(WHEN), True),
         (None, "Sat, 21 Nov 2026 07:08:08 GMT", False),
         (None, "Sun, 22 Nov 2026 07:08:08 GMT", True),
+        (None, "Sat, 21 Nov 2026 07:08:09 -0000", True),
+        (None, "Sat, 21 Nov 2026 07:08:08 -0000", False),
+        (None, "Sat, 21 Nov 2026 09:08:08 +0200", False),
+        (None, "Sat, 21 Nov 2026 06:08:09 -0100", True),
         (None, "yesterday", False),
         (None, "Sun, 32 Nov 2026 07:08:08 GMT", False),
         ('"other"', http_date(WHEN), False),

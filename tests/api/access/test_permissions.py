@@ -63,6 +63,22 @@ def test_a_role_of_a_later_release_grants_nothing(stored: str) -> None:
     assert stored in str(PermissionDenied(Permission.IMAGES_READ, role=stored, by_api_key=True))
 
 
+@pytest.mark.parametrize(
+    ("role", "by_api_key", "advice"),
+    [
+        (Role.VIEWER, False, "for one of these roles: owner, admin, member."),
+        (Role.VIEWER, True, "for one of these roles: owner, admin, member."),
+        (Role.MEMBER, True, "or an API key created with the scope images:write."),
+    ],
+)
+def test_a_refusal_says_what_would_help(role: Role, by_api_key: bool, advice: str) -> None:
+    """A 403 names the permission, for programs too, and what gives it: a scope where the role has it, else a role."""
+    denied = PermissionDenied(Permission.IMAGES_WRITE, role=role, by_api_key=by_api_key)
+    assert denied.extra == {"required_permission": "images:write"}
+    assert "requires the permission images:write" in str(denied)
+    assert str(denied).endswith(advice)
+
+
 def test_the_database_accepts_the_roles_of_members() -> None:
     """The constraint on memberships lists exactly the roles that a membership may have."""
     constraints = [c for c in Membership.__table__.constraints if isinstance(c, CheckConstraint)]

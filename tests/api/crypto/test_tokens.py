@@ -53,6 +53,23 @@ def test_both_kinds_of_key_are_accepted(settings: Any) -> None:
         alone.read(signed, now=NOW)
 
 
+def test_a_token_has_exactly_these_claims(settings: Any) -> None:
+    """The claims are those of RFC 9068, with the times of issue and expiry, and an id of the token's own."""
+    issuing = Tokens(settings)
+    (token, lifetime), (other, _) = (issuing.issue(CLAIMS, now=NOW) for _ in range(2))
+    claims, others = parts_of(token)[1], parts_of(other)[1]
+    assert uuid.UUID(claims.pop("jti")) != uuid.UUID(others["jti"])
+    assert claims == {
+        "iss": "http://auth.test",
+        "aud": "imghost",
+        "sub": str(CLAIMS.user_id),
+        "workspace_id": str(CLAIMS.workspace_id),
+        "iat": NOW,
+        "exp": NOW + lifetime,
+    }
+    assert lifetime == 3600
+
+
 def hs256(secret: bytes, head: dict[str, Any], body: dict[str, Any]) -> str:
     """A token as made with a library that accepts a public key as an HMAC secret."""
     signed = f"{part(head)}.{part(body)}"

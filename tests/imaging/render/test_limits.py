@@ -15,7 +15,7 @@ BOUNDS = Limits(pixels=100_000_000, frames=300)
     [
         (sample_images.photo(640, 480), "jpeg", Header(640, 480, 1)),
         (sample_images.rotate(1), "jpeg", Header(120, 80, 1)),
-        (sample_images.rotate(8), "jpeg", Header(120, 80, 1)),
+        *((sample_images.rotate(turned), "jpeg", Header(120, 80, 1)) for turned in range(2, 9)),
         (sample_images.png(), "png", Header(320, 240, 1)),
         (sample_images.gif(7), "gif", Header(160, 120, 7)),
         (sample_images.webp(7), "webp", Header(160, 120, 7)),
@@ -46,6 +46,33 @@ def test_limits_are_inclusive(header: Header, code: str | None) -> None:
     with pytest.raises(Unprocessable) as caught:
         limits.check(header, BOUNDS)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        (Header(10_001, 10_000, 1), "The image is 10001 x 10000, 100,010,000 pixels; 100,000,000 are"),
+        (
+            Header(1000, 1000, 101),
+            "The image is 1000 x 1000 x 101 frames, 101,000,000 pixels; 100,000,000 are",
+        ),
+        (Header(10_000, 5001, 2), "The image is 10000 x 5001 x 2 frames, 100,020,000 pixels; 100,000,000 are"),
+        (Header(1, 1, 301), "The animation has more than 300 frames"),
+    ],
+)
+def test_a_rejected_size_is_explained(header: Header, says: str) -> None:
+    """The error has the size of the image, its frames if it has several, and the limit."""
+    with pytest.raises(Unprocessable) as caught:
+        limits.check(header, BOUNDS)
+    assert str(caught.value).startswith(says)
+
+
+@pytest.mark.parametrize("body", [sample_images.gif(3)[:-40], b"GIF89a" + bytes(7) + b";"], ids=["cut", "no frame"])
+def test_a_gif_without_a_whole_frame_is_corrupt(body: bytes) -> None:
+    """A GIF that ends within a frame, or that has none, is refused before it is decoded."""
+    with pytest.raises(Unprocessable) as caught:
+        limits.read(body, "gif", BOUNDS)
+    assert caught.value.code == "corrupt_image"
 
 
 def test_counting_frames_stops_at_the_limit() -> None:
