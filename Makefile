@@ -42,6 +42,10 @@ test: $(VENV)/.dev ## Run all tests but those of a cluster, on real services; bu
 fuzz: $(VENV)/.dev ## Send many generated requests to every route of the api (EXAMPLES=500: of each)
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -n $(JOBS) --timeout 1800 tests/api/http/test_error_fuzz.py $(ARGS)
 
+.PHONY: mutants
+mutants: $(VENV)/.dev ## Count small changes of access, limits and parsers that no test notices (ARGS="plans --sample=50")
+	@$(BIN)/python -m imghost_dev mutants $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.dev ## Check style, types, architecture and generated files
 	$(BIN)/ruff check

@@ -32,6 +32,7 @@ VERBS = {
     "e2e": Verb("e2e", "run the end-to-end scenarios in that cluster"),
     "images": Verb("images", "build the container images, try each and print its size"),
     "imports": Verb("imports", "count the imports between the rooms of a package, and those that run back up"),
+    "mutants": Verb("mutants", "count small changes of the code that no test notices"),
     "permissions": Verb("permissions", "write or check docs/permissions.md"),
     "problems": Verb("problems", "write or check docs/problems.md"),
     "programs": Verb("programs", "find or build the programs that tests run against"),
