@@ -22,6 +22,7 @@ from imghost_core.filenames import MAX_LENGTH, clean_filename
         ),
         ("a\u200db\u200c.jp\u200dg", "ab.jpg"),
         ("\u200d\U0001f468\u200d\u200d\U0001f469\u200d.jpg", "\U0001f468\U0001f469.jpg"),
+        ("X.X", "X.X"),
         ("...", "upload"),
         ("", "upload"),
     ],

@@ -31,6 +31,12 @@ PYTEST: Final = (
     *("-p", "no:cacheprovider", "-p", "no:xdist"),
     *("-W", "ignore::ResourceWarning", "-W", "ignore::pytest.PytestUnraisableExceptionWarning"),
 )
+SINGLE: Final = (
+    "process_isolation = forkserver",
+    "use_git_change_detection = false",
+    "timeout_constant = 20",  # seconds, which the start of services takes on a busy machine
+    "timeout_multiplier = 2",
+)
 MISSED: Final = ("survived", "no tests")
 """No test noticed mutants of which mutmut says this."""
 
@@ -91,7 +97,7 @@ def settings(area: Area) -> str:
         "pytest_add_cli_args": [*PYTEST, "-m", area.markers, *(("-k", area.names) if area.names else ())],
     }
     lines = (f"{name} =\n  " + "\n  ".join(values) for name, values in listed.items())
-    return "\n".join(("[mutmut]", *lines, "process_isolation = forkserver", "use_git_change_detection = false", ""))
+    return "\n".join(("[mutmut]", *lines, *SINGLE, ""))
 
 
 def _copy_sources(target: Path) -> None:
