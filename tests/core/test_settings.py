@@ -42,3 +42,18 @@ def test_invalid_values_are_rejected(monkeypatch: pytest.MonkeyPatch, name: str,
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.lower()):
         ServerSettings()
+
+
+def test_trusted_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are a list separated by commas; by default no proxy is trusted."""
+    assert ServerSettings().trusted_proxies == ()
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1,2001:db8::/32")
+    assert ServerSettings().trusted_proxies == ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")
+
+
+@pytest.mark.parametrize("value", ["*", "0.0.0.0/0", "::/0", "proxy.example.org", "10.0.0.1/8"])
+def test_every_address_is_no_trusted_proxy(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A name, a mistyped network and a network of all addresses are rejected at start."""
+    monkeypatch.setenv("TRUSTED_PROXIES", value)
+    with pytest.raises(ValidationError, match="trusted_proxies"):
+        ServerSettings()

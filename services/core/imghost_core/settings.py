@@ -1,12 +1,22 @@
 """Settings that several processes share, read from the environment and rejected at start when invalid."""
 
 import sys
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from imghost_core.contract.metadata import MetadataPolicy
 
@@ -43,11 +53,27 @@ class ServerSettings(BaseSettings):
     tenant: str = Field("local", description="Name of the ImageHostTenant this process belongs to")
     host: str = Field("127.0.0.1", description="Address to listen on; in a pod, the pod's own")
     port: PositiveInt = Field(8080, description="Port of the public listener")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks (CIDR) of the proxies in front, comma-separated; "
+        "only what they append to X-Forwarded-For is believed",
+    )
     ops_port: PositiveInt = Field(9090, description="Port of metrics, probes and internal calls")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     shutdown_grace_seconds: PositiveInt = Field(25, description="How long open requests may finish after SIGTERM")
     otel_exporter_otlp_endpoint: str | None = Field(None, description="Traces go here when set (OTLP over HTTP)")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def read_networks(cls, value: object) -> object:
+        """Split a list as it is written in the environment; every item must be an address or a network."""
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        assert isinstance(names, list | tuple)  # noqa: S101 - nothing else is written in an environment
+        networks = [ip_network(name) for name in names if name]
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValueError("must not contain every address: list the proxies, or leave it out when there are none")
+        return tuple(map(str, networks))
 
 
 class MetadataSettings(BaseSettings):

@@ -1,3 +1,4 @@
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -6,8 +7,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Message
+from structlog.testing import capture_logs
 
 from imghost_core.errors import Forbidden
 from imghost_core.metrics import HttpMetrics, new_registry, render
@@ -29,6 +32,19 @@ async def break_down(_request: Request) -> PlainTextResponse:
     raise RuntimeError("canary: /etc/passwd and a stack trace")
 
 
+async def read(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+async def stream(_request: Request) -> StreamingResponse:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0)
+
+    return StreamingResponse(endless())
+
+
 async def broken_check() -> None:
     raise RuntimeError("canary: postgresql://api:password@db")
 
@@ -48,6 +64,8 @@ async def client(registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient
         Route("/hello/{name}", greet),
         Route("/refuse", refuse, methods=["POST"]),
         Route("/break", break_down),
+        Route("/body", read, methods=["POST"]),
+        Route("/stream", stream),
         *health.routes("api", {"database": good_check}),
     ]
     app = Starlette(routes=routes)
@@ -107,6 +125,30 @@ async def test_requests_are_counted_by_route_not_by_path(
     assert 'http_server_request_duration_seconds_count{method="GET",route="/hello/{name}",status="200"} 3.0' in text
     assert 'route="unmatched",status="404"' in text
     assert "made-up-path" not in text
+
+
+async def test_a_client_that_hangs_up_is_no_error(client: httpx.AsyncClient, registry: CollectorRegistry) -> None:
+    """A request whose client hangs up, before or while the response is sent, is logged as 499 without a traceback."""
+    envelope: RequestEnvelope = client._transport.app  # type: ignore[attr-defined]  # noqa: SLF001
+
+    async def hang_up() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def discard(_message: Message) -> None:
+        """Send to nobody, as a server does after the connection was lost."""
+
+    with capture_logs() as logged:
+        for method, path in (("POST", "/body"), ("GET", "/stream")):
+            scope = {
+                "type": "http",
+                "method": method,
+                "path": path,
+                "headers": [(b"host", b"test")],
+                "query_string": b"",
+            }
+            await envelope(scope, hang_up, discard)
+    assert [(line["event"], line["log_level"], line["status"]) for line in logged] == [("request", "info", 499)] * 2
+    assert 'route="/body",status="499"} 1.0' in render(registry)[0].decode()
 
 
 @pytest.mark.requirement("000-R22", "000-W8")

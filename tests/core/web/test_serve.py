@@ -18,6 +18,7 @@ import asyncio, os, sys, threading
 from contextlib import asynccontextmanager
 from imghost_core.settings import ServerSettings
 from imghost_core import logs
+from imghost_core.web.addresses import client_address
 from imghost_core.web.serve import run
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -45,7 +46,10 @@ async def lifespan(app):
     closed.append(True)
     print("closed", flush=True)
 
-routes = [Route("/slow", slow)]
+async def address(request):
+    return PlainTextResponse(client_address(request.scope))
+
+routes = [Route("/slow", slow), Route("/address", address)]
 run(Starlette(routes=routes, lifespan=lifespan), Starlette(routes=routes), ServerSettings())
 """
 
@@ -111,3 +115,36 @@ def test_a_failed_start_exits_non_zero(environment: dict[str, str], tmp_path: Pa
     )
     assert done.returncode == 3
     assert "the schema is outdated" in done.stderr
+
+
+FORWARDED = [
+    ("", [], "127.0.0.1"),
+    ("", ["198.51.100.1"], "127.0.0.1"),
+    ("127.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+    ("127.0.0.0/8, 10.0.0.0/8", ["192.0.2.66, 198.51.100.1, 10.0.0.7"], "198.51.100.1"),
+    ("127.0.0.1", ["192.0.2.66", "198.51.100.1"], "198.51.100.1"),
+    ("127.0.0.1", ["192.0.2.66, 2001:db8::1"], "2001:db8::/64"),
+    ("127.0.0.1", ["192.0.2.66, forged"], "unknown"),
+    ("10.0.0.0/8", ["198.51.100.1"], "127.0.0.1"),
+]
+
+
+@pytest.mark.parametrize(("trusted", "forwarded", "counted"), FORWARDED)
+async def test_an_address_is_forwarded_by_trusted_proxies_only(
+    environment: dict[str, str], tmp_path: Path, trusted: str, forwarded: list[str], counted: str
+) -> None:
+    """X-Forwarded-For is read from the right, up to the first address that is no trusted proxy's; else not at all."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    settings = environment | {"TRUSTED_PROXIES": trusted}
+    with subprocess.Popen([sys.executable, program], env=settings, stdin=subprocess.PIPE) as started:
+        url = f"http://127.0.0.1:{environment['PORT']}/address"
+        headers = [("X-Forwarded-For", value) for value in forwarded]
+        with httpx.Client(timeout=20) as client:
+            await eventually(
+                lambda: client.get(url, headers=headers).text == counted,
+                within=15,
+                why="the address is as expected",
+                ignoring=(httpx.ConnectError,),
+            )
+        started.kill()

@@ -3,16 +3,20 @@
 import re
 import time
 from contextlib import nullcontext
+from http import HTTPStatus
 from typing import Any
 
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imghost_core import ids, logs
+from imghost_core.errors import HttpError
 from imghost_core.metrics import HttpMetrics
-from imghost_core.web.problems import PROBLEM_CODE
+from imghost_core.web.problems import CLIENT_CLOSED_REQUEST, PROBLEM_CODE, problem_response
+from imghost_core.web.request_head import check_head
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _log = logs.get("imghost.http")
@@ -56,10 +60,16 @@ class RequestEnvelope:
 
     async def _run(self, scope: Scope, receive: Receive, sent: "_RecordingSend") -> None:
         try:
+            check_head(scope)
+        except HttpError as error:
+            await problem_response(error, Request(scope))(scope, receive, sent)
+            return
+        try:
             await self.app(scope, receive, sent)
         except Exception:
             _log.exception("request failed", method=scope["method"], path=scope["path"])
             if not sent.complete:  # a broken connection is the only way to signal an incomplete body
+                sent.broken = True
                 raise
 
     def _span(self, scope: Scope, headers: Headers) -> Any:
@@ -73,7 +83,7 @@ class RequestEnvelope:
         )
 
     def _account(self, scope: Scope, sent: "_RecordingSend", seconds: float) -> None:
-        status = sent.status or 499
+        status = sent.outcome
         self._metrics.duration.labels(scope["method"], _route(scope), str(status)).observe(seconds)
         if code := scope.get(PROBLEM_CODE):
             self._metrics.errors.labels(code).inc()
@@ -93,7 +103,14 @@ class _RecordingSend:
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send, self._request_id = send, request_id
-        self.status, self.bytes, self.complete = 0, 0, False
+        self.status, self.bytes, self.complete, self.broken = 0, 0, False, False
+
+    @property
+    def outcome(self) -> int:
+        """The status to account for: a response that is incomplete without a failure of ours lost its client."""
+        if self.complete:
+            return self.status
+        return int(HTTPStatus.INTERNAL_SERVER_ERROR) if self.broken else CLIENT_CLOSED_REQUEST
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":

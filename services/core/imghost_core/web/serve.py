@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from imghost_core import logs
 from imghost_core.settings import ServerSettings
+from imghost_core.web.protocol import BoundedHttp
 
 START_FAILED = 3
 _log = logs.get("imghost.server")
@@ -89,9 +90,11 @@ def _listener(app: ASGIApp, settings: ServerSettings, *, lifespan: str) -> _List
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_graceful_shutdown=settings.shutdown_grace_seconds,
-            h11_max_incomplete_event_size=64 * 1024,
+            http=BoundedHttp,
+            ws="none",
         )
     )
 

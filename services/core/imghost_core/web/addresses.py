@@ -1,0 +1,26 @@
+"""The address of a client, as limits count it.
+
+The server puts the peer's address into the ASGI scope, or, for a peer among `trusted_proxies`, the rightmost address of
+`X-Forwarded-For` that is not one of them. A client can forge only what is to the left of that.
+"""
+
+import ipaddress
+
+from starlette.types import Scope
+
+UNKNOWN = "unknown"
+_IPV6_PREFIX = 64  # one customer of a provider has at least such a network, and so every address in it
+
+
+def client_address(scope: Scope) -> str:
+    """The client's IPv4 address, or its IPv6 network of 64 bits; `UNKNOWN` for what is no address."""
+    host = (scope.get("client") or ("", 0))[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return UNKNOWN
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address), _IPV6_PREFIX), strict=False))
