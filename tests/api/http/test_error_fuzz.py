@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from support.api import TenantDatabase, names
 from support.api_processes import api_process
+from support.hostile_text import IN_HEADERS, IN_JSON, IN_URLS
 from support.processes import HOST
 
 if TYPE_CHECKING:
@@ -79,3 +80,55 @@ def test_every_response_is_a_declared_one(
         case.validate_response(response, checks=declared)
 
     send()
+
+
+def resolve(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema itself, or the one that it refers to."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return DOCUMENT["components"]["schemas"][name] if name else schema
+
+
+def list_places(method: str, path: str) -> list[tuple[str, str]]:
+    """Where a client can put a value: each parameter and body field of an operation, and headers of every one."""
+    operation = DOCUMENT["paths"][path][method]
+    places = [(parameter["in"], parameter["name"]) for parameter in operation.get("parameters", ())]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    if body:
+        places += [("body", name) for name in resolve(body)["properties"]]
+    return [*places, *(("header", name) for name in ("X-API-Key", "Authorization", "X-Request-Id", "Content-Type"))]
+
+
+PLACES = [(method, path, *place) for method, path in OPERATIONS for place in list_places(method, path)]
+
+
+def put(method: str, path: str, where: str, name: str, headers: dict[str, str]) -> Iterator[tuple[str, httpx.Request]]:
+    """One request for each hostile value in that place; everything else in it is valid."""
+    kept = {key: value for key, value in headers.items() if where != "header" or key.lower() != name.lower()}
+    for label, value in {"path": IN_URLS, "query": IN_URLS, "body": IN_JSON}.get(where, IN_HEADERS).items():
+        url, sent, content = path, list(kept.items()), None
+        if where == "path":
+            url = path.replace(f"{{{name}}}", str(value))
+        elif where == "query":
+            url = f"{path}?{name}={value}"
+        elif where == "body":
+            fields = {**names(), "identifier": "ada", "key_name": "key", name: "HERE"}
+            content = json.dumps(fields).replace('"HERE"', str(value)).encode()
+            sent.append(("Content-Type", "application/json"))
+        else:
+            sent.append((name, value))  # type: ignore[arg-type]
+        yield label, httpx.Request(method, f"http://api.test{url}", headers=sent, content=content)
+
+
+@pytest.mark.parametrize(("method", "path", "where", "name"), PLACES)
+def test_no_value_of_a_parameter_makes_the_service_fail(
+    method: str, path: str, where: str, name: str, url: str, credentials: Mapping[str, dict[str, str]]
+) -> None:
+    """NUL, surrogates, bytes that are no UTF-8, endless numbers and the like are a 4xx in every place, never a 500."""
+    credential = credentials["none" if where == "header" and name == "X-API-Key" else "key"]
+    with httpx.Client(trust_env=False) as client:
+        for label, request in put(method, path, where, name, credential):
+            request.url = request.url.copy_with(scheme="http", host=HOST, port=int(url.rpartition(":")[2]))
+            response = client.send(request)
+            assert response.status_code < 500, (label, response.status_code, response.text)
+            if response.status_code >= 400:
+                assert response.json()["success"] is False, (label, response.text)

@@ -1,7 +1,6 @@
 """API keys; only a signed-in user manages them, a key cannot create or revoke keys."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Response
 
@@ -19,6 +18,7 @@ from imghost_api.api_keys.schemas import (
     NewApiKeyResponse,
     RevokedResponse,
 )
+from imghost_api.http.fields import KeyId
 from imghost_api.http.json_body import JsonRoute
 from imghost_api.http.problem_types import raises
 
@@ -68,7 +68,7 @@ async def create_api_key(
 )
 @raises(ApiKeyNotFound)
 async def revoke_api_key(
-    principal: Annotated[Principal, Require(Permission.KEYS_WRITE)], session: UserSession, key_id: UUID
+    principal: Annotated[Principal, Require(Permission.KEYS_WRITE)], session: UserSession, key_id: KeyId
 ) -> RevokedResponse:
     """Revoke an API key permanently. The next request with it is rejected."""
     await service.revoke_api_key(session, principal.workspace_id, key_id)

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from imghost_core.errors import InvalidRequest
+from imghost_core.text import to_text
 from imghost_core.web import problems
 
 _MAX_FIELD_NAME = 100  # the client chooses the names of unknown fields
@@ -36,7 +37,7 @@ def _to_invalid_request(error: RequestValidationError) -> InvalidRequest:
 
 def _field(item: Mapping[str, Any]) -> str:
     path = [str(part) for part in item["loc"][1:]]
-    return (".".join(path) or str(item["loc"][0]))[:_MAX_FIELD_NAME]
+    return to_text(".".join(path) or str(item["loc"][0]))[:_MAX_FIELD_NAME]
 
 
 def _message(item: Mapping[str, Any]) -> str:

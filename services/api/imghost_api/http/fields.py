@@ -1,25 +1,27 @@
-"""Field types and base classes that the models of several features share."""
+"""Field types and base classes that the models and parameters of several features share.
 
-import re
+Every string that a client can send is `Text` or `SecretText`, or one of the types made of them; a test finds others.
+"""
+
 import unicodedata
 from typing import Annotated, Literal
+from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    EmailStr,
-    Field,
-    SecretStr,
-    StringConstraints,
-    field_validator,
-)
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, SecretStr
+from pydantic import StringConstraints as Constraints
+
+from imghost_core.text import is_text
 
 # Control, format and separator characters: invisible, so usable to imitate another name.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+def require_text(value: object) -> object:
+    """Reject a string that is no Unicode text, or that no database stores."""
+    if isinstance(value, str) and not is_text(value):
+        raise ValueError("must not contain NUL characters or unpaired surrogates")
+    return value
 
 
 def _require_printable(value: str) -> str:
@@ -28,33 +30,34 @@ def _require_printable(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 
+Text = Annotated[str, BeforeValidator(require_text)]
+SecretText = Annotated[SecretStr, BeforeValidator(require_text)]
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_require_printable)
+    Text, Constraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_require_printable)
 ]
 Username = Annotated[
-    str,
+    Text,
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,30}[A-Za-z0-9]$",
         description="3 to 32 of A-Z a-z 0-9 . _ -, beginning and ending with a letter or a digit",
         examples=["ada"],
     ),
 ]
-Email = Annotated[EmailStr, AfterValidator(str.lower), Field(max_length=254, examples=["ada@example.org"])]
-Password = Annotated[SecretStr, Field(min_length=8, max_length=128, examples=["correct horse battery staple"])]
+Email = Annotated[
+    EmailStr,
+    BeforeValidator(require_text),
+    AfterValidator(str.lower),
+    Field(max_length=254, examples=["ada@example.org"]),
+]
+Password = Annotated[SecretText, Field(min_length=8, max_length=128, examples=["correct horse battery staple"])]
+ImageId = Annotated[Text, Path(max_length=64, description="Public id")]
+KeyId = Annotated[UUID, Path(description="Id of the API key")]
 
 
 class RequestModel(BaseModel):
     """The body of a request. Unknown fields are rejected, so that a typing mistake is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def require_text(cls, value: object) -> object:
-        """Reject strings that are no Unicode text, or that no database stores."""
-        if isinstance(value, str) and _NOT_TEXT.search(value):
-            raise ValueError("must not contain NUL characters or unpaired surrogates")
-        return value
 
 
 class ResponseModel(BaseModel):

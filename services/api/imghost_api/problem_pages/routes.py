@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse
 
 from imghost_api.access.declarations import PUBLIC
+from imghost_api.http.fields import Text
 from imghost_api.problem_pages.page import render_index, render_page
 from imghost_core.errors import NotFound
 from imghost_core.problems import problem_types
@@ -25,7 +26,7 @@ async def list_problems() -> HTMLResponse:
 
 
 @router.get("/{code}")
-async def show_problem(code: Annotated[str, Path(max_length=100)]) -> HTMLResponse:
+async def show_problem(code: Annotated[Text, Path(max_length=100)]) -> HTMLResponse:
     """One problem type."""
     if (problem_type := problem_types().get(code)) is None:
         raise NotFound("No problem has this code. /problems lists all of them.")

@@ -2,16 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
-from imghost_api.http.fields import RequestModel
+from imghost_api.http.fields import RequestModel, SecretText, Text
 
 
 class Login(RequestModel):
     """An e-mail address or user name, and the password."""
 
-    identifier: Annotated[str, Field(min_length=1, max_length=254, description="E-mail address or user name")]
-    password: Annotated[SecretStr, Field(min_length=1, max_length=128)]
+    identifier: Annotated[Text, Field(min_length=1, max_length=254, description="E-mail address or user name")]
+    password: Annotated[SecretText, Field(min_length=1, max_length=128)]
 
 
 class JwksResponse(BaseModel):

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from imghost_api.access.declarations import Require
 from imghost_api.access.deps import Context, WorkspaceSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
+from imghost_api.http.fields import ImageId, Text
 from imghost_api.http.openapi import alias
 from imghost_api.http.problem_types import raises
 from imghost_api.images.library import originals, service
@@ -30,7 +31,7 @@ async def list_images(
     principal: Annotated[Principal, Require(Permission.IMAGES_READ)],
     session: WorkspaceSession,
     urls: Urls,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the previous page")] = None,
+    cursor: Annotated[Text | None, Query(max_length=200, description="`next_cursor` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> ImagesResponse:
     """One page of the workspace's images, newest first."""
@@ -73,7 +74,7 @@ async def download_original(
 async def delete_image(
     principal: Annotated[Principal, Require(Permission.IMAGES_DELETE)],
     session: WorkspaceSession,
-    image_id: Annotated[str, Path(max_length=64, description="Public id")],
+    image_id: ImageId,
 ) -> DeletedResponse:
     """Delete one image and all its variants. Its bytes are released, the day's upload count stays."""
     await service.delete_image(session, principal, image_id)

@@ -9,6 +9,7 @@ from imghost_api.access.declarations import Require
 from imghost_api.access.deps import Context, WorkspaceSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
+from imghost_api.http.fields import Text
 from imghost_api.http.openapi import alias
 from imghost_api.http.problem_types import raises
 from imghost_api.images.schemas import UploadedImageResource
@@ -43,7 +44,7 @@ _FORM: dict[str, Any] = {
     }
 }
 _IdempotencyKey = Annotated[
-    str | None,
+    Text | None,
     Header(
         min_length=1,
         max_length=255,
