@@ -15,9 +15,18 @@ from imghost_api.main import create_apps
 from imghost_api.worker import working
 from imghost_api.worker_context import WorkerContext, open_worker_context
 from imghost_core import metrics
-from support.api import Person, TenantDatabase, api_settings, migrated_tenant, register, worker_settings
+from support.api import (
+    Person,
+    TenantDatabase,
+    api_settings,
+    client_from,
+    migrated_tenant,
+    register,
+    worker_settings,
+)
 from support.imaging_server import serve_imaging
 from support.postgres import Postgres
+from support.processes import HOST
 
 OpenApi = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 OpenWorker = Callable[..., AbstractAsyncContextManager[WorkerContext]]
@@ -53,17 +62,15 @@ def imaging_url(tenant: TenantDatabase, store_root: Path, tmp_path_factory: pyte
 
 @pytest.fixture
 def open_api(tenant: TenantDatabase, store_root: Path) -> OpenApi:
-    """Open an api in this process, with settings changed as asked, and a client to it."""
+    """Open an api in this process, with settings changed as asked, and a client to it at `address`."""
 
     @asynccontextmanager
-    async def open_with(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async def open_with(*, address: str = HOST, **changes: Any) -> AsyncIterator[httpx.AsyncClient]:
         public, ops = create_apps(api_settings(tenant, store_root, **changes))
         assert isinstance(public.app, FastAPI)
-        async with public.app.router.lifespan_context(public.app):
-            transport = httpx.ASGITransport(app=public)
-            async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-                client.public, client.ops = public.app, ops  # type: ignore[attr-defined]
-                yield client
+        async with public.app.router.lifespan_context(public.app), client_from(public, address) as client:
+            client.front, client.public, client.ops = public, public.app, ops  # type: ignore[attr-defined]
+            yield client
 
     return open_with
 

@@ -218,22 +218,28 @@ async def test_request_headers_never_change_the_bytes(imaging: Imaging, photo: S
 
 
 async def test_views_are_counted_once_each(imaging: Imaging, photo: Stored) -> None:
-    """Looking at an image is one view, with size and referring host; HEAD, 304, info and later parts are none."""
+    """Looking at an image is one view, with size and referring host; HEAD, 304, info and later parts are none.
+
+    The bytes of every part count, and most of an image without its first byte is a view.
+    """
     path = f"/i/{photo.public_id}"
     tag = (await imaging.get(path, referer="https://blog.example/secret?token=1", user_agent="tester")).headers["etag"]
     thumb = await imaging.get(f"/{photo.public_id}_thumb.jpg", user_agent="x" * 999)
     await imaging.get(path, range="bytes=0-9", user_agent="")
-    await imaging.get(path, range="bytes=10-19")
+    await imaging.get(path, range="bytes=10-19", user_agent="")
+    await imaging.get(path, range="bytes=1-", user_agent="")
     await imaging.get(path, if_none_match=tag)
     await imaging.public.head(path)
     await imaging.get(f"/info/{photo.public_id}")
 
     async def counted() -> bool:
-        return (await imaging.get(f"/info/{photo.public_id}")).json()["views"] == 3
+        return (await imaging.get(f"/info/{photo.public_id}")).json()["views"] == 4
 
-    await eventually(counted, why="three views reach /info")
+    await eventually(counted, why="four views reach /info")
     assert await imaging.view_events(photo) == [
-        ("original", len(photo.body), 200, "blog.example", "tester"),
-        ("thumb", len(thumb.content), 200, None, "x" * 256),
-        ("original", 10, 206, None, None),
+        ("original", len(photo.body), 200, True, "blog.example", "tester"),
+        ("thumb", len(thumb.content), 200, True, None, "x" * 256),
+        ("original", 10, 206, True, None, None),
+        ("original", 10, 206, False, None, None),
+        ("original", len(photo.body) - 1, 206, True, None, None),
     ]

@@ -38,7 +38,7 @@ def registry() -> CollectorRegistry:
 
 
 def view(number: int) -> ViewEvent:
-    return ViewEvent(uuid.UUID(int=number), datetime.now(UTC), "thumb", number, 200, None, None)
+    return ViewEvent(uuid.UUID(int=number), datetime.now(UTC), "thumb", number, 200, True, None, None)
 
 
 async def test_views_survive_an_outage_in_order(door: Door, registry: CollectorRegistry) -> None:

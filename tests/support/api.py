@@ -10,6 +10,7 @@ import httpx
 import psycopg
 from joserfc.jwk import OKPKey
 from psycopg import sql
+from starlette.types import ASGIApp
 
 from imghost_api.db.schema import VERSION_TABLES
 from imghost_api.migrate import migrate
@@ -108,6 +109,12 @@ def api_values(tenant: TenantDatabase, store: Path, **changes: Any) -> JSON:
         "auth_server_url": "http://auth.test",
         "view_server_url": "http://view.test",
         "cdn_base_url": "http://cdn.test",
+        # All tests have one address, and upload for few workspaces. The limits have tests of their own, which set them.
+        "registrations_per_address": 1_000_000,
+        "registrations_in_all": 1_000_000,
+        "login_attempts_per_address": 1_000_000,
+        "login_attempts_in_all": 1_000_000,
+        "upload_concurrency_per_workspace": 1_000,
         **changes,
     }
 
@@ -188,6 +195,12 @@ async def register(client: httpx.AsyncClient, **changes: Any) -> Person:
     response = await client.post("/api/v1/auth/register", json=wanted)
     assert response.status_code == 201, response.text
     return Person(client, wanted, response.json())
+
+
+def client_from(app: ASGIApp, address: str) -> httpx.AsyncClient:
+    """A client of `app` whose requests come from `address`."""
+    transport = httpx.ASGITransport(app=app, client=(address, 50_000))
+    return httpx.AsyncClient(transport=transport, base_url="http://api.test")
 
 
 def problem(response: httpx.Response, status: int, code: str) -> JSON:

@@ -124,9 +124,9 @@ class Imaging:
         return await self.public.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
     async def view_events(self, stored: Stored) -> list[tuple[Any, ...]]:
-        """Variant, bytes, status, referring host and user agent of each counted view of an image, in order."""
+        """Variant, bytes, status, whether it is a view, referring host and user agent of each delivery, in order."""
         query = (
-            "SELECT variant, bytes, status, referrer_host, user_agent FROM view_events"
+            "SELECT variant, bytes, status, is_view, referrer_host, user_agent FROM view_events"
             " WHERE image_id = %(id)s ORDER BY id"
         )
         return await asyncio.to_thread(self.tenant.execute, query, {"id": stored.image})

@@ -54,7 +54,8 @@ async def open_context(settings: ApiSettings, metrics: ApiMetrics) -> AsyncItera
             digest=keyed_digest(settings.api_key_pepper),
             upload_slots=ConcurrencyLimit(
                 settings.upload_concurrency,
-                rejection="Too many uploads are running in this process. Retry in a moment.",
+                per_source=settings.upload_concurrency_per_workspace,
+                rejection="Too many uploads of this workspace, or of all, are running. Retry in a moment.",
             ),
             clock=utc_now,
         )

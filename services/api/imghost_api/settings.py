@@ -52,9 +52,13 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings, MetadataSetti
     access_token_seconds: PositiveInt = 3600
     api_key_pepper: Secret = Field(description="Key of the HMAC under which API keys are stored")
     login_attempts: PositiveInt = Field(
-        10, description="Failed sign-ins of one account in the window before it must wait"
+        10, description="Failed sign-ins with one name from one address in the window; ten times as many with one name"
     )
+    login_attempts_per_address: PositiveInt = Field(100, description="Failed sign-ins from one address in the window")
+    login_attempts_in_all: PositiveInt = Field(10_000, description="Failed sign-ins from all addresses in the window")
     login_window_seconds: PositiveInt = Field(900, le=86_400)
+    registrations_per_address: PositiveInt = Field(30, description="Registrations per hour from one address")
+    registrations_in_all: PositiveInt = Field(1_000, description="Registrations per hour from all addresses")
 
     auth_server_url: BaseUrl
     view_server_url: BaseUrl
@@ -68,6 +72,7 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings, MetadataSetti
     upload_concurrency: PositiveInt = Field(
         32, description="Concurrent uploads in this process; more are rejected with 503"
     )
+    upload_concurrency_per_workspace: PositiveInt = Field(10, description="Of these, uploads of one workspace")
     upload_timeout_seconds: PositiveFloat = Field(120.0, description="For receiving one request body")
     idempotency_takeover_seconds: PositiveInt = Field(
         4, description="Age at which the claim of an upload without heartbeat counts as abandoned"

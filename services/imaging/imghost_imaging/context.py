@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from imghost_core.database import create_engine
 from imghost_core.objects import ObjectStore, open_store
 from imghost_core.settings import DatabaseSettings, StoreSettings
+from imghost_core.web.request_rate import RequestRate
 from imghost_imaging.catalog import Catalog
 from imghost_imaging.deliver import Delivery
 from imghost_imaging.ingest import Ingest
@@ -31,6 +32,7 @@ class ImagingContext:
     originals: Originals
     ingest: Ingest
     views: ViewBuffer
+    rate: RequestRate
 
 
 @asynccontextmanager
@@ -43,6 +45,7 @@ async def open_context(
     queue = RenderQueue(settings.concurrency, settings.queue_per_slot, metrics, wait_seconds=settings.slot_wait_seconds)
     limits = Limits(pixels=settings.max_pixels, frames=settings.max_frames)
     renderer = Renderer(settings.formats, limits, metrics, seconds=settings.render_seconds)
+    rate = RequestRate(settings.requests_per_second_per_address, settings.requests_per_second_in_all)
     catalog = Catalog(connections)
     views = ViewBuffer(catalog.add_views, metrics)
     rule = MetadataRule(settings.metadata_policy, keep_copyright=settings.keep_copyright)
@@ -50,7 +53,7 @@ async def open_context(
     writing = asyncio.create_task(views.run())
     try:
         delivery, originals = Delivery(store, queue, renderer, metrics), Originals(store, queue, rule)
-        yield ImagingContext(catalog, store, delivery, originals, ingest, views)
+        yield ImagingContext(catalog, store, delivery, originals, ingest, views, rate)
     finally:
         await ingest.drain(settings.shutdown_grace_seconds)
         views.stop()

@@ -16,6 +16,8 @@ from imghost_core.contract.errors import MetadataNotRemovable, UnknownSize
 from imghost_core.disposition import attachment
 from imghost_core.object_keys import VARIANT_NAMES, VariantName
 from imghost_core.timestamps import format_utc
+from imghost_core.web.addresses import client_address
+from imghost_imaging.bandwidth import require_bandwidth
 from imghost_imaging.context import ImagingContext
 from imghost_imaging.deliver import no_such_image
 from imghost_imaging.formats import variant_mime_type
@@ -109,6 +111,8 @@ async def _info(request: Request) -> JSONResponse:
 
 
 async def _find(request: Request, public_id: str) -> DeliveryImage:
+    """The image, if it may be shown; raises `NotFound`, or `TooManyRequests` before anything is looked up."""
+    _context(request).rate.admit(client_address(request.scope))
     image = await _context(request).catalog.find(public_id) if _ID.fullmatch(public_id) else None
     if image is None or not image.is_public:
         raise no_such_image()
@@ -125,6 +129,7 @@ async def _deliver(request: Request, selected: Representation) -> Response:
     check_preconditions(given.get("if-match"), given.get("if-unmodified-since"), selected.etag, image.uploaded_at)
     if is_unchanged(given.get("if-none-match"), given.get("if-modified-since"), selected.etag, image.uploaded_at):
         return Response(status_code=304, headers=headers)
+    require_bandwidth(image, datetime.now(UTC))
     try:
         content = await _content(context, selected)
     except MetadataNotRemovable:  # taken before a filter was applied; variants have no metadata
@@ -144,8 +149,7 @@ async def _deliver(request: Request, selected: Representation) -> Response:
         response = Response(content[span.start : span.start + span.length], status, headers)
     else:
         response = StreamingResponse(await context.originals.stream(image, content, span), status, headers)
-    if span.start == 0:  # later parts of an image fetched by ranges are not further views
-        context.views.record(_view_event(given, selected, span.length, status))
+    context.views.record(_view_event(given, selected, span, whole, status))
     return response
 
 
@@ -164,14 +168,16 @@ def _part(request: Request, selected: Representation, total: int) -> Span | None
     return requested_span(given.get("range"), given.get("if-range"), total, selected.etag, selected.image.uploaded_at)
 
 
-def _view_event(given: Mapping[str, str], selected: Representation, length: int, status: int) -> ViewEvent:
+def _view_event(given: Mapping[str, str], selected: Representation, span: Span, whole: Span, status: int) -> ViewEvent:
     agent = given.get("user-agent", "").replace("\0", "")[:256]
     return ViewEvent(
         image_id=selected.image.image_id,
         viewed_at=datetime.now(UTC),
         variant=selected.variant or "original",
-        bytes=length,
+        bytes=span.length,
         status=status,
+        # Later parts of an image fetched in parts are no further views, but most of it without the start is one.
+        is_view=span.start == 0 or span.length * 2 > whole.length,
         referrer_host=_host(given.get("referer", "")),
         user_agent=agent or None,
     )

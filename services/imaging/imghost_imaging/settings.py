@@ -32,6 +32,10 @@ class ImagingSettings(ServerSettings, MetadataSettings):
     )
     queue_per_slot: NonNegativeInt = Field(4, description="Requests that may wait per slot; further ones get a 503")
     slot_wait_seconds: PositiveFloat = Field(10.0, description="Longest wait for a slot, in seconds")
+    requests_per_second_per_address: PositiveInt = Field(
+        300, description="Requests for images per second from one address; more are a 429, after a burst of ten seconds"
+    )
+    requests_per_second_in_all: PositiveInt = Field(3_000, description="The same from all addresses, in this process")
     render_seconds: PositiveFloat = Field(30.0, description="Longest work on one image, in seconds")
 
     @field_validator("formats", mode="before")

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.api import PASSWORD, TenantDatabase, names, problem, register
+from support.api import PASSWORD, TenantDatabase, client_from, names, problem, register
 
 
 @pytest.mark.requirement("000-R1", "000-F1", "003-6")
@@ -93,3 +93,32 @@ async def test_times_are_utc_with_z(api: httpx.AsyncClient) -> None:
     person = await register(api)
     assert person.registration["user"]["created_at"].endswith("Z")
     assert person.registration["api_key"]["created_at"].endswith("Z")
+
+
+async def test_registrations_are_limited_by_address(open_api: Any) -> None:
+    """An address registers so many accounts per hour, whether they succeed or not; another address is not affected."""
+    async with (
+        open_api(address="192.0.2.77", registrations_per_address=3) as api,
+        client_from(api.front, "192.0.2.78") as other,
+    ):
+        person = await register(api)
+        taken = {**names(), "email": person.names["email"]}
+        problem(await api.post("/api/v1/auth/register", json=taken), 409, "email_taken")
+        await register(api)
+        refused = await api.post("/api/v1/auth/register", json=taken)
+        assert "network address" in problem(refused, 429, "rate_limited")["detail"]
+        assert 1 <= int(refused.headers["retry-after"]) <= 3601
+        assert refused.headers["ratelimit-policy"] == '"address";q=3;w=3600'
+        await register(other)
+
+
+async def test_registrations_are_limited_in_all(open_api: Any, tenant: TenantDatabase) -> None:
+    """All addresses together have a limit too."""
+    async with open_api(address="192.0.2.79", api_key_pepper="another pepper, so that counting begins at 0") as api:
+        await register(api)
+    ((used,),) = tenant.query("SELECT max(used) FROM rate_windows WHERE used = 1")
+    changes = {"api_key_pepper": "another pepper, so that counting begins at 0", "registrations_in_all": used + 1}
+    async with open_api(address="192.0.2.80", **changes) as api, client_from(api.front, "192.0.2.81") as other:
+        await register(api)
+        refused = await other.post("/api/v1/auth/register", json=names())
+        assert "this service" in problem(refused, 429, "rate_limited")["detail"]

@@ -64,6 +64,15 @@ async def test_only_a_claim_without_a_reply_is_released(ada: Person, tenant: Ten
     assert await claim(own) == {"image": "1"}
 
 
+async def test_a_retry_does_not_bring_a_deleted_image_back(ada: Person, tenant: TenantDatabase) -> None:
+    """After the image was deleted, its key is a 409 and stores nothing; a new key uploads the file again."""
+    image = (await ada.upload(IMAGE, **KEY)).json()["image"]["id"]
+    assert (await ada.client.delete(f"/images/{image}", headers=ada.key)).status_code == 200
+    problem(await ada.upload(IMAGE, **KEY), 409, "idempotency_image_deleted")
+    assert tenant.query("SELECT count(*) FROM images WHERE user_id = %s", ada.id) == [(1,)]
+    assert (await ada.upload(IMAGE, **{"Idempotency-Key": "another"})).status_code == 201
+
+
 async def test_without_a_key_every_upload_is_its_own(ada: Person) -> None:
     """Two uploads of one file without a key are two images."""
     first, second = await ada.upload(IMAGE), await ada.upload(IMAGE)

@@ -196,6 +196,8 @@ BROKEN_FORMS: list[tuple[str, str, bytes, str]] = [
     ("large header", "multipart/form-data; boundary=b", b"--b\r\nX-A: " + b"a" * MIB + b"\r\n\r\n", "multipart"),
     ("many headers", "multipart/form-data; boundary=b", b"--b\r\n" + b"X-A: a\r\n" * 10_000 + b"\r\n", "multipart"),
     ("large field", "multipart/form-data; boundary=b", HEAD.replace(b'"file"', b'"x"') + b"a" * MIB, "fields"),
+    ("epilogue", "multipart/form-data; boundary=b", HEAD + b"x\r\n--b--\r\nmore", "after its last boundary"),
+    ("second body", "multipart/form-data; boundary=b", (HEAD + b"x\r\n--b--\r\n") * 2, "after its last boundary"),
     ("long boundary", "multipart/form-data; boundary=" + "b" * 5000, b"abc", "multipart"),
 ]
 
@@ -215,6 +217,76 @@ async def test_a_broken_form_is_a_400(api: httpx.AsyncClient, kind: str, body: b
     assert says in document["detail"]
     if says == "file":
         assert document["errors"][0]["field"] == "file"
+
+
+async def test_bytes_after_the_last_boundary_are_found_however_they_arrive(api: httpx.AsyncClient) -> None:
+    """Also in pieces of one byte; line breaks are allowed there."""
+
+    async def send(body: bytes) -> AsyncIterator[bytes]:
+        for byte in body:
+            yield bytes([byte])
+
+    person = await register(api)
+    headers = {**person.key, "Content-Type": "multipart/form-data; boundary=b"}
+    form = HEAD + b"no image\r\n--b--"
+    for end, code in (
+        (b"", "imaging_unavailable"),
+        (b"\r\n\r\n", "imaging_unavailable"),
+        (b"\r\nx", "invalid_multipart"),
+    ):
+        response = await api.post("/upload", headers=headers, content=send(form + end))
+        assert response.json()["code"] == code, end
+
+
+async def test_a_key_that_is_revoked_meanwhile_stores_nothing(
+    open_api: Any, imaging_url: str, tenant: TenantDatabase, store_root: Path
+) -> None:
+    """An upload whose API key is revoked while its body arrives is a 401, and leaves neither a row nor an object."""
+    import asyncio
+
+    gate, begun = asyncio.Event(), asyncio.Event()
+    photo = sample_images.photo(64, 64)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield HEAD + photo[:100]
+        begun.set()
+        await gate.wait()
+        yield photo[100:] + b"\r\n--b--\r\n"
+
+    async with open_api(imaging_url=imaging_url) as api:
+        person = await register(api)
+        headers = {**person.key, "Content-Type": "multipart/form-data; boundary=b"}
+        upload = asyncio.create_task(api.post("/upload", headers=headers, content=body()))
+        await begun.wait()
+        key = person.registration["api_key"]["id"]
+        assert (await api.delete(f"/api/v1/api-keys/{key}", headers=person.token)).status_code == 200
+        gate.set()
+        problem(await upload, 401, "key_revoked")
+    ((workspace,),) = tenant.query("SELECT workspace_id FROM memberships WHERE user_id = %s", person.id)
+    assert tenant.query("SELECT count(*) FROM images WHERE workspace_id = %s", workspace) == [(0,)]
+    assert not [path for path in (store_root / "w" / str(workspace)).rglob("*") if path.is_file()]
+
+
+async def test_one_workspace_does_not_take_every_slot(open_api: Any) -> None:
+    """Uploads that dawdle are limited for each workspace; others still upload."""
+    import asyncio
+
+    gate, begun = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield HEAD
+        begun.set()
+        await gate.wait()
+
+    async with open_api(upload_concurrency=2, upload_concurrency_per_workspace=1) as api:
+        slow, other = await register(api), await register(api)
+        headers = {**slow.key, "Content-Type": "multipart/form-data; boundary=b"}
+        first = asyncio.create_task(api.post("/upload", headers=headers, content=body()))
+        await begun.wait()
+        problem(await slow.upload(b"x"), 503, "overloaded")
+        problem(await other.upload(b"x"), 503, "imaging_unavailable")  # it got as far as imaging
+        gate.set()
+        await first
 
 
 async def test_small_fields_next_to_the_file_are_ignored(ada: Person) -> None:
@@ -280,7 +352,11 @@ async def test_an_unknown_key_is_refused(api: httpx.AsyncClient, key: str, code:
 
 
 async def test_no_credential_and_two_credentials_are_refused(api: httpx.AsyncClient) -> None:
-    """Without a credential 401; with a key and a token together 400, for they may be of different people."""
+    """Without a credential 401; with two of any kind 400, for they may be of different people."""
     person = await register(api)
     problem(await api.post("/upload", files={"file": b"x"}), 401, "unauthorized")
-    problem(await api.get("/images", headers={**person.key, **person.token}), 400, "ambiguous_credentials")
+    (key,), (token,) = person.key.items(), person.token.items()
+    for two in ([key, token], [key, ("Authorization", "Basic YTpi")], [key, key], [token, token]):
+        problem(await api.get("/images", headers=two), 400, "ambiguous_credentials")
+        problem(await api.get("/api/v1/account", headers=two), 400, "ambiguous_credentials")
+    problem(await api.get("/images", headers={"Authorization": "Basic YTpi"}), 401, "unauthorized")

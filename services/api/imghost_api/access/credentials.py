@@ -68,6 +68,20 @@ class Authenticator:
         return principal, statuses
 
 
+async def require_valid(session: Session, principal: Principal) -> None:
+    """Check again, in the transaction of an effect, what was checked when the request began; raises the same errors.
+
+    For requests that take long: what was revoked, blocked or suspended in between has no effect.
+    """
+    if principal.api_key:
+        found = await queries.find_principal_by_key_id(session, principal.api_key.id)
+    else:
+        found = await queries.find_principal_by_member(session, principal.user_id, principal.workspace_id)
+    if found is None:
+        raise InvalidApiKey if principal.api_key else InvalidToken("This account no longer exists. Sign in again.")
+    _check(found)
+
+
 def rate_limits_of(principal: Principal) -> list[RateLimit]:
     """The limits a request of this principal counts against: of the plan, and of the key if one was used."""
     per_plan = principal.limits.requests_per_hour

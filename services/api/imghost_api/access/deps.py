@@ -22,6 +22,7 @@ from imghost_api.db.engine import Session
 from imghost_api.http.problem_types import declared_errors, raises
 from imghost_api.plans.errors import RateLimitReached
 from imghost_api.plans.rate_limits import rate_limit_headers
+from imghost_core.web.addresses import client_address
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An access token, issued at sign-in")
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `ih_…`")
@@ -33,7 +34,13 @@ def _context(request: Request) -> AppContext:
     return context
 
 
+def _address(request: Request) -> str:
+    return client_address(request.scope)
+
+
 Context = Annotated[AppContext, Depends(_context)]
+ClientAddress = Annotated[str, Depends(_address)]
+"""Where the request comes from, as limits count it; a proxy's word is taken only for those in TRUSTED_PROXIES."""
 _Token = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 _Key = Annotated[str | None, Security(_api_key)]
 
@@ -45,8 +52,20 @@ def _authenticator(context: Context) -> Authenticator:
 _Authenticator = Annotated[Authenticator, Depends(_authenticator)]
 
 
+@raises(AmbiguousCredentials)
+def _require_one(request: Request) -> None:
+    """Reject more than one credential, also one of a scheme that is not supported: which of them counts is unclear."""
+    if sum(len(request.headers.getlist(name)) for name in ("authorization", "x-api-key")) > 1:
+        raise AmbiguousCredentials
+
+
+_ONE = Depends(_require_one)
+
+
 @raises(CredentialMissing, InvalidToken, TokenExpired, AccountBlocked, WorkspaceSuspended)
-async def authenticate_user(authenticator: _Authenticator, response: Response, token: _Token) -> Principal:
+async def authenticate_user(
+    authenticator: _Authenticator, response: Response, token: _Token, _one: Annotated[None, _ONE]
+) -> Principal:
     """The signed-in user; API keys are not accepted, and the request counts against no rate limit."""
     if token is None:
         raise CredentialMissing("Send an access token as `Authorization: Bearer <token>`.")
@@ -55,11 +74,11 @@ async def authenticate_user(authenticator: _Authenticator, response: Response, t
     return user
 
 
-@raises(*declared_errors(authenticate_user), AmbiguousCredentials, InvalidApiKey, ApiKeyRevoked, RateLimitReached)
-async def authenticate(authenticator: _Authenticator, response: Response, token: _Token, key: _Key) -> Principal:
+@raises(*declared_errors(authenticate_user), InvalidApiKey, ApiKeyRevoked, RateLimitReached)
+async def authenticate(
+    authenticator: _Authenticator, response: Response, token: _Token, key: _Key, _one: Annotated[None, _ONE]
+) -> Principal:
     """The principal by API key or access token; the request counts against the rate limits."""
-    if key is not None and token is not None:
-        raise AmbiguousCredentials
     if key is not None:
         principal, statuses = await authenticator.by_api_key(key)
     elif token is not None:

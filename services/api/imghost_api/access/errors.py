@@ -14,13 +14,15 @@ class CredentialMissing(Unauthorized):
 
 
 class AmbiguousCredentials(InvalidRequest):
-    """The request has an API key and an access token, which may name different accounts."""
+    """The request has more than one `X-API-Key` or `Authorization` header, which may name different accounts."""
 
     code, title = "ambiguous_credentials", "Two credentials"
-    advice = "Send either `X-API-Key` or `Authorization`."
+    advice = "Send one header: either `X-API-Key` or `Authorization`."
 
     def __init__(self) -> None:
-        super().__init__("Send either X-API-Key or Authorization, not both: they may name different accounts.")
+        super().__init__(
+            "Send one X-API-Key or one Authorization header, of any scheme: two may name different accounts."
+        )
 
 
 class InvalidApiKey(Unauthorized):

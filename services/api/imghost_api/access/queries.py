@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import ColumnElement, Row, Select, select, update
 
 from imghost_api.access.permissions import to_scopes
 from imghost_api.access.principal import ApiKeyCredential, Principal
@@ -28,12 +28,21 @@ async def find_principal_by_member(session: Session, user_id: UUID, workspace_id
 
 async def find_principal_by_api_key(session: Session, key_hmac: bytes) -> Principal | None:
     """The owner of an API key, also of a revoked one; None when there is no such key."""
+    return await _find_by_key(session, ApiKey.key_hmac == key_hmac)
+
+
+async def find_principal_by_key_id(session: Session, key_id: UUID) -> Principal | None:
+    """The same by the id of the key."""
+    return await _find_by_key(session, ApiKey.id == key_id)
+
+
+async def _find_by_key(session: Session, condition: ColumnElement[bool]) -> Principal | None:
     keys = (
         _select_members()
         .add_columns(ApiKey)
         .join(ApiKey, (ApiKey.workspace_id == Membership.workspace_id) & (ApiKey.user_id == Membership.user_id))
     )
-    row = (await session.execute(keys.where(ApiKey.key_hmac == key_hmac))).one_or_none()
+    row = (await session.execute(keys.where(condition))).one_or_none()
     if row is None:
         return None
     key: ApiKey = row.ApiKey

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from imghost_api.access.tables import User
 from imghost_api.accounts.errors import EmailTaken, UsernameTaken
+from imghost_api.accounts.tables import KnownAddress
+from imghost_api.crypto.digests import Digest
 from imghost_api.db.engine import Session
 from imghost_api.plans.tables import Plan, Workspace
 
@@ -63,6 +66,20 @@ async def get_account(session: Session, user_id: UUID, workspace_id: UUID) -> Ac
         delete_scheduled_for=user.delete_scheduled_for,
         created_at=user.created_at,
     )
+
+
+def address_hash(digest: Digest, user_id: UUID, address: str) -> bytes:
+    """Under which an account's address is stored: the same address of another account has another hash."""
+    return digest(f"address {user_id} {address}")
+
+
+async def remember_address(session: Session, user_id: UUID, address: bytes) -> None:
+    """Note that the account registered or signed in from `address`, a keyed hash, just now."""
+    seen = insert(KnownAddress).values(user_id=user_id, address=address)
+    seen = seen.on_conflict_do_update(
+        index_elements=[KnownAddress.user_id, KnownAddress.address], set_={"last_used_at": func.now()}
+    )
+    await session.execute(seen)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ _ROLL_UP = text("""
     ), events AS (
         UPDATE view_events e SET counted = true FROM batch WHERE e.id = batch.id
         RETURNING e.image_id, e.bytes, (e.viewed_at AT TIME ZONE 'UTC')::date AS day,
-                  CASE WHEN e.status BETWEEN 200 AND 399 THEN 1 ELSE 0 END AS view
+                  CASE WHEN e.is_view AND e.status BETWEEN 200 AND 399 THEN 1 ELSE 0 END AS view
     ), per_image AS (
         SELECT image_id, sum(view) AS views FROM events GROUP BY image_id
     ), locked AS (

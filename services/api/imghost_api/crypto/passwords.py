@@ -3,41 +3,65 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
+from imghost_api.fair_queue import FairQueue
+
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1  # OWASP Password Storage sheet: Argon2id m=19 MiB, t=2, p=1
 _BCRYPT_BYTES = 72  # bcrypt ignores the rest
+_FROM_ONE, _FROM_ALL = 16, 64  # in a queue, waiting and running; a hash takes about 30 ms, so 64 wait about 2 s
+_REJECTION = "Too many sign-ins and registrations are waiting. Retry in a moment."
 _T = TypeVar("_T")
 
 
-class Passwords:
-    """Hashes and verifies, in a bounded number of threads, so that sign-ins cannot use the whole machine."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who asks for a hash. `known` sources have a queue of their own, which strangers cannot fill."""
 
-    def __init__(self, threads: int = 2) -> None:
+    name: str
+    known: bool = False
+
+
+class Passwords:
+    """Hashes and verifies in two threads, one for known sources and one for all others.
+
+    Each has a bounded queue in which the sources take turns; `hash` and `verify` raise `Overloaded` when it is full.
+    """
+
+    def __init__(self) -> None:
         self._argon2 = Argon2Hasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
         self._hasher = PasswordHash((self._argon2, BcryptHasher()))
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="passwords")
+        self._queues = {
+            known: FairQueue(1, per_source=_FROM_ONE, total=_FROM_ALL, rejection=_REJECTION) for known in (True, False)
+        }
         self._dummy_hash = self._argon2.hash("not the password of any account")
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, source: Source) -> str:
         """The hash to store for `password`."""
-        return await self._run(self._hasher.hash, password)
+        async with self._queues[source.known].turn(source.name):
+            return await self._run(self._hasher.hash, password)
 
-    async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+    async def verify(
+        self, password: str, stored: str | None, source: Source, *, pause: float = 0.0
+    ) -> tuple[bool, str | None]:
         """Whether `password` matches, and a new hash to store if the stored one is of an older kind.
 
-        Without a stored hash the same work is done, so that timing does not reveal whether an account exists.
+        Without a stored hash the same work is done, so that timing does not reveal whether an account exists. `pause`
+        is in seconds; it is spent before the password is looked at, and counts as waiting in the queue.
         """
-        if stored is None:
-            await self._run(self._hasher.verify, password, self._dummy_hash)
-            return False, None
-        matches = await self._run(self._hasher.verify, _prepare(password, stored), stored)
-        outdated = matches and (_is_bcrypt(stored) or self._argon2.check_needs_rehash(stored))
-        return matches, await self.hash(password) if outdated else None
+        async with self._queues[source.known].turn(source.name, pause=pause):
+            if stored is None:
+                await self._run(self._hasher.verify, password, self._dummy_hash)
+                return False, None
+            matches = await self._run(self._hasher.verify, _prepare(password, stored), stored)
+            outdated = matches and (_is_bcrypt(stored) or self._argon2.check_needs_rehash(stored))
+            return matches, await self._run(self._hasher.hash, password) if outdated else None
 
     def close(self) -> None:
         """End the threads."""

@@ -13,6 +13,19 @@ class IdempotencyKeyReused(Unprocessable):
         super().__init__("This Idempotency-Key was used for another file. Use a new key for a new file.")
 
 
+class ImageOfKeyDeleted(Conflict):
+    """The upload with this `Idempotency-Key` succeeded, and its image was deleted since."""
+
+    code, title = "idempotency_image_deleted", "Image of this key deleted"
+    advice = "Use a new key to upload the file again."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The upload with this Idempotency-Key succeeded and its image was deleted since, so it is not repeated. "
+            "Use a new key to upload the file again."
+        )
+
+
 class RequestInProgress(Conflict):
     """The first request with this `Idempotency-Key` is still running."""
 

@@ -56,7 +56,10 @@ class Image(WorkspaceRow, Base):
 
 
 class ViewEvent(Base):
-    """One delivery, inserted by imaging; `counted` once it is in `images.views` and `usage_daily`."""
+    """One delivery, inserted by imaging; `counted` once it is in `images.views` and `usage_daily`.
+
+    The bytes of every delivery count; `is_view` is false for the later parts of an image that is fetched in parts.
+    """
 
     __tablename__ = VIEW_EVENTS_TABLE
     __grants__ = (
@@ -66,6 +69,16 @@ class ViewEvent(Base):
     __table_args__ = (
         Index("ix_view_events_uncounted", "image_id", postgresql_where=text("NOT counted")),
         Index(None, "viewed_at"),
+        # Imaging may be taken over by a file it decodes; what it then inserts is bounded here.
+        CheckConstraint("char_length(variant) <= 16", name="variant"),
+        CheckConstraint("bytes BETWEEN 0 AND 1099511627776", name="bytes"),
+        CheckConstraint("status BETWEEN 100 AND 599", name="status"),
+        CheckConstraint("char_length(referrer_host) <= 253", name="referrer_host"),
+        CheckConstraint("char_length(user_agent) <= 256", name="user_agent"),
+        CheckConstraint(
+            "viewed_at BETWEEN '2020-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00'",
+            name="viewed_at",
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -74,6 +87,7 @@ class ViewEvent(Base):
     variant: Mapped[str | None]
     bytes: Mapped[int] = mapped_column(server_default=text("0"))
     status: Mapped[int] = mapped_column(Integer())
+    is_view: Mapped[bool] = mapped_column(server_default=true())
     referrer_host: Mapped[str | None]
     user_agent: Mapped[str | None]
     counted: Mapped[bool] = mapped_column(server_default=false())

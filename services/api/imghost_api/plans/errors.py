@@ -33,15 +33,15 @@ class StorageLimitReached(PlanLimitExceeded):
 
 
 class RateLimitReached(TooManyRequests):
-    """The requests per hour of an API key, or of the plan, are used."""
+    """The requests per hour of an API key, of the plan, or of an address without an account, are used."""
 
     code, title = "rate_limited", "Rate limit reached"
-    advice = "Wait for the number of seconds in `Retry-After`, or raise the limit of the key or the plan."
+    advice = "Wait for the number of seconds in `Retry-After`. The limit of a key or a plan can be raised."
 
     def __init__(self, *, limit: int, scope: str, retry_after: int, headers: Mapping[str, str]) -> None:
         super().__init__(
             f"The limit of {limit} requests per hour of {scope} is reached. "
-            "Retry after the next full hour (UTC), or raise the limit.",
+            "Retry after the next full hour (UTC); the limit of a key or a plan can be raised.",
             retry_after=retry_after,
             headers=headers,
         )

@@ -1,9 +1,9 @@
-"""Hourly rate limits: of an API key, and of the plan for all keys and tokens of a workspace together."""
+"""Hourly rate limits: of an API key, of the plan for all keys and tokens of a workspace together, and of strangers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from imghost_api.db.engine import Session
@@ -11,13 +11,20 @@ from imghost_api.plans import queries
 from imghost_api.plans.errors import RateLimitReached
 
 WINDOW = timedelta(hours=1)
+Policy = Literal["key", "plan", "address", "service"]
+_SCOPES: Final[Mapping[Policy, str]] = {
+    "key": "this API key",
+    "plan": "your plan",
+    "address": "your network address",
+    "service": "this service",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A limit that a request counts against; `subject` is the id of an API key or of a workspace."""
+    """A limit that a request counts against; `subject` is the id of a key or workspace, or stands for an address."""
 
-    policy: Literal["key", "plan"]
+    policy: Policy
     subject: UUID
     requests_per_hour: int
 
@@ -26,7 +33,7 @@ class RateLimit:
 class RateLimitStatus:
     """How far a limit is used in the current hour."""
 
-    policy: Literal["key", "plan"]
+    policy: Policy
     limit: int
     used: int
     reset: datetime
@@ -78,7 +85,7 @@ def rate_limit_headers(statuses: Sequence[RateLimitStatus], now: datetime) -> di
 def _exceeded(status: RateLimitStatus, now: datetime) -> RateLimitReached:
     return RateLimitReached(
         limit=status.limit,
-        scope="this API key" if status.policy == "key" else "your plan",
+        scope=_SCOPES[status.policy],
         retry_after=_seconds_to_reset(status, now),
         headers=rate_limit_headers([status], now),
     )

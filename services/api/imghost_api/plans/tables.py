@@ -15,6 +15,7 @@ class Plan(Base):
 
     __tablename__ = "plans"
     __grants__ = (API_READS,)
+    __table_args__ = (CheckConstraint("bandwidth_policy IN ('wait', 'pay')", name="bandwidth_policy"),)
 
     code: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
@@ -23,6 +24,10 @@ class Plan(Base):
     requests_per_hour: Mapped[int]
     storage_bytes: Mapped[int]
     bandwidth_bytes_per_month: Mapped[int]
+    bandwidth_policy: Mapped[str] = mapped_column(
+        server_default=text("'wait'"),
+        comment="Deliveries beyond the bandwidth: wait for the next month (429), or pay for a larger plan (402)",
+    )
     max_file_bytes: Mapped[int]
     position: Mapped[int]
 
@@ -61,7 +66,7 @@ class UsageDay(WorkspaceRow, Base):
 
 
 class RateWindow(Base):
-    """Requests of one key, or of one workspace, in one hour of UTC."""
+    """Requests of one key, workspace or address, in one hour of UTC."""
 
     __tablename__ = "rate_windows"
     __grants__ = (API_WRITES,)

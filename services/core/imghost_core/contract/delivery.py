@@ -18,6 +18,7 @@ class DeliveryImage:
 
     `metadata_policy` is that of the workspace, None for the tenant's. `delivered_filter` and `delivered_size` are those
     of `Ingested`; both are None for an image that was taken before there was a filter.
+    `bandwidth_exceeded` is the plan's policy (`wait` or `pay`) once the workspace has used up the month's bandwidth.
     """
 
     public_id: str
@@ -37,17 +38,22 @@ class DeliveryImage:
     metadata_policy: str | None
     delivered_filter: str | None
     delivered_size: int | None
+    bandwidth_exceeded: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ViewEvent:
-    """One counted request for an image. `variant` is `original` or a variant's name; the last two are client claims."""
+    """One delivery of an image. `variant` is `original` or a variant's name; the last two are client claims.
+
+    `bytes` of every delivery count; `is_view` says whether it counts as a view too.
+    """
 
     image_id: UUID
     viewed_at: datetime
     variant: str
     bytes: int
     status: int
+    is_view: bool
     referrer_host: str | None
     user_agent: str | None
 

@@ -1,6 +1,14 @@
 """Why imaging rejects an image or a request: the api passes these on to its clients unchanged, and documents them."""
 
-from imghost_core.errors import InvalidRequest, TooLarge, Unavailable, Unprocessable, UnsupportedMedia
+from imghost_core.errors import (
+    InvalidRequest,
+    PlanLimitExceeded,
+    TooLarge,
+    TooManyRequests,
+    Unavailable,
+    Unprocessable,
+    UnsupportedMedia,
+)
 
 
 class EmptyFile(Unprocessable):
@@ -76,6 +84,29 @@ class UnknownSize(InvalidRequest):
 
     code, title = "unknown_size", "Unknown size"
     advice = "Request one of the sizes that `detail` names."
+
+
+class BandwidthUsedUp(TooManyRequests):
+    """The owner of the image has used up the bandwidth of this month (UTC), and their plan waits for the next one."""
+
+    code, title = "bandwidth_exceeded", "Monthly bandwidth used up"
+    advice = "Wait for the number of seconds in `Retry-After`, or ask the owner of the image to change the plan."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "The owner of this image has used up the bandwidth of this month. Retry next month (UTC).",
+            retry_after=retry_after,
+        )
+
+
+class BandwidthUnpaid(PlanLimitExceeded):
+    """The owner of the image has used up the bandwidth of this month (UTC), and has to change the plan for more."""
+
+    code, title = "bandwidth_quota_exceeded", "Bandwidth limit of the plan reached"
+    advice = "Ask the owner of the image to change to a larger plan."
+
+    def __init__(self) -> None:
+        super().__init__("The owner of this image has used up the bandwidth of their plan. Ask them for a larger plan.")
 
 
 INGEST_ERRORS = (

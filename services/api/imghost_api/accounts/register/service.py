@@ -1,19 +1,22 @@
 """Registration: a user, a workspace of their own, a first API key and an access token."""
 
 from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
 
-from imghost_api.accounts.queries import Account, get_account
+from imghost_api.accounts.queries import Account, address_hash, get_account, remember_address
 from imghost_api.accounts.register import queries
 from imghost_api.accounts.register.events import UserRegistered
 from imghost_api.api_keys.service import KeyOwner, NewApiKey, create_api_key
 from imghost_api.clock import Clock
 from imghost_api.crypto.digests import Digest
-from imghost_api.crypto.passwords import Passwords
+from imghost_api.crypto.passwords import Passwords, Source
 from imghost_api.crypto.tokens import Claims, Tokens
 from imghost_api.db.engine import Database
 from imghost_api.db.system import all_workspaces
 from imghost_api.events.outbox import publish
 from imghost_api.plans.queries import get_limits
+from imghost_api.plans.rate_limits import RateLimit, count_request
 
 FIRST_PLAN = "free"
 FIRST_KEY = "First key"
@@ -30,6 +33,14 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationLimits:
+    """How many registrations are accepted per hour: from one address, and from all of them together."""
+
+    per_address: int
+    in_all: int
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrationService:
     """Creates accounts."""
 
@@ -37,11 +48,16 @@ class RegistrationService:
     passwords: Passwords
     tokens: Tokens
     digest: Digest
+    limits: RegistrationLimits
     clock: Clock
 
-    async def register(self, names: dict[str, str | None], *, password: str) -> Registered:
-        """Create an account; `names` are columns of the user. Raises `Conflict` for a name in use."""
-        columns = {**names, "password_hash": await self.passwords.hash(password)}
+    async def register(self, names: dict[str, str | None], *, password: str, address: str) -> Registered:
+        """Create an account; `names` are columns of the user, `address` is where the request comes from.
+
+        Raises `RateLimitReached`, `Overloaded`, or `Conflict` for a name in use.
+        """
+        await self._count(address)
+        columns = {**names, "password_hash": await self.passwords.hash(password, Source(address))}
         async with all_workspaces(self.database) as session:
             user_id, workspace_id = await queries.add_account(
                 session, columns, workspace=str(names["first_name"]), plan=FIRST_PLAN
@@ -50,6 +66,16 @@ class RegistrationService:
             owner = KeyOwner(user_id, workspace_id, limits)
             key = await create_api_key(session, self.digest, owner, name=FIRST_KEY)
             account = await get_account(session, user_id, workspace_id)
+            await remember_address(session, user_id, address_hash(self.digest, user_id, address))
             await publish(session, UserRegistered(workspace_id=workspace_id, user_id=user_id))
         token, lifetime = self.tokens.issue(Claims(user_id, workspace_id), now=int(self.clock().timestamp()))
         return Registered(account, key, token, lifetime)
+
+    async def _count(self, address: str) -> None:
+        """Count an attempt in a transaction of its own, also one that fails: each tells whether a name is in use."""
+        async with all_workspaces(self.database) as session:
+            await count_request(session, [self._limit("address", address), self._limit("service", "")], self.clock())
+
+    def _limit(self, policy: Literal["address", "service"], address: str) -> RateLimit:
+        allowed = self.limits.per_address if policy == "address" else self.limits.in_all
+        return RateLimit(policy, UUID(bytes=self.digest(f"registrations {address}")[:16]), allowed)

@@ -24,12 +24,13 @@ class NoWorkspace(Forbidden):
 
 
 class TooManySignIns(TooManyRequests):
-    """Too many sign-ins of one account failed within a short time."""
+    """Too many sign-ins with one name, or from one address, failed within a short time."""
 
     code, title = "too_many_logins", "Too many failed sign-ins"
     advice = "Wait for the number of seconds in `Retry-After`, then sign in again."
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
-            "Too many failed sign-ins of this account. Wait before the next attempt.", retry_after=retry_after
+            "Too many sign-ins with this name, or from your network address, failed. Wait before the next attempt.",
+            retry_after=retry_after,
         )

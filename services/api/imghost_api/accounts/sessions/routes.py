@@ -6,23 +6,31 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from imghost_api.access.declarations import PUBLIC
-from imghost_api.access.deps import Context
+from imghost_api.access.deps import ClientAddress, Context
 from imghost_api.access.errors import AccountBlocked
 from imghost_api.accounts.schemas import TokenResponse, UserResource
 from imghost_api.accounts.sessions.errors import InvalidCredentials, NoWorkspace, TooManySignIns
 from imghost_api.accounts.sessions.schemas import JwksResponse, Login
-from imghost_api.accounts.sessions.service import SessionService, Throttle
+from imghost_api.accounts.sessions.service import SessionService
+from imghost_api.accounts.sessions.throttle import Throttle, ThrottleLimits
 from imghost_api.http.json_body import JsonRoute
 from imghost_api.http.openapi import alias
 from imghost_api.http.problem_types import raises
+from imghost_core.contract.errors import Overloaded
 
 router = APIRouter(route_class=JsonRoute, tags=["auth"])
 
 
 def _service(context: Context) -> SessionService:
     settings = context.settings
-    throttle = Throttle(settings.login_attempts, timedelta(seconds=settings.login_window_seconds))
-    return SessionService(context.database, context.passwords, context.tokens, throttle, context.clock)
+    limits = ThrottleLimits(
+        settings.login_attempts,
+        settings.login_attempts_per_address,
+        settings.login_attempts_in_all,
+        timedelta(seconds=settings.login_window_seconds),
+    )
+    throttle = Throttle(limits, context.digest, context.clock)
+    return SessionService(context.database, context.passwords, context.tokens, throttle, context.digest, context.clock)
 
 
 @router.post(
@@ -31,13 +39,13 @@ def _service(context: Context) -> SessionService:
     summary="Sign in",
     dependencies=[PUBLIC],
 )
-@raises(InvalidCredentials, TooManySignIns, AccountBlocked, NoWorkspace)
+@raises(InvalidCredentials, TooManySignIns, Overloaded, AccountBlocked, NoWorkspace)
 async def login(
-    service: Annotated[SessionService, Depends(_service)], login: Login, response: Response
+    service: Annotated[SessionService, Depends(_service)], login: Login, address: ClientAddress, response: Response
 ) -> TokenResponse:
     """An access token for the password of an e-mail address or user name."""
     response.headers["Cache-Control"] = "no-store"
-    signed_in = await service.sign_in(login.identifier, login.password.get_secret_value())
+    signed_in = await service.sign_in(login.identifier, login.password.get_secret_value(), address)
     return TokenResponse(
         token=signed_in.token,
         expires_in=signed_in.expires_in,

@@ -8,7 +8,7 @@ from imghost_api.db.base import API_WRITES, Base
 
 
 class LoginAttempt(Base):
-    """Failed sign-ins of one account, or of one name without an account; `subject` is a hash of either."""
+    """Failed sign-ins of a name, an address, both together, or all of them; `subject` is a keyed hash of it."""
 
     __tablename__ = "login_attempts"
     __grants__ = (API_WRITES,)

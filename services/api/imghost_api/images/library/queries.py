@@ -32,7 +32,9 @@ async def list_images(
     """Up to `limit` images, newest first, each with its views up to now."""
     uncounted = (
         select(func.count())
-        .where(ViewEvent.image_id == Image.id, ~ViewEvent.counted, ViewEvent.status.between(200, 399))
+        .where(
+            ViewEvent.image_id == Image.id, ~ViewEvent.counted, ViewEvent.is_view, ViewEvent.status.between(200, 399)
+        )
         .scalar_subquery()
     )
     images = (

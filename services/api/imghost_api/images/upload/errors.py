@@ -1,6 +1,6 @@
 """Failures of receiving an upload. Those about the image itself are in `imghost_core.contract.errors`."""
 
-from imghost_api.idempotency.errors import IdempotencyKeyReused, RequestInProgress
+from imghost_api.idempotency.errors import IdempotencyKeyReused, ImageOfKeyDeleted, RequestInProgress
 from imghost_api.imaging_client import ImagingUnavailable
 from imghost_api.plans.errors import DailyLimitReached, StorageLimitReached
 from imghost_core.contract.errors import INGEST_ERRORS, FileTooLarge, OriginalDiffers, Overloaded
@@ -81,6 +81,7 @@ UPLOAD_ERRORS = (
     OriginalDiffers,
     ImagingUnavailable,
     IdempotencyKeyReused,
+    ImageOfKeyDeleted,
     RequestInProgress,
     DailyLimitReached,
     StorageLimitReached,

@@ -31,6 +31,7 @@ class UploadParser:
         self.size = 0
         boundary = _boundary(content_type)
         self._preamble: _Preamble | None = _Preamble(boundary)
+        self._last, self._tail = b"\r\n--" + boundary + b"--", b""
         self._parser = MultipartParser(
             boundary,
             {
@@ -53,10 +54,18 @@ class UploadParser:
             chunk = self._preamble.skip(chunk)
             if chunk:
                 self._preamble = None
+        rest = chunk if self._ended else None
         try:
             self._parser.write(chunk)
         except FormParserError as error:
             raise InvalidMultipart(f"The multipart body cannot be read: {error}.") from error
+        if rest is None:
+            # The parser skips what follows the last boundary, which may have begun in the chunk before.
+            window = self._tail + chunk
+            self._tail = window[-len(self._last) :]
+            rest = window.partition(self._last)[2] if self._ended else b""
+        if rest.strip(b"\r\n"):
+            raise InvalidMultipart("The multipart body goes on after its last boundary. End it there.")
 
     def finish(self) -> None:
         """Check, after the last byte, that the body was complete and contained a file."""

@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from imghost_api.access.credentials import require_valid
 from imghost_api.access.principal import Principal
 from imghost_api.clock import Clock
 from imghost_api.concurrency import ConcurrencyLimit
 from imghost_api.db.engine import Database
 from imghost_api.events.outbox import publish
+from imghost_api.idempotency.errors import ImageOfKeyDeleted
 from imghost_api.idempotency.service import Claim, claim_key
 from imghost_api.images.events import ImageUploaded
 from imghost_api.images.queries import to_stored_image
@@ -75,7 +77,7 @@ class UploadService:
         """
         started = time.monotonic()
         try:
-            with self.slots.acquire():
+            with self.slots.acquire(principal.workspace_id):
                 image, replayed = await self._receive(principal, request)
         except HttpError as error:
             self.metrics.uploads.labels(error.code).inc()
@@ -104,9 +106,16 @@ class UploadService:
             takeover = self.limits.takeover
             earlier = await claim_key(self.database, claim, request_hash=received.sha256, takeover=takeover)
             if earlier is not None:
-                return StoredImage.from_reply(earlier), True
+                return await self._replay(principal, StoredImage.from_reply(earlier)), True
             async with claim.keep_renewed(self.database, takeover.total_seconds() / _HEARTBEATS_PER_TAKEOVER):
                 return await self._store(principal, received, claim), False
+
+    async def _replay(self, principal: Principal, image: StoredImage) -> StoredImage:
+        """The image of an earlier upload. A retry must not bring back what was deleted: raises `ImageOfKeyDeleted`."""
+        async with self.database.transaction(principal.workspace_id) as session:
+            if not await queries.image_exists(session, principal.workspace_id, image.public_id):
+                raise ImageOfKeyDeleted
+        return image
 
     async def _store(self, principal: Principal, received: ReceivedFile, claim: Claim | None) -> StoredImage:
         request = IngestRequest(
@@ -151,6 +160,7 @@ class UploadService:
 
     async def _commit(self, principal: Principal, row: Image, claim: Claim | None, reply: dict[str, Any]) -> None:
         async with self.database.transaction(principal.workspace_id) as session:
+            await require_valid(session, principal)  # the credential may have been revoked while the body arrived
             await quota.reserve_quota(
                 session, principal.workspace_id, principal.limits, size=row.file_size, now=self.clock()
             )
