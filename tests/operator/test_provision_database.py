@@ -44,16 +44,16 @@ async def scalar(url: str, query: str, *arguments: object) -> object:
 
 
 async def test_each_role_connects_to_its_own_database_only(backend: PostgresBackend, tenant: str) -> None:
-    """A tenant's roles reach their database, and another tenant's roles do not."""
+    """A tenant's roles reach their database, neither another tenant's nor those that every server has."""
     other = f"{tenant}-other"
     mine = await backend.ensure(tenant, PASSWORDS, 20)
     try:
         theirs = await backend.ensure(other, PASSWORDS, 20)
         for role, url in mine.urls.items():
             assert await scalar(url, "SELECT current_user") == mine.roles[role]
-            intruder = f"{url.rpartition('/')[0]}/{theirs.name}"
-            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-                await connect(intruder)
+            for name in (theirs.name, "postgres", "template1"):
+                with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                    await connect(f"{url.rpartition('/')[0]}/{name}")
     finally:
         await backend.drop(other)
 
@@ -91,6 +91,22 @@ async def test_ensure_again_keeps_data_and_takes_the_new_password(backend: Postg
     assert await scalar(after.urls["owner"], "SELECT answer FROM kept") == 42
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         await connect(before.urls["owner"])
+
+
+async def test_a_role_that_changed_its_password_gets_it_back(backend: PostgresBackend, tenant: str) -> None:
+    """PostgreSQL lets every role change its own password; the next verification sets it as the Secret has it."""
+    made = await backend.ensure(tenant, PASSWORDS, 20)
+    async with await connect(made.urls["imaging"]) as intruder:
+        await intruder.execute("ALTER ROLE CURRENT_USER PASSWORD 'mine now'")
+        for other in ("api", "owner"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await intruder.execute(
+                    sql.SQL("ALTER ROLE {} PASSWORD 'mine'").format(sql.Identifier(made.roles[other]))  # type: ignore[index]
+                )
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            await connect(made.urls["imaging"])
+        await backend.ensure(tenant, PASSWORDS, 20)
+    assert await scalar(made.urls["imaging"], "SELECT 1") == 1
 
 
 async def test_connections_are_limited(backend: PostgresBackend, tenant: str) -> None:
@@ -179,13 +195,14 @@ async def test_drop_ends_open_sessions_and_leaves_nothing(
 
 
 async def test_an_admin_that_is_no_superuser_is_enough(postgres: Postgres, tenant: str) -> None:
-    """CREATEDB and CREATEROLE are all the rights the operator needs."""
+    """CREATEDB, CREATEROLE and CONNECT to the database in its URL are all the rights the operator needs."""
     name, password = f"admin_{secrets.token_hex(4)}", secrets.token_urlsafe(16)
     role = sql.Identifier(name)
     async with await connect(postgres.admin_url) as root:
         await root.execute(
             sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(role, sql.Literal(password))
         )
+        await root.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(role))
     backend = PostgresBackend(f"postgresql://{name}:{password}@{postgres.host}:{postgres.port}/postgres")
     try:
         made = await backend.ensure(tenant, PASSWORDS, 20)
@@ -195,6 +212,7 @@ async def test_an_admin_that_is_no_superuser_is_enough(postgres: Postgres, tenan
         await backend.drop(tenant)
     finally:
         async with await connect(postgres.admin_url) as root:
+            await root.execute(sql.SQL("DROP OWNED BY {}").format(role))
             await root.execute(sql.SQL("DROP ROLE {}").format(role))
 
 

@@ -35,6 +35,13 @@ _IDENTITY = "imghost:"  # how the comment of a tenant's database begins; its ide
 _LOGIN = sql.SQL("ALTER ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {}")
 _HARMLESS = sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS")
 
+_OPEN_DATABASES = """
+    SELECT datname FROM pg_database
+    WHERE (datname IN ('postgres', 'template1') OR datname = current_database()) AND pg_has_role(datdba, 'USAGE')
+      AND EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0)
+"""
+_SERVER_ROLES = "SELECT rolname FROM pg_roles WHERE rolcreaterole OR rolname = 'pg_monitor'"
+
 
 def database_name(tenant: str) -> str:
     """The database of a tenant: no two tenants share one, and it needs no quoting.
@@ -104,6 +111,7 @@ class PostgresBackend:
         limits: dict[Role, int] = {"owner": OWNER_CONNECTIONS, "api": connection_limit, "imaging": connection_limit}
         names, database = role_names(tenant), sql.Identifier(database_name(tenant))
         async with self._connection() as connection:
+            await _close_shared_databases(connection)
             for role in ROLES:
                 await _ensure_role(connection, names[role], passwords[role], limits[role])
             owner = sql.Identifier(names["owner"])
@@ -198,6 +206,20 @@ class PostgresBackend:
             f"{where} refused a step ({type(error).__name__}). "
             "Give the operator's role the rights to create roles and databases."
         )
+
+
+async def _close_shared_databases(connection: _Connection) -> None:
+    """Let no tenant's role into the databases that every server has, which PostgreSQL opens to all roles.
+
+    Those of other operators, and of monitoring, keep their access. Databases of another owner stay as they are.
+    """
+    for (name,) in await (await connection.execute(_OPEN_DATABASES)).fetchall():
+        database = sql.Identifier(str(name))
+        for (role,) in await (await connection.execute(_SERVER_ROLES)).fetchall():
+            await connection.execute(
+                sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(str(role)))
+            )
+        await connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
 
 
 async def _ensure_role(connection: _Connection, name: str, password: str, limit: int) -> None:

@@ -13,6 +13,7 @@ from imghost_api.db.engine import Database
 from imghost_api.imaging_client import ImagingClient
 from imghost_api.metrics import ApiMetrics
 from imghost_api.settings import ApiSettings
+from imghost_api.tarpit import Tarpit
 from imghost_core.objects.base import ObjectStore
 from imghost_core.objects.open import open_store
 
@@ -30,6 +31,7 @@ class AppContext:
     passwords: Passwords
     digest: Digest
     upload_slots: ConcurrencyLimit
+    tarpit: Tarpit
     clock: Clock
 
 
@@ -57,5 +59,6 @@ async def open_context(settings: ApiSettings, metrics: ApiMetrics) -> AsyncItera
                 per_source=settings.upload_concurrency_per_workspace,
                 rejection="Too many uploads of this workspace, or of all, are running. Retry in a moment.",
             ),
+            tarpit=Tarpit(settings.refusal_delay_seconds),
             clock=utc_now,
         )

@@ -3,7 +3,16 @@
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 from imghost_core.settings import DatabaseSettings, MetadataSettings, ServerSettings, StoreSettings
@@ -57,6 +66,9 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings, MetadataSetti
     login_attempts_per_address: PositiveInt = Field(100, description="Failed sign-ins from one address in the window")
     login_attempts_in_all: PositiveInt = Field(10_000, description="Failed sign-ins from all addresses in the window")
     login_window_seconds: PositiveInt = Field(900, le=86_400)
+    refusal_delay_seconds: NonNegativeFloat = Field(
+        3.0, le=30, description="How long a sign-in or registration beyond a limit waits for its refusal"
+    )
     registrations_per_address: PositiveInt = Field(30, description="Registrations per hour from one address")
     registrations_in_all: PositiveInt = Field(1_000, description="Registrations per hour from all addresses")
 

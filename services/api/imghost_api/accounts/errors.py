@@ -1,6 +1,6 @@
 """Failures of account names."""
 
-from imghost_core.errors import Conflict
+from imghost_core.errors import Conflict, InvalidRequest
 
 
 class EmailTaken(Conflict):
@@ -23,3 +23,14 @@ class UsernameTaken(Conflict):
     def __init__(self) -> None:
         detail = "This user name is taken. Choose another one."
         super().__init__(detail, errors=[{"field": "username", "message": detail}])
+
+
+class CommonPassword(InvalidRequest):
+    """The password is one of those that guessing programs try first, or a name of the account."""
+
+    code, title = "common_password", "Common password"
+    advice = "Choose a password that is no common word, name or sequence; several words together are good."
+
+    def __init__(self) -> None:
+        detail = "This password is easy to guess. Choose one that is no common word, name or sequence."
+        super().__init__(detail, errors=[{"field": "password", "message": detail}])

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS: Final = 20.0
-HEAD_BYTES: Final = 64 * 1024
+HEAD_BYTES: Final = 192 * 1024  # with the request line, and above the limit that gets a problem document
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 4 * 1024 * 1024
 _TEXT: Final = b"The head of the request is too large. Send fewer or shorter headers."

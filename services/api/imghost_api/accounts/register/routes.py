@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from imghost_api.access.declarations import PUBLIC
 from imghost_api.access.deps import ClientAddress, Context
-from imghost_api.accounts.errors import EmailTaken, UsernameTaken
+from imghost_api.accounts.errors import CommonPassword, EmailTaken, UsernameTaken
 from imghost_api.accounts.register.schemas import RegisteredResponse, Registration
 from imghost_api.accounts.register.service import RegistrationLimits, RegistrationService
 from imghost_api.accounts.schemas import UserResource
@@ -39,8 +39,9 @@ def _service(context: Context) -> RegistrationService:
     summary="Create an account",
     dependencies=[PUBLIC],
 )
-@raises(EmailTaken, UsernameTaken, RateLimitReached, Overloaded)
+@raises(CommonPassword, EmailTaken, UsernameTaken, RateLimitReached, Overloaded)
 async def register(
+    context: Context,
     service: Annotated[RegistrationService, Depends(_service)],
     registration: Registration,
     address: ClientAddress,
@@ -49,7 +50,8 @@ async def register(
     """Create an account with its own workspace, the free plan, an access token and a first API key."""
     response.headers["Cache-Control"] = "no-store"
     names = registration.model_dump(exclude={"password"})
-    registered = await service.register(names, password=registration.password.get_secret_value(), address=address)
+    async with context.tarpit.slow_refusals():
+        registered = await service.register(names, password=registration.password.get_secret_value(), address=address)
     return RegisteredResponse(
         token=registered.token,
         expires_in=registered.expires_in,

@@ -1,14 +1,17 @@
 """Registration: a user, a workspace of their own, a first API key and an access token."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from imghost_api.accounts.errors import CommonPassword
 from imghost_api.accounts.queries import Account, address_hash, get_account, remember_address
 from imghost_api.accounts.register import queries
 from imghost_api.accounts.register.events import UserRegistered
 from imghost_api.api_keys.service import KeyOwner, NewApiKey, create_api_key
 from imghost_api.clock import Clock
+from imghost_api.crypto.common_passwords import is_common
 from imghost_api.crypto.digests import Digest
 from imghost_api.crypto.passwords import Passwords, Source
 from imghost_api.crypto.tokens import Claims, Tokens
@@ -54,8 +57,10 @@ class RegistrationService:
     async def register(self, names: dict[str, str | None], *, password: str, address: str) -> Registered:
         """Create an account; `names` are columns of the user, `address` is where the request comes from.
 
-        Raises `RateLimitReached`, `Overloaded`, or `Conflict` for a name in use.
+        Raises `CommonPassword`, `RateLimitReached`, `Overloaded`, or `Conflict` for a name in use.
         """
+        if is_common(password, *_own_words(names)):
+            raise CommonPassword
         await self._count(address)
         columns = {**names, "password_hash": await self.passwords.hash(password, Source(address))}
         async with all_workspaces(self.database) as session:
@@ -79,3 +84,9 @@ class RegistrationService:
     def _limit(self, policy: Literal["address", "service"], address: str) -> RateLimit:
         allowed = self.limits.per_address if policy == "address" else self.limits.in_all
         return RateLimit(policy, UUID(bytes=self.digest(f"registrations {address}")[:16]), allowed)
+
+
+def _own_words(names: Mapping[str, str | None]) -> Iterator[str]:
+    """The names of the user, and the part of the e-mail address before the @."""
+    for name in names.values():
+        yield from (name, name.partition("@")[0]) if name else ()

@@ -41,11 +41,16 @@ def _service(context: Context) -> SessionService:
 )
 @raises(InvalidCredentials, TooManySignIns, Overloaded, AccountBlocked, NoWorkspace)
 async def login(
-    service: Annotated[SessionService, Depends(_service)], login: Login, address: ClientAddress, response: Response
+    context: Context,
+    service: Annotated[SessionService, Depends(_service)],
+    login: Login,
+    address: ClientAddress,
+    response: Response,
 ) -> TokenResponse:
     """An access token for the password of an e-mail address or user name."""
     response.headers["Cache-Control"] = "no-store"
-    signed_in = await service.sign_in(login.identifier, login.password.get_secret_value(), address)
+    async with context.tarpit.slow_refusals():
+        signed_in = await service.sign_in(login.identifier, login.password.get_secret_value(), address)
     return TokenResponse(
         token=signed_in.token,
         expires_in=signed_in.expires_in,
