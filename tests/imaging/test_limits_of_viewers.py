@@ -49,7 +49,6 @@ def use_bandwidth(tenant: ImagingDatabase, size: int, *, month: str = "this") ->
     )
 
 
-@pytest.mark.requirement("000-L1")
 async def test_used_up_bandwidth_ends_deliveries_until_the_next_month(
     imaging: Imaging, photo: Stored, tenant: ImagingDatabase, plan: str
 ) -> None:

@@ -96,7 +96,7 @@ async def test_times_are_utc_with_z(api: httpx.AsyncClient) -> None:
 
 
 async def test_registrations_are_limited_by_address(open_api: Any) -> None:
-    """An address registers so many accounts per hour, whether they succeed or not; another address is not affected."""
+    """An address has 3 registrations per hour here, also if they fail; another address is not affected."""
     async with (
         open_api(address="192.0.2.77", registrations_per_address=3) as api,
         client_from(api.front, "192.0.2.78") as other,

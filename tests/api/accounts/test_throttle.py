@@ -1,4 +1,4 @@
-"""Guessing of passwords is slowed down, and nobody can use that against the owner of an account."""
+"""Guessing of passwords is slowed down, and no stranger can use that against the owner of an account."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ async def fail(client: httpx.AsyncClient, name: str, times: int) -> list[int]:
 
 
 @pytest.mark.parametrize("by", ["email", "username"])
-async def test_a_stranger_locks_nobody_out(open_api: Any, by: str) -> None:
+async def test_a_stranger_locks_no_owner_out(open_api: Any, by: str) -> None:
     """Guesses from elsewhere end with 429; the owner signs in where they signed in before, meanwhile and afterwards."""
     async with open_api(address=HOME, login_attempts=5) as home, client_from(home.front, STRANGER) as stranger:
         person = await register(home)
@@ -57,7 +57,7 @@ async def test_a_sign_in_makes_an_address_known(open_api: Any) -> None:
         assert await fail(travelling, other.names["email"], 3) == [401, 401, 429]
 
 
-async def test_throttling_tells_neither_accounts_nor_that_two_names_belong_together(open_api: Any) -> None:
+async def test_throttling_discloses_neither_accounts_nor_which_names_belong_together(open_api: Any) -> None:
     """An unknown name is throttled like a known one, and each name of an account by itself."""
     async with open_api(address=HOME, login_attempts=2) as home, client_from(home.front, STRANGER) as stranger:
         person = await register(home)

@@ -71,7 +71,7 @@ async def test_strangers_do_not_delay_known_sources() -> None:
 
 
 async def test_one_address_fills_its_share_only() -> None:
-    """Of one source so many wait; the next of it is rejected, and another source is not."""
+    """Of one source 16 wait; the next of it is rejected, and another source is not."""
     passwords = Passwords()
     try:
         flood = [asyncio.create_task(passwords.hash("x", Source("192.0.2.1"))) for _ in range(16)]

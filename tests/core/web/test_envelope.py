@@ -135,7 +135,7 @@ async def test_a_client_that_hangs_up_is_no_error(client: httpx.AsyncClient, reg
         return {"type": "http.disconnect"}
 
     async def discard(_message: Message) -> None:
-        """Send to nobody, as a server does after the connection was lost."""
+        """Send nothing, as a server does after the connection was lost."""
 
     with capture_logs() as logged:
         for method, path in (("POST", "/body"), ("GET", "/stream")):

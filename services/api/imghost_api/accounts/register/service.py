@@ -77,7 +77,7 @@ class RegistrationService:
         return Registered(account, key, token, lifetime)
 
     async def _count(self, address: str) -> None:
-        """Count an attempt in a transaction of its own, also one that fails: each tells whether a name is in use."""
+        """Count an attempt in a transaction of its own, also one that fails: each shows whether a name is in use."""
         async with all_workspaces(self.database) as session:
             await count_request(session, [self._limit("address", address), self._limit("service", "")], self.clock())
 

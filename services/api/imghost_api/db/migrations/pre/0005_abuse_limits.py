@@ -32,7 +32,7 @@ def upgrade() -> None:
 
 
 def _bound_view_events() -> None:
-    """Imaging inserts these rows: whoever takes it over cannot fill the disk with one row, or break the roll-up.
+    """Imaging inserts these rows: an attacker who takes it over cannot fill the disk by one row or break the roll-up.
     Rows that exist keep the bounds already. They are read under the lock; imaging keeps its events meanwhile.
     """
     op.add_column("view_events", sa.Column("is_view", sa.Boolean(), server_default=sa.true(), nullable=False))
