@@ -140,11 +140,14 @@ async def test_an_address_is_forwarded_by_trusted_proxies_only(
     with subprocess.Popen([sys.executable, program], env=settings, stdin=subprocess.PIPE) as started:
         url = f"http://127.0.0.1:{environment['PORT']}/address"
         headers = [("X-Forwarded-For", value) for value in forwarded]
-        with httpx.Client(timeout=20) as client:
-            await eventually(
-                lambda: client.get(url, headers=headers).text == counted,
-                within=15,
-                why="the address is as expected",
-                ignoring=(httpx.ConnectError,),
-            )
-        started.kill()
+        try:
+            with httpx.Client(timeout=20) as client:
+                await eventually(
+                    lambda: client.get(url, headers=headers).text,
+                    within=15,
+                    why="the listener answers",
+                    ignoring=(httpx.ConnectError,),
+                )
+                assert client.get(url, headers=headers).text == counted
+        finally:
+            started.kill()
