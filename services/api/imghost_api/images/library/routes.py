@@ -56,7 +56,7 @@ async def download_original(
     principal: Annotated[Principal, Require(Permission.IMAGES_READ)],
     session: WorkspaceSession,
     response: Response,
-    image_id: Annotated[str, Path(max_length=64, description="Public id")],
+    image_id: ImageId,
 ) -> StreamingResponse:
     """The uploaded bytes with all their metadata, where the metadata policy of the workspace is `owner` or `keep`."""
     found = await originals.open_original(

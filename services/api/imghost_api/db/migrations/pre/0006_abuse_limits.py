@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 _BOUNDS = {
     "variant": "char_length(variant) <= 16",
@@ -64,7 +64,7 @@ def _limit_bandwidth() -> None:
                i.views + (SELECT count(*) FROM view_events e
                           WHERE e.image_id = i.id AND NOT e.counted AND e.is_view
                             AND e.status BETWEEN 200 AND 399) AS views,
-               i.uploaded_at,
+               i.uploaded_at, w.metadata_policy, i.delivered_filter, i.delivered_size,
                (SELECT p.bandwidth_policy FROM plans p
                 WHERE p.code = w.plan_code AND p.bandwidth_bytes_per_month <= (
                     SELECT coalesce(sum(d.bandwidth_used), 0) FROM usage_daily d
