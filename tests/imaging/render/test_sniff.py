@@ -113,6 +113,20 @@ def test_zip_archives_are_found_before_trailing_data(tail: bytes) -> None:
     assert sniff.embedded_content(hostile.polyglot_zip() + tail, "jpeg") == "a ZIP archive"
 
 
+@pytest.mark.parametrize("missing", [1, 10])
+def test_a_zip_whose_comment_does_not_fit_is_ignored(missing: int) -> None:
+    """An end record that announces a longer comment than the file has is not one: readers refuse it."""
+    body = hostile.polyglot_zip(comment=b"x" * 10)
+    assert sniff.embedded_content(body, "jpeg") == "a ZIP archive"
+    assert sniff.embedded_content(body[:-missing], "jpeg") is None
+
+
+@pytest.mark.parametrize(("place", "found"), [(1019, "a PDF"), (1020, None)])
+def test_a_pdf_is_found_where_readers_search(place: int, found: str | None) -> None:
+    """The mark of a PDF counts when it is whole within the first 1024 bytes, and not behind."""
+    assert sniff.embedded_content(b"\xff\xd8\xff" + b"\0" * (place - 3) + b"%PDF-1.7", "jpeg") == found
+
+
 def test_a_zip_end_record_without_a_directory_is_ignored() -> None:
     """Only what a ZIP reader could open counts: the directory must be where the end record says."""
     record = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 46, 0, 0)
