@@ -9,7 +9,7 @@ import pyvips
 
 from imghost_core.errors import Unavailable, Unprocessable
 from imghost_imaging.formats import FORMATS, Format
-from imghost_imaging.render import limits, load, renditions
+from imghost_imaging.render import load, renditions, source
 from imghost_imaging.render.limits import Limits
 from imghost_imaging.render.renditions import ANIMATION_PIXELS, BOXES, Renditions
 from support import hostile, image_similarity, sample_images
@@ -23,7 +23,7 @@ def soon() -> float:
 
 @cache
 def build(body: bytes, kind: Format) -> Renditions:
-    return renditions.render_all(body, limits.read(body, kind, BOUNDS), soon())
+    return renditions.render_all(source.read(body, kind, BOUNDS), soon())
 
 
 SCENE = sample_images.scene(1600, 1200, noise=2)
@@ -184,7 +184,7 @@ def test_a_large_animation_is_scaled_down(monkeypatch: pytest.MonkeyPatch) -> No
     """All frames of an animated size together stay below the budget; it shrinks and goes on moving."""
     monkeypatch.setattr(renditions, "ANIMATION_PIXELS", 10 * 160 * 120 // 4)
     body = sample_images.gif(10)
-    made = renditions.render_all(body, limits.read(body, "gif", BOUNDS), soon())
+    made = renditions.render_all(source.read(body, "gif", BOUNDS), soon())
     large = pyvips.Image.new_from_buffer(made.variants["large"], "")
     assert (large.width, large.height, large.get("n-pages")) == (80, 60, 10)
     assert ANIMATION_PIXELS > 1_000_000
@@ -200,16 +200,16 @@ def test_equal_sizes_are_the_same_file() -> None:
 def test_damaged_pixel_data_is_corrupt() -> None:
     """A header alone is fine, the pixels behind it are not there: refused when decoding, by name."""
     body = hostile.truncate(sample_images.photo(), 60)
-    header = limits.read(body, "jpeg", BOUNDS)
+    original = source.read(body, "jpeg", BOUNDS)
     with pytest.raises(Unprocessable) as caught:
-        renditions.render_all(body, header, soon())
+        renditions.render_all(original, soon())
     assert caught.value.code == "corrupt_image"
 
 
 def test_decoding_stops_at_the_deadline() -> None:
     """Libvips itself is stopped in the middle of an image when the time is over."""
     with pytest.raises(Unavailable) as caught:
-        load.load(sample_images.photo(4000, 3000), 1600, all_frames=False, deadline=time.monotonic() + 0.005)
+        load.load(sample_images.photo(4000, 3000), "jpeg", 1600, animated=False, deadline=time.monotonic() + 0.005)
     assert caught.value.code == "overloaded"
 
 

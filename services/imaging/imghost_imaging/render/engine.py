@@ -6,6 +6,7 @@ import pyvips
 
 from imghost_core import logs
 from imghost_imaging.formats import Format
+from imghost_imaging.render import decoder
 
 _MINIMUM = (8, 18, 6)  # first release that refuses to use a libheif too old to be safe for AVIF
 _LOADERS: dict[Format, str] = {
@@ -35,11 +36,14 @@ def start(formats: tuple[Format, ...]) -> None:
     """Configure libvips for `formats` and check it. Raises `UnsafeLibvips`; the process must not serve then."""
     _check_build()
     _limit_malloc()
+    decoder.start()
     pyvips.concurrency_set(1)  # images are rendered in parallel; threads within one would only cost memory
     pyvips.cache_set_max(0)  # never hits for buffers
     _allow_only(formats)
     _check_codecs(formats)
     _check_blocked_loaders()
+    if "jpeg" in formats:
+        _check_damage_is_found()
     _log.info("image engine ready", libvips=".".join(map(str, _version())), formats=list(formats))
 
 
@@ -77,6 +81,15 @@ def _check_codecs(formats: tuple[Format, ...]) -> None:
             raise UnsafeLibvips(f"this libvips cannot read back its own {name}: {_first_line(error)}") from error
         if difference > 12:  # noqa: PLR2004 - of 255; lossy codecs stay below 5 on this gradient
             raise UnsafeLibvips(f"this libvips decodes {name} wrongly: mean difference {difference:.0f} of 255")
+
+
+def _check_damage_is_found() -> None:
+    """Check that a JPEG whose last rows are missing is found out: libvips says it only by a warning in the log."""
+    whole = pyvips.Image.gaussnoise(32, 32).cast("uchar").jpegsave_buffer()
+    with decoder.collect_damage() as damage:
+        pyvips.Image.jpegload_buffer(whole[:-20] + b"\xff\xd9").copy_memory()
+    if not damage:
+        raise UnsafeLibvips("this libvips does not report that a JPEG is incomplete")
 
 
 def _check_blocked_loaders() -> None:

@@ -1,12 +1,8 @@
-"""Limits checked against an image's header before any pixel is decoded."""
+"""Limits checked against an image's header before any pixel is decoded. Pure."""
 
 from dataclasses import dataclass
 
-import pyvips
-
 from imghost_core.contract.errors import CorruptImage, TooManyFrames, TooManyPixels
-from imghost_imaging.formats import Format
-from imghost_imaging.render import gif
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,32 +20,6 @@ class Header:
     width: int
     height: int
     frames: int
-
-
-def read(data: bytes, kind: Format, limits: Limits) -> Header:
-    """The header of `data`, within `limits`; takes well below a millisecond for a photograph.
-
-    Raises `Unprocessable` with `corrupt_image`, `too_many_pixels` or `too_many_frames`.
-    """
-    if kind == "gif":
-        found = gif.read_header(data, max_frames=limits.frames)
-        check(Header(found.width, found.height, found.frames), limits)
-        if found.truncated or not found.frames:
-            raise corrupt()
-    try:
-        image = pyvips.Image.new_from_buffer(data, "")
-    except pyvips.Error as error:
-        raise corrupt() from error
-    header = _header(image, kind)
-    check(header, limits)
-    return header
-
-
-def _header(image: pyvips.Image, kind: Format) -> Header:
-    frames = image.get("n-pages") if kind in {"gif", "webp"} and image.get_typeof("n-pages") else 1
-    turned = image.get_typeof("orientation") and image.get("orientation") in {5, 6, 7, 8}
-    width, height = (image.height, image.width) if turned else (image.width, image.height)
-    return Header(width, height, max(1, frames))
 
 
 def check(header: Header, limits: Limits) -> None:

@@ -5,13 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import pyvips
-
 from imghost_core.contract.errors import EmbeddedContent, EmptyFile, UnsupportedFormat
 from imghost_core.object_keys import VariantName
 from imghost_imaging.formats import EXTENSIONS, Format
 from imghost_imaging.metrics import ImagingMetrics
-from imghost_imaging.render import limits, renditions, sniff
+from imghost_imaging.render import decoder, limits, renditions, sniff, source
 from imghost_imaging.render.limits import Header, Limits
 from imghost_imaging.render.renditions import Renditions
 
@@ -43,9 +41,9 @@ class Renderer:
         deadline = time.monotonic() + self._seconds
         kind = self._identify(data)
         _check_embedded(data, kind)
-        header = limits.read(data, kind, self._limits)
+        original = source.read(data, kind, self._limits)
         with self._metrics.render.labels("renditions").time():
-            return Rendered(kind, header, _decode(lambda: renditions.render_all(data, header, deadline)))
+            return Rendered(kind, original.header, _decode(lambda: renditions.render_all(original, deadline)))
 
     def variant(self, mezzanine: bytes, name: VariantName, kind: str) -> bytes:
         """The variant `name` from a stored mezzanine of extension `kind`; raises `CorruptImage`."""
@@ -80,5 +78,5 @@ def _decode(work: Callable[[], _T]) -> _T:
     """Run `work`; libvips computes lazily, so any step may report a damaged input."""
     try:
         return work()
-    except pyvips.Error as error:
+    except decoder.ERRORS as error:
         raise limits.corrupt() from error

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import pyvips
 
 from imghost_core.object_keys import VARIANT_NAMES, VariantName
+from imghost_imaging.formats import Format
 from imghost_imaging.render import save
+from imghost_imaging.render.deadline import check_deadline, shrink
 from imghost_imaging.render.limits import Header
-from imghost_imaging.render.load import check_deadline, load, shrink
+from imghost_imaging.render.load import load
+from imghost_imaging.render.source import Source
 
 MEZZANINE = 1600
 BOXES: dict[VariantName, int] = {"large": 1200, "medium": 800, "small": 400, "thumb": 200}  # largest first
 _MEZZANINE_QUALITY = 85
 _QUALITY = 80
+_FORMATS: dict[str, Format] = {"jpg": "jpeg", "webp": "webp"}
 # Animated renditions are shrunk until all frames together have at most this many pixels: 1 s of encoding, 100 MB.
 ANIMATION_PIXELS = 25_000_000
 
@@ -33,36 +37,49 @@ class Renditions:
         return len(self.mezzanine) + sum(map(len, self.variants.values()))
 
 
-def render_all(data: bytes, header: Header, deadline: float) -> Renditions:
-    """All renditions of the original `data`; `header` was read from it and is within the limits."""
-    animated = header.frames > 1
+def render_all(original: Source, deadline: float) -> Renditions:
+    """All renditions of `original`."""
+    header, animated = original.header, original.animated
     box = min(MEZZANINE, _animation_box(header)) if animated else MEZZANINE
-    top = _drop_opaque_alpha(load(data, box, all_frames=animated, deadline=deadline))
-    kind = save.extension(top)
-    mezzanine = save.encode(top, kind, _MEZZANINE_QUALITY)
-    return Renditions(kind, mezzanine, dict(_cascade(top, kind, deadline)))
+    top = _drop_opaque_alpha(load(original.data, original.kind, box, animated=animated, deadline=deadline))
+    exact = max(header.width, header.height) <= box
+    kind, size = "webp" if animated or top.hasalpha() else "jpg", (top.width, top.height)
+    full_size: dict[tuple[int, int], bytes] = {}
+    if exact and not animated and original.kind != "jpeg" and max(size) <= BOXES["large"]:
+        kind, full_size[size] = save.encode_exact(top, _QUALITY, original.stored)
+    variants = dict(_cascade(top, kind, dict(full_size), deadline, exact=exact))
+    mezzanine = full_size.get(size) or save.encode(top, kind, _MEZZANINE_QUALITY, exact=exact)
+    return Renditions(kind, mezzanine, variants)
 
 
 def render_variant(mezzanine: bytes, name: VariantName, kind: str, deadline: float) -> bytes:
     """The variant `name` from a stored mezzanine with the extension `kind`."""
-    image = load(mezzanine, BOXES[name], all_frames=kind == "webp" and name != "thumb", deadline=deadline)
-    return save.encode(image, kind, _QUALITY)
+    animated = kind == "webp" and name != "thumb"
+    image = load(mezzanine, _FORMATS[kind], BOXES[name], animated=animated, deadline=deadline)
+    return save.encode(image, kind, _QUALITY, exact=max(image.width, _height(image)) < BOXES[name])
 
 
-def _cascade(image: pyvips.Image, kind: str, deadline: float) -> Iterator[tuple[VariantName, bytes]]:
+def _cascade(
+    image: pyvips.Image, kind: str, encoded: dict[tuple[int, int], bytes], deadline: float, *, exact: bool
+) -> Iterator[tuple[VariantName, bytes]]:
     """Each size from the next larger one. A size that would not be smaller reuses the same file."""
-    encoded: dict[tuple[int, int], bytes] = {}
+    full = image.width
     for name, box in BOXES.items():
         check_deadline(deadline)
         image = _fit(_first_frame(image) if name == "thumb" else image, box, deadline)
         size = (image.width, image.height)
-        encoded[size] = encoded.get(size) or save.encode(image, kind, _QUALITY)
+        if size not in encoded:
+            encoded[size] = save.encode(image, kind, _QUALITY, exact=exact and image.width == full)
         yield name, encoded[size]
 
 
 def _fit(image: pyvips.Image, box: int, deadline: float) -> pyvips.Image:
-    height = image.height // save.frames(image)
-    return image if max(image.width, height) <= box else shrink(image, box, deadline)
+    return image if max(image.width, _height(image)) <= box else shrink(image, box, deadline)
+
+
+def _height(image: pyvips.Image) -> int:
+    """Height of one frame."""
+    return int(image.height // save.frames(image))
 
 
 def _first_frame(image: pyvips.Image) -> pyvips.Image:
@@ -75,8 +92,8 @@ def _first_frame(image: pyvips.Image) -> pyvips.Image:
 
 
 def _drop_opaque_alpha(image: pyvips.Image) -> pyvips.Image:
-    """`image` without a fully opaque alpha channel, as screenshots have."""
-    if image.hasalpha() and save.frames(image) == 1 and image[image.bands - 1].min() == 255:  # noqa: PLR2004
+    """`image` without a fully opaque alpha channel, as screenshots and most animations have."""
+    if image.hasalpha() and image[image.bands - 1].min() == 255:  # noqa: PLR2004
         return image[: image.bands - 1]
     return image
 
