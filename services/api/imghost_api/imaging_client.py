@@ -32,6 +32,16 @@ class ImagingUnavailable(Unavailable):
         super().__init__("Images cannot be processed right now. Send this one again shortly.")
 
 
+class ImagingFailed(HttpError):
+    """The imaging service failed because of an internal error, which is not temporary: the same image fails again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The image could not be processed because of an internal error. Nothing was stored. "
+            "Upload another copy of it; if that fails too, report the request id to the operators of this service."
+        )
+
+
 class ImagingClient:
     """Sends originals to imaging."""
 
@@ -48,7 +58,7 @@ class ImagingClient:
     async def ingest(self, request: IngestRequest) -> Ingested:
         """Have an original checked and its variants made.
 
-        Raises `ImageRejected`, or `Unavailable` when imaging is unreachable or overloaded.
+        Raises `ImageRejected`, `ImagingFailed`, or `Unavailable` when imaging is unreachable or overloaded.
         """
         headers = {
             "Authorization": f"Bearer {self._token.get_secret_value()}",
@@ -83,5 +93,7 @@ def _read(response: httpx.Response) -> Ingested:
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         _log.error("imaging sent an unreadable response", status=response.status_code)
         raise ImagingUnavailable from error
+    if response.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+        raise ImagingFailed
     _log.error("imaging rejected the internal request", status=response.status_code)
     raise ImagingUnavailable

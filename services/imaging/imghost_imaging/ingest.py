@@ -54,6 +54,9 @@ class Ingest:
             if error.status < 500:  # noqa: PLR2004 - 5xx is a failure of this service, not of the image
                 self._metrics.rejects.labels(outcome).inc()
             raise
+        except Exception:
+            outcome = HttpError.code  # a fault of ours: 500, since the same image would fail again
+            raise
         finally:
             self._metrics.ingest.labels(outcome).observe(time.perf_counter() - started)
 

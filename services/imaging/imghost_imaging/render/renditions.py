@@ -43,9 +43,9 @@ def render_all(original: Source, deadline: float) -> Renditions:
     box = min(MEZZANINE, _animation_box(header)) if animated else MEZZANINE
     top = _drop_opaque_alpha(load(original.data, original.kind, box, animated=animated, deadline=deadline))
     exact = max(header.width, header.height) <= box
-    kind, size = "webp" if animated or top.hasalpha() else "jpg", (top.width, top.height)
+    kind, size = save.extension(top), (top.width, top.height)
     full_size: dict[tuple[int, int], bytes] = {}
-    if exact and not animated and original.kind != "jpeg" and max(size) <= BOXES["large"]:
+    if exact and original.kind != "jpeg" and max(top.width, _height(top)) <= BOXES["large"]:
         kind, full_size[size] = save.encode_exact(top, _QUALITY, original.stored)
     variants = dict(_cascade(top, kind, dict(full_size), deadline, exact=exact))
     mezzanine = full_size.get(size) or save.encode(top, kind, _MEZZANINE_QUALITY, exact=exact)
