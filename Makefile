@@ -74,6 +74,10 @@ format: $(VENV)/.dev ## Format the code and repair what a program can repair
 bench: $(VENV)/.dev ## Measure starts, memory, uploads and thumbnails of a tenant on this machine
 	@$(BIN)/python -m imghost_dev bench $(ARGS)
 
+.PHONY: corpus
+corpus: $(VENV)/.dev ## Render the test images of public packages, and compare with another decoder (needs Go)
+	@$(BIN)/python -m imghost_dev corpus $(ARGS)
+
 .PHONY: crds
 crds: $(VENV)/.dev ## Generate crds/ from the operator's models
 	$(BIN)/imghost crds > $(CRD)

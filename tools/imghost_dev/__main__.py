@@ -29,6 +29,7 @@ VERBS = {
     "bench-stores": Verb("bench_stores.main", "compare two clients of an S3: what they cost, how they meet faults"),
     "chart": Verb("chart", "write or check the files that are made from the chart and for it"),
     "cluster": Verb("cluster.main", "start, fill, inspect and remove a real Kubernetes cluster"),
+    "corpus": Verb("corpus.main", "render the test images of public packages, and compare with another decoder"),
     "e2e": Verb("e2e", "run the end-to-end scenarios in that cluster"),
     "images": Verb("images", "build the container images, try each and print its size"),
     "imports": Verb("imports", "count the imports between the rooms of a package, and those that run back up"),

@@ -33,7 +33,7 @@ class UnsupportedFormat(UnsupportedMedia):
 
 
 class CorruptImage(Unprocessable):
-    """The image is damaged or incomplete."""
+    """Pixels of the image are missing or damaged. End markers, trailing bytes and metadata do not matter."""
 
     code, title = "corrupt_image", "Corrupt image"
     advice = "Export the image again and upload the new copy."
