@@ -46,11 +46,11 @@ class LeaderElector:
 
     async def acquire(self) -> None:
         """Wait until this process holds the lease."""
-        is_said = False
+        is_logged = False
         while not await self.try_acquire():
-            if not is_said and (holder := self._seen[0][0]):
+            if not is_logged and (holder := self._seen[0][0]):
                 _log.info("standing by: another operator of this class leads", leader=holder, lease=self._name)
-                is_said = True
+                is_logged = True
             await asyncio.sleep(RETRY_SECONDS)
         _log.info("leading", identity=self._identity)
 

@@ -202,7 +202,7 @@ async def test_one_operator_leads_and_the_next_takes_over(bench: ReconcileHarnes
 
 
 async def test_each_class_has_an_operator_of_its_own(bench: ReconcileHarness, fleet: Fleet) -> None:
-    """Two classes lead at once; a tenant is touched by the operator of its class only, and can be handed over."""
+    """Two classes lead concurrently; a tenant is touched by the operator of its class only, and can be handed over."""
     blue = fleet.start("blue", IMGHOST_OPERATOR_CLASS="blue")
     first = await fleet.ready("one")
     await eventually(blue.is_ready, within=40, why="the operator of the other class leads too")

@@ -17,7 +17,7 @@ def test_fields_of_another_version_are_ignored_and_named() -> None:
 
 
 def test_a_known_field_that_does_not_fit_is_an_error_without_its_value() -> None:
-    """Also beside an unknown one; the message names the field."""
+    """Also next to an unknown one; the message names the field."""
     with pytest.raises(ValidationError) as refused:
         read_spec({"api": {"replicas": "canary"}, "region": 1})
     message = first_error(refused.value)
