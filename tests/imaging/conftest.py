@@ -70,4 +70,4 @@ async def imaging(tenant: ImagingDatabase, storage: StoreSettings) -> AsyncItera
 @pytest.fixture
 async def photo(imaging: Imaging) -> Stored:
     """An uploaded JPEG, larger than every variant, without metadata: delivered as it was uploaded."""
-    return await imaging.upload(sample_images.photo(1900, 1000, keep="none"))
+    return await imaging.upload(sample_images.photo(1900, 1000))

@@ -36,12 +36,12 @@ def scene(width: int, height: int, noise: float = 5.0, seed: int = 1) -> pyvips.
 
 
 def encode(image: pyvips.Image, format: str, quality: int = 88, **options: Any) -> bytes:  # noqa: A002
-    """`image` as a file of `format`: jpeg, png, gif, webp, avif or tiff."""
+    """`image` as a file of `format`: jpeg, png, gif, webp, avif or tiff. Without metadata: delivered as it is."""
     settings: dict[str, dict[str, Any]] = {
-        "jpeg": {"Q": quality},
-        "png": {"compression": 3},
+        "jpeg": {"Q": quality, "keep": "none"},
+        "png": {"compression": 3, "keep": "none"},
         "gif": {"effort": 1},
-        "webp": {"Q": quality, "effort": 0},
+        "webp": {"Q": quality, "effort": 0, "keep": "none"},
         "avif": {"Q": quality, "effort": 0, "compression": "av1"},
         "tiff": {},
     }

@@ -24,7 +24,7 @@ async def test_every_time_of_every_route_has_one_format(ada: Person) -> None:
     uploaded = await ada.upload(sample_images.photo(64, 48))
     bodies = [ada.registration, uploaded.json()]
     for path, methods in document["paths"].items():
-        if "get" in methods:
+        if "get" in methods and "image/*" not in methods["get"]["responses"]["200"]["content"]:
             response = await ada.client.get(path, headers=ada.token)
             assert response.status_code == 200, response.text
             bodies.append(response.json())

@@ -67,11 +67,12 @@ def test_a_delivered_original_has_nothing_to_remove(name: str) -> None:
 
 
 CLEAN = {
-    "jpeg": lambda: sample_images.photo(64, 48, keep="none"),
-    "jpeg-cmyk": lambda: encode(scene(64, 48).colourspace("cmyk"), "jpeg", keep="none"),
-    "png": lambda: sample_images.png(64, 48, keep="none"),
+    "jpeg": lambda: sample_images.photo(64, 48),
+    "jpeg-cmyk": lambda: encode(scene(64, 48).colourspace("cmyk"), "jpeg"),
+    "png": lambda: sample_images.png(64, 48),
     "gif": lambda: sample_images.gif(3),
-    "webp": lambda: sample_images.photo(64, 48, "webp", keep="none"),
+    "webp": lambda: sample_images.webp(1),
+    "webp-animated": lambda: sample_images.webp(3),
 }
 
 
@@ -157,7 +158,7 @@ def test_files_that_do_not_show_their_structure_are_refused(kind: str, make: Cal
 
 def test_a_jpeg_without_its_end_marker_is_completed() -> None:
     """A photograph that lacks only EOI, as some cameras write it, is delivered with one."""
-    body = sample_images.photo(64, 48, keep="none")
+    body = sample_images.photo(64, 48)
     assert strip(body[:-2], "jpeg", keep_copyright=False) == body
 
 

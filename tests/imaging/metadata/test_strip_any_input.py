@@ -60,7 +60,7 @@ def test_damaged_files_never_pass_as_they_are(name: str, data: st.DataObject) ->
 @settings(max_examples=30)
 def test_any_segments_leave_a_jpeg(segments: list[tuple[int, bytes]], trailer: bytes) -> None:
     """Application segments and comments of any number and content leave, bytes behind EOI too; the pixels stay."""
-    plain = sample_images.photo(64, 48, keep="none")
+    plain = sample_images.photo(64, 48)
     body = plain
     for marker, content in segments:
         body = image_formats.insert(body, marker, content)
@@ -71,7 +71,7 @@ def test_any_segments_leave_a_jpeg(segments: list[tuple[int, bytes]], trailer: b
 @settings(max_examples=30)
 def test_any_chunks_leave_a_png(chunks: list[tuple[bytes, bytes]], trailer: bytes) -> None:
     """Chunks that pixels do not need leave, bytes behind IEND too; the pixels stay."""
-    plain = sample_images.png(64, 48, keep="none")
+    plain = sample_images.png(64, 48)
     head, rest = image_formats.split_png(plain)
     added = b"".join(image_formats.chunk(kind, content) for kind, content in chunks)
     assert check(head + added + rest + trailer + CANARY, "png") == plain

@@ -71,6 +71,6 @@ def test_only_render_imports_pyvips() -> None:
         "import sys; sys.modules['pyvips'] = None\n"
         "import imghost_imaging.render_queue, imghost_imaging.catalog, imghost_imaging.settings\n"
         "import imghost_imaging.http_conditional\n"
-        "import imghost_imaging.disposition, imghost_imaging.views, imghost_imaging.render.sniff\n"
+        "import imghost_imaging.metadata.rule, imghost_imaging.views, imghost_imaging.render.sniff\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
