@@ -48,6 +48,12 @@ class NamespaceMissing(Problem):
     code, reason = "namespace_missing", Reason.NAMESPACE_MISSING
 
 
+class NamespaceTerminating(Problem):
+    """The tenant's namespace is being deleted, so nothing can be created in it. Waiting helps."""
+
+    code, reason = "namespace_terminating", Reason.NAMESPACE_TERMINATING
+
+
 class BackendDown(Problem):
     """A database server or object store does not respond. Retrying helps."""
 

@@ -117,6 +117,11 @@ class Reason(StrEnum):
         "the namespace is listed but does not exist, and this operator does not create namespaces",
         'create it, with the label that enforces Pod Security "restricted"',
     )
+    NAMESPACE_TERMINATING = (
+        "NamespaceTerminating",
+        "the tenant's namespace, perhaps of an earlier tenant of this name, is being deleted; it is created again then",
+        "wait; if it lasts, the conditions of the namespace name what holds it up, often a finalizer",
+    )
     INVALID_SPEC = (
         "InvalidSpec",
         "the stored spec does not fit this operator",

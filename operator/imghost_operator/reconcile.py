@@ -21,11 +21,14 @@ from imghost_operator.errors import (
     InvalidSpec,
     NamespaceMissing,
     NamespaceNotListed,
+    NamespaceTerminating,
+    NotOwned,
     PlatformRefused,
+    Problem,
     UnexpectedError,
     UnknownBackend,
 )
-from imghost_operator.platform import Object, ObjectRef, Platform
+from imghost_operator.platform import Object, ObjectRef, Platform, check_owner
 from imghost_operator.provision.backends import DatabaseBackend, StoreBackend
 from imghost_operator.provision.circuit_breaker import CircuitBreaker
 from imghost_operator.provision.credentials import Credentials
@@ -89,17 +92,24 @@ class Reconciler:
             return await self._deletion.step(ctx, self._report)
         if ctx.spec is None or ctx.problems:
             return await self._report(ctx)
+        return await self._make(ctx, ctx.spec)
+
+    async def _make(self, ctx: ReconcileContext, spec: Spec) -> Outcome:
+        """Make everything that the spec asks for, outside the cluster and inside."""
         await self._begin(ctx)
+        if problem := _blocked_namespace(ctx):
+            ctx.problems[ObjectRef.of(ctx.namespace or {})] = problem
+            return await self._report(ctx)
         if ctx.unknown_fields:
             names = ", ".join(ctx.unknown_fields)
             text = f"{names}: this operator does not know it and ignores it. Upgrade the operator, or remove the field."
             await self._platform.event(ctx.tenant, "Warning", Reason.UNKNOWN_FIELD, text)
         try:
-            known = await self._recover(ctx, ctx.spec)
+            known = await self._recover(ctx, spec)
         except PlatformRefused as error:  # without the copy no credential may be made
             ctx.problems["credentials"] = error
             return await self._report(ctx, RETRY_PROBLEM_SECONDS)
-        due_in = await self._provision(ctx, ctx.spec, known)
+        due_in = await self._provision(ctx, spec, known)
         await self._applier.retry_migration(ctx)
         await self._applier.apply(ctx)
         await self._applier.prune(ctx)
@@ -217,6 +227,23 @@ class Reconciler:
         if after and (before or {}).get("status") != after["status"] and after["status"] != "Unknown":
             kind: Literal["Normal", "Warning"] = "Normal" if after["status"] == "True" else "Warning"
             await self._platform.event(tenant, kind, Reason.of(after["reason"]), after["message"])
+
+
+def _blocked_namespace(ctx: ReconcileContext) -> Problem | None:
+    """Why nothing can be created in the namespace that exists; then no backend is asked to change anything either."""
+    if ctx.namespace is None or ctx.namespace_is_usable:
+        return None
+    if ctx.namespace["metadata"].get("deletionTimestamp"):
+        name = ctx.namespace["metadata"]["name"]
+        return NamespaceTerminating(
+            f"The namespace {name} is terminating; the tenant waits until it is deleted, then it is created again. "
+            f"If that lasts, `kubectl get namespace {name} -o yaml` shows what holds it up."
+        )
+    try:
+        check_owner(ctx.namespace, ctx.uid)
+    except NotOwned as error:
+        return error
+    return None
 
 
 def _ready(report: Object) -> Object | None:

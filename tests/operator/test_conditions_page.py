@@ -38,7 +38,7 @@ def test_every_condition_is_explained() -> None:
 def test_every_problem_has_a_reason_of_its_own() -> None:
     """Failures that people see have a reason, a different one each, and none is an error of HTTP."""
     problems = kinds(errors.Problem)
-    assert len(problems) == 10
+    assert len(problems) == 11
     assert len({kind.reason for kind in problems if issubclass(kind, errors.Problem)}) == len(problems)
     assert not [kind for kind in kinds(errors.OperatorError) if issubclass(kind, HttpError)]
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 from imghost_operator.errors import PlatformRefused
@@ -185,3 +186,30 @@ async def test_an_unreadable_namespace_keeps_no_other_tenant_waiting(bench: Reco
             "create", "rolebinding", user, f"--namespace=imghost-{lost}", "--clusterrole=admin-of-one", f"--user={user}"
         )
         await eventually(lambda: is_readable(bench, lost), within=60, why="it can be read")
+
+
+async def test_a_terminating_namespace_is_waited_for(bench: ReconcileHarness) -> None:
+    """While a namespace is being deleted its tenant says so, and no password is changed; then all is made again."""
+    bench.create()
+    holder = {"name": "holder", "namespace": bench.namespace, "finalizers": ["example.com/hold"]}
+    async with bench.running():
+        await bench.ready()
+        await bench.calm()
+        bench.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": holder})
+        bench.delete(namespace_of(bench))
+        await bench.until(says(bench, "Ready", "NamespaceTerminating"), why="it is reported")
+        assert "is terminating" in condition(bench.tenant(), "NamespaceReady")["message"]
+        before = await passwords(bench)
+        await bench.one_pass()
+        assert await passwords(bench) == before
+        config = ObjectRef("ConfigMap", bench.namespace, "holder")
+        bench.patch(config, {"metadata": {"finalizers": None}})
+        await bench.until(lambda: not bench.exists(config), why="the namespace is deleted")
+        await bench.ready()
+
+
+async def passwords(bench: ReconcileHarness) -> list[tuple[object, ...]]:
+    """The verifiers that the server has for the tenant's roles."""
+    query = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname LIKE %s ORDER BY 1"
+    async with await psycopg.AsyncConnection.connect(bench.postgres.admin_url) as connection:
+        return await (await connection.execute(query, (f"iht_{bench.name}%",))).fetchall()
