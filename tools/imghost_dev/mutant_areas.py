@@ -51,12 +51,12 @@ AREAS: Final[Mapping[str, Area]] = {
         ("tests/operator",),
     ),
     "permissions": Area(
-        ("imghost_api/access/declarations.py", "imghost_api/access/errors.py", "imghost_api/access/permissions.py"),
+        ("imghost_api/access/declarations.py", "imghost_api/access/permissions.py"),
         ("tests/api/access/test_permissions.py",),
     ),
     "credentials": Area(
-        ("imghost_api/access/credentials.py", "imghost_api/access/principal.py", "imghost_api/access/queries.py"),
-        ("tests/api/access/test_credentials.py", "tests/api/api_keys"),
+        ("imghost_api/access/credentials.py", "imghost_api/access/errors.py", "imghost_api/access/queries.py"),
+        ("tests/api/access/test_credentials.py", "tests/api/access/test_permissions.py", "tests/api/api_keys"),
         WITH_SERVICES,
     ),
     "crypto": Area(
