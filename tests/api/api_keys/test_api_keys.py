@@ -63,6 +63,16 @@ async def test_last_use_is_written_at_most_once_a_minute(api: httpx.AsyncClient,
     assert tenant.query(row, person.id)[0][0] >= first[0][0]
 
 
+async def test_only_the_used_key_is_shown_as_used(api: httpx.AsyncClient) -> None:
+    """The time of last use is that of the key of the request; other keys of the workspace keep theirs."""
+    person = await register(api)
+    response = await api.post("/api/v1/api-keys", headers=person.token, json={"key_name": "unused"})
+    assert response.status_code == 201
+    await api.get("/images", headers=person.key)
+    listed = (await api.get("/api/v1/api-keys", headers=person.token)).json()["data"]
+    assert {row["key_name"]: row["last_used_at"] is not None for row in listed} == {"unused": False, "First key": True}
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
