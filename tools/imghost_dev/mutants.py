@@ -25,7 +25,7 @@ from imghost_local.errors import UserError
 
 SOURCES: Final = ("services/core", "services/api", "services/imaging", "operator", "local", "cli", "tools")
 LAST_LINES: Final = 40
-ALSO_READ: Final = ("tests", "docs", "pyproject.toml")
+ALSO_READ: Final = ("tests", "docs", "crds", "manifests", "pyproject.toml")
 # A mutant may leave connections open, and the tests that it breaks do: that is no finding.
 PYTEST: Final = (
     *("-p", "no:cacheprovider", "-p", "no:xdist"),
