@@ -45,7 +45,7 @@ def render_all(original: Source, deadline: float) -> Renditions:
     exact = max(header.width, header.height) <= box
     kind, size = save.extension(top), (top.width, top.height)
     full_size: dict[tuple[int, int], bytes] = {}
-    if exact and original.kind != "jpeg" and max(top.width, _height(top)) <= BOXES["large"]:
+    if exact and original.lossless and max(top.width, _height(top)) <= BOXES["large"]:
         kind, full_size[size] = save.encode_exact(top, _QUALITY, original.stored)
     variants = dict(_cascade(top, kind, dict(full_size), deadline, exact=exact))
     mezzanine = full_size.get(size) or save.encode(top, kind, _MEZZANINE_QUALITY, exact=exact)

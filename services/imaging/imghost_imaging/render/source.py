@@ -23,6 +23,11 @@ class Source(NamedTuple):
         """Whether all frames are rendered; of an APNG only the first is."""
         return self.header.frames > 1 and self.kind != "png"
 
+    @property
+    def lossless(self) -> bool:
+        """Whether the original may be a drawing, whose pixels are stored as they are; a lossy one never is."""
+        return self.kind in {"png", "gif"} or (self.kind == "webp" and b"VP8L" in self.data)
+
 
 def read(data: bytes, kind: Format, limits: Limits) -> Source:
     """The source for the original `data`; takes well below a millisecond for a photograph.
