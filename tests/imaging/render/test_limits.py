@@ -5,7 +5,7 @@ import pytest
 from imghost_core.errors import Unprocessable
 from imghost_imaging.render import gif, limits, source
 from imghost_imaging.render.limits import Header, Limits
-from support import hostile, sample_images
+from support import hand_made_images, hostile, rendering, sample_images
 
 BOUNDS = Limits(pixels=100_000_000, frames=300)
 
@@ -79,3 +79,45 @@ def test_counting_frames_stops_at_the_limit() -> None:
     """A GIF of a million frames is not read to its end to be refused."""
     body = hostile.gif_frames(1_000_000)
     assert len(gif.read(body, max_frames=300).frames) == 301
+
+
+def apng_code(body: bytes) -> str | None:
+    """The code with which an animated PNG is refused, or None."""
+    try:
+        source.read(body, "png", BOUNDS)
+    except Unprocessable as error:
+        return error.code
+    return None
+
+
+@pytest.mark.parametrize(
+    ("frames", "size", "announced", "code"),
+    [
+        (300, 8, None, None),
+        (301, 8, None, "too_many_frames"),
+        (301, 8, 1, "too_many_frames"),
+        (2, 8, 4_000_000_000, None),
+        (100, 1000, None, None),
+        (101, 1000, None, "too_many_pixels"),
+    ],
+)
+def test_the_frames_of_an_apng_count(frames: int, size: int, announced: int | None, code: str | None) -> None:
+    """Frames that are in the file count as those of a GIF do, whatever its header announces."""
+    body = hand_made_images.apng(frames, size, size, announced)
+    assert apng_code(body) == code
+    if code is None:
+        assert source.read(body, "png", BOUNDS).header == Header(size, size, frames)
+
+
+def test_an_animation_control_behind_the_pixels_makes_no_apng() -> None:
+    """Viewers see a still image then, and so do the limits."""
+    body = hand_made_images.apng(400)
+    head, control, rest = body[:33], body[33:53], body[53:]
+    end = rest.index(b"fcTL", 40) - 4
+    assert apng_code(head + rest[:end] + control + rest[end:]) is None
+
+
+def test_the_variants_of_an_apng_are_its_first_image() -> None:
+    """What the PNG decoder shows of it, a still image of the same size."""
+    renditions = rendering.render(hand_made_images.apng(3, 64, 48), "png")
+    assert [page.shape[:2] for page in rendering.decode(renditions.variants["large"])] == [(48, 64)]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import pyvips
 
 from imghost_imaging.formats import Format
 from support import hand_made_images as made
@@ -32,7 +33,7 @@ def test_a_drawing_with_transparency_is_stored_exactly() -> None:
 def test_a_small_image_of_a_lossy_format_keeps_its_colours(kind: Format, quality: int) -> None:
     """A JPEG without subsampling is not subsampled either, so red lines stay red."""
     options = {"subsample_mode": "off"} if kind == "jpeg" else {"lossless": True}
-    image = sample_images.pyvips.Image.new_from_array(LINES).copy(interpretation="srgb")
+    image = pyvips.Image.new_from_array(LINES).copy(interpretation="srgb")
     found = rendering.large(sample_images.encode(image, kind, quality, **options), kind)[0]
     assert rendering.difference(found, LINES) < 4
 
