@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from imghost_core.errors import TooManyRequests, Unavailable
+from imghost_core.contract.errors import Overloaded
+from imghost_core.errors import TooManyRequests
 
 _MOST: Final = 256  # refusals held at a time; each costs the memory of one request
 
@@ -18,10 +19,10 @@ class Tarpit:
 
     @asynccontextmanager
     async def slow_refusals(self) -> AsyncIterator[None]:
-        """Delay the `TooManyRequests` and `Unavailable` that the block raises; it must hold no connection by then."""
+        """Delay the `TooManyRequests` and `Overloaded` that the block raises; it must hold no connection by then."""
         try:
             yield
-        except (TooManyRequests, Unavailable):
+        except (TooManyRequests, Overloaded):
             if self._held < _MOST:
                 self._held += 1
                 try:

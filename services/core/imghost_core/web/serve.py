@@ -69,7 +69,13 @@ async def _serve(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> Non
 
     _on_signals(stop)
     sockets = [_bind(settings.host, settings.port), _bind(settings.host, settings.ops_port)]
-    _log.info("listening", host=settings.host, port=settings.port, ops_port=settings.ops_port)
+    _log.info(
+        "listening",
+        host=settings.host,
+        port=settings.port,
+        ops_port=settings.ops_port,
+        trusted_proxies=list(settings.trusted_proxies),
+    )
     behind = asyncio.create_task(back.serve([sockets[1]]))
     # The public listener stops last: its lifespan closes what requests of both still use.
     behind.add_done_callback(lambda _task: setattr(front, "should_exit", True))
