@@ -80,7 +80,7 @@ async def test_pages_have_every_image_once(api: httpx.AsyncClient, tenant: Tenan
 async def test_a_bad_page_request_names_the_parameter(api: httpx.AsyncClient, query: str) -> None:
     """A limit or a cursor that cannot be is a 400 that names it."""
     person = await register(api)
-    code = "invalid_cursor" if query in {"cursor=abc", "cursor=%00", "cursor="} else "invalid_request"
+    code = "invalid_cursor" if query in {"cursor=abc", "cursor="} else "invalid_request"
     document = problem(await api.get(f"/images?{query}", headers=person.key), 400, code)
     assert document["errors"][0]["field"] == query.split("=", maxsplit=1)[0]
 

@@ -14,7 +14,9 @@ from imghost_api.fair_queue import FairQueue
 
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1  # OWASP Password Storage sheet: Argon2id m=19 MiB, t=2, p=1
 _BCRYPT_BYTES = 72  # bcrypt ignores the rest
-_FROM_ONE, _FROM_ALL = 16, 64  # in a queue, waiting and running; a hash takes about 30 ms, so 64 wait about 2 s
+# In a queue, waiting and running; a hash takes about 30 ms, so 64 wait about 2 s. The queue of known sources is longer,
+# so that accounts which an attacker made cannot fill it: there the sources take turns.
+_STRANGERS, _KNOWN = {"per_source": 16, "total": 64}, {"per_source": 8, "total": 512}
 _REJECTION = "Too many sign-ins and registrations are waiting. Retry in a moment."
 _T = TypeVar("_T")
 
@@ -38,7 +40,8 @@ class Passwords:
         self._hasher = PasswordHash((self._argon2, BcryptHasher()))
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="passwords")
         self._queues = {
-            known: FairQueue(1, per_source=_FROM_ONE, total=_FROM_ALL, rejection=_REJECTION) for known in (True, False)
+            known: FairQueue(1, **limits, rejection=_REJECTION)
+            for known, limits in ((True, _KNOWN), (False, _STRANGERS))
         }
         self._dummy_hash = self._argon2.hash("not the password of any account")
 
