@@ -1,6 +1,7 @@
 """Refusals that are not sent immediately, so that a client which ignores them asks less often."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -12,7 +13,10 @@ _MOST: Final = 256  # refusals held at a time; each costs the memory of one requ
 
 
 class Tarpit:
-    """Holds refusals for `seconds`; what would be too many to hold is refused without delay."""
+    """Holds refusals for `seconds`, give or take half, so that clients do not return all together.
+
+    What would be too many to hold is refused without delay.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._held = seconds, 0
@@ -26,7 +30,7 @@ class Tarpit:
             if self._held < _MOST:
                 self._held += 1
                 try:
-                    await asyncio.sleep(self._seconds)
+                    await asyncio.sleep(self._seconds * random.uniform(0.5, 1.5))  # noqa: S311 - spread, not secrecy
                 finally:
                     self._held -= 1
             raise
