@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from imghost_dev import addresses
+from imghost_operator.crd.spec import Credentials
+from imghost_operator.provision.recovery import PREFIX
 from imghost_operator.reconcile_context import FINALIZER
-from imghost_operator.tenant_objects.secrets import OF
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "charts").rglob("*.md")])
@@ -56,13 +57,10 @@ def test_files_and_folders_in_the_text_exist(document: Path, paths: str) -> None
 
 
 def test_the_operations_guide_names_secrets_and_finalizer_as_they_are() -> None:
-    """Who follows the guide deletes Secrets by name; a renamed one would be left in place without an error."""
+    """Who follows the guide names the recovery Secret and parts of the spec; a renamed one would do nothing."""
     text = (ROOT / "docs" / "operations.md").read_text()
-    named = {
-        name
-        for names in re.findall(r"-n imghost-demo (?:delete|get|patch) secret ([a-z -]+?)(?: -|`|\n)", text)
-        for name in names.split()
-    }
-    assert {"database-owner", "storage", "api-signing"} < named
-    assert named <= {secret for secrets in OF.values() for secret in secrets}
+    parts = {name for name in re.findall(r"`credentials\.([A-Za-z]+)`", text)}
+    assert parts == {field.alias or name for name, field in Credentials.model_fields.items()}
+    named = set(re.findall(r"-n imghost-system (?:get|patch) secret ([a-z-]+)", text))
+    assert named == {f"{PREFIX}demo"}
     assert f"`{FINALIZER}`" in text
