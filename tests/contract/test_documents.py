@@ -59,7 +59,7 @@ def test_files_and_folders_in_the_text_exist(document: Path, paths: str) -> None
 def test_the_operations_guide_names_secrets_and_finalizer_as_they_are() -> None:
     """Who follows the guide names the recovery Secret and parts of the spec; a renamed one would do nothing."""
     text = (ROOT / "docs" / "operations.md").read_text()
-    parts = {name for name in re.findall(r"`credentials\.([A-Za-z]+)`", text)}
+    parts = set(re.findall(r"`credentials\.([A-Za-z]+)`", text))
     assert parts == {field.alias or name for name, field in Credentials.model_fields.items()}
     named = set(re.findall(r"-n imghost-system (?:get|patch) secret ([a-z-]+)", text))
     assert named == {f"{PREFIX}demo"}
