@@ -22,6 +22,7 @@ AREAS: Final[Mapping[str, Area]] = {
     "core": Area(
         (
             "imghost_core/contract/*",
+            "imghost_core/disposition.py",
             "imghost_core/filenames.py",
             "imghost_core/ids.py",
             "imghost_core/object_keys.py",
@@ -30,7 +31,6 @@ AREAS: Final[Mapping[str, Area]] = {
     ),
     "imaging": Area(
         (
-            "imghost_imaging/disposition.py",
             "imghost_imaging/http_conditional.py",
             "imghost_imaging/render/limits.py",
             "imghost_imaging/render/sniff.py",
@@ -38,7 +38,6 @@ AREAS: Final[Mapping[str, Area]] = {
         (
             "tests/imaging/render/test_limits.py",
             "tests/imaging/render/test_sniff.py",
-            "tests/imaging/test_disposition.py",
             "tests/imaging/test_http_conditional.py",
         ),
     ),

@@ -34,8 +34,16 @@ def form(disposition: str = 'filename="a.jpg"', headers: bytes = b"", body: byte
     "preamble", [b"", b"\r\n", b"This is a preamble\r\n", b"several\r\nlines --b and\r\n--\r\n", b"\r\n\r\n"]
 )
 def test_a_preamble_is_ignored(preamble: bytes, step: int) -> None:
-    """What precedes the first boundary and follows the last is no part of the form, however it arrives."""
-    assert parse(preamble + form() + b"epilogue", step=step) == (FILE, "a.jpg")
+    """What precedes the first boundary is no part of the form, however it arrives."""
+    assert parse(preamble + form(), step=step) == (FILE, "a.jpg")
+
+
+@pytest.mark.parametrize("step", [0, 1, 3, 7])
+def test_what_follows_the_last_boundary_is_refused(step: int) -> None:
+    """However it arrives, and also after a preamble; empty lines are accepted."""
+    with pytest.raises(InvalidMultipart, match="after its last boundary"):
+        parse(b"preamble\r\n" + form() + b"epilogue", step=step)
+    assert parse(form() + b"\r\n\r\n", step=step) == (FILE, "a.jpg")
 
 
 def test_a_preamble_is_bounded() -> None:

@@ -67,11 +67,10 @@ def test_a_rejected_size_is_explained(header: Header, says: str) -> None:
     assert str(caught.value).startswith(says)
 
 
-@pytest.mark.parametrize("body", [sample_images.gif(3)[:-40], b"GIF89a" + bytes(7) + b";"], ids=["cut", "no frame"])
-def test_a_gif_without_a_whole_frame_is_corrupt(body: bytes) -> None:
-    """A GIF that ends within a frame, or that has none, is refused before it is decoded."""
+def test_a_gif_without_a_frame_is_corrupt() -> None:
+    """It is refused before it is decoded."""
     with pytest.raises(Unprocessable) as caught:
-        limits.read(body, "gif", BOUNDS)
+        source.read(b"GIF89a" + bytes(7) + b";", "gif", BOUNDS)
     assert caught.value.code == "corrupt_image"
 
 
