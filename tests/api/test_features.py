@@ -62,6 +62,7 @@ LONGEST_WAITS = {
     "delete_old_events": timedelta(hours=1),
     "delete_expired_idempotency_keys": timedelta(hours=1),
     "delete_expired_login_attempts": timedelta(hours=1),
+    "delete_unused_addresses": timedelta(days=1),
     "fold_rate_windows": timedelta(hours=1),
 }
 """How long what a periodic job does may wait for its next run."""

@@ -47,6 +47,7 @@ class ReconcileHarness:
         self.stores = {"default": MinioBackend(minio.endpoint, BUCKET, minio.access_key, minio.secret_key)}
         self.release = inputs().release
         self.late = timedelta()
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.woken: set[str] = set()
         self.noted: Callable[[Object], None] = lambda _: None
 
@@ -70,7 +71,7 @@ class ReconcileHarness:
                     self.databases,
                     self.stores,
                     self.release,
-                    clock=lambda: datetime.now(UTC) + self.late,
+                    clock=lambda: self.now() + self.late,
                 )
                 yield self
             finally:
