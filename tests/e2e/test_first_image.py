@@ -55,7 +55,7 @@ def _is_safe(response: httpx.Response) -> None:
     expected = {
         "cache-control": "public, max-age=3600, immutable",
         "x-content-type-options": "nosniff",
-        "content-security-policy": "default-src 'none'; sandbox",
+        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
         "content-length": str(len(response.content)),
     }
     assert {name: response.headers.get(name) for name in expected} == expected
