@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from imghost_operator.platform import ObjectRef
 
-FREE_WRITES = 4  # within QUIET_SECONDS, before the pauses begin: people edit and try again
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 300.0
+FREE_WRITES = 25  # before the pauses begin: what people and deployments change is restored immediately
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0  # no longer: what is open by an edit must not stay open
 QUIET_SECONDS = 600.0  # of an object that nothing changes, after which it is new again
 
 
@@ -36,7 +36,7 @@ class Contention:
     def note(self, ref: ObjectRef, stamp: str) -> None:
         """An object was written."""
         now, known = self._clock(), self._writes.get(ref)
-        is_new = known is None or known.stamp != stamp or now - known.last > max(QUIET_SECONDS, LONGEST_PAUSE_SECONDS)
+        is_new = known is None or known.stamp != stamp or now - known.last > QUIET_SECONDS
         self._writes[ref] = _Writes(stamp, 1 if is_new or known is None else known.count + 1, now)
 
     def forget(self, namespace: str) -> None:

@@ -28,13 +28,13 @@ def write(contention: Contention, clock: Clock, times: int) -> list[float]:
 
 
 def test_the_first_writes_are_free_and_then_pauses_grow() -> None:
-    """A fight is slowed down to one write in some minutes, and other objects are not."""
+    """A fight is slowed down to one write in half a minute, and other objects are not."""
     clock = Clock()
     contention = Contention(clock)
     pauses = write(contention, clock, FREE_WRITES + 12)
     assert pauses[: FREE_WRITES + 1] == [0.0] * (FREE_WRITES + 1)
     grown = pauses[FREE_WRITES + 1 :]
-    assert grown[:4] == [2.0, 4.0, 8.0, 16.0]
+    assert grown[:4] == [1.0, 2.0, 4.0, 8.0]
     assert grown[-1] == LONGEST_PAUSE_SECONDS
     assert contention.pause(OTHER, "a") == 0.0
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 
-from imghost_operator import tenant_objects
-from imghost_operator.contention import FIRST_PAUSE_SECONDS, FREE_WRITES
+from imghost_operator import contention, tenant_objects
 from imghost_operator.platform import Object, ObjectRef
 from support.metrics import value
 from support.operators import condition
@@ -151,8 +151,9 @@ async def test_a_conflict_of_managers_is_reported_before_it_is_won(bench: Reconc
         assert value(bench.metrics.field_conflicts, "Deployment") == 1
 
 
-async def test_a_fight_over_a_field_is_slowed_down(bench: ReconcileHarness) -> None:
+async def test_a_fight_over_a_field_is_slowed_down(bench: ReconcileHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another controller that writes a field back each time gets fewer and fewer answers, and an event says so."""
+    monkeypatch.setattr(contention, "FREE_WRITES", 3)
     started = datetime.now(UTC)
     bench.now = lambda: started
     bench.create()
@@ -161,13 +162,13 @@ async def test_a_fight_over_a_field_is_slowed_down(bench: ReconcileHarness) -> N
         await bench.calm()
         deployment = ObjectRef("Deployment", bench.namespace, "api")
         before = bench.calls().get(("apply", "Deployment", "200"), 0)
-        for _ in range(15):
+        for _ in range(7):
             bench.patch(deployment, {"spec": {"replicas": 9}}, manager="autoscaler")
             await bench.calm()
             outcome = await bench.one_pass()
-        assert bench.calls()[("apply", "Deployment", "200")] - before <= FREE_WRITES + 1
+        assert bench.calls()[("apply", "Deployment", "200")] - before <= 3 + 1
         assert "Contested" in bench.events()
-        assert outcome.requeue_after == FIRST_PAUSE_SECONDS
+        assert outcome.requeue_after == contention.FIRST_PAUSE_SECONDS
         bench.late = timedelta(minutes=20)
         await bench.until(lambda: bench.get(deployment)["spec"]["replicas"] == 2, why="it is restored later")
 
