@@ -44,6 +44,7 @@ class ClusterPlatform:
         self.namespace = namespace
         self._identity, self._noted = identity, noted
         self._posted: dict[tuple[str, str, str], float] = {}
+        self._conflicts: dict[ObjectRef, float] = {}
 
     @property
     def makes_namespaces(self) -> bool:
@@ -133,16 +134,24 @@ class ClusterPlatform:
         return await self._settle(desired, live)
 
     async def _settle(self, desired: Object, live: Object | None, *, force: bool = False) -> Object:
-        """Apply without force first, to detect a conflict with another manager; then with force."""
+        """Apply without force first, to detect a conflict with another manager; then with force.
+
+        A conflict that was detected some minutes ago is not detected again: that would be a second request each time.
+        """
+        ref, now = ObjectRef.of(desired), time.monotonic()
+        force = force or now - self._conflicts.get(ref, float("-inf")) < _SAME_EVENT_SECONDS
         obj = diff.with_shared(desired, live)
         if live is not None:  # only onto the object that was looked at
             obj = {**obj, "metadata": {**obj["metadata"], "uid": live["metadata"]["uid"]}}
         try:
             return await self._cluster.apply(obj, force=force)
         except FieldConflict as conflict:
-            key = ObjectRef.of(desired)
-            self._metrics.field_conflicts.labels(key.kind).inc()
-            text = f"{key.kind} {key.name}: {'; '.join(conflict.managers)}. The fields were restored."
+            self._conflicts.pop(ref, None)
+            self._conflicts[ref] = now
+            while len(self._conflicts) > _MOST_EVENTS:
+                del self._conflicts[next(iter(self._conflicts))]
+            self._metrics.field_conflicts.labels(ref.kind).inc()
+            text = f"{ref.kind} {ref.name}: {'; '.join(conflict.managers)}. The fields were restored."
             await self._event(_owner(desired), "Warning", Reason.FIELD_CONFLICT, text)
         return await self._cluster.apply(obj, force=True)
 
