@@ -24,6 +24,10 @@ PASSWORD = "canary correct horse battery staple"
 JSON = dict[str, Any]
 
 
+FORM_HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+"""The beginning of a form with the boundary `b`, up to the bytes of the file."""
+
+
 @dataclass(frozen=True)
 class TenantDatabase:
     """One tenant's migrated database. `url(role)` is the address as owner, api or imaging."""
