@@ -86,9 +86,9 @@ class TenantStore:
             self.put(body)
 
     def _hand_over(self, body: Object) -> None:
-        known = self._bodies.pop(body["metadata"]["name"], None)
-        if known is not None:
-            self._removed(body["metadata"]["name"])
+        name = body["metadata"]["name"]
+        if self._bodies.pop(name, None) is not None:
+            self._removed(name)
 
     def _note_deletion(self, uid: str) -> None:
         self._deleted[uid] = None

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
@@ -82,7 +83,7 @@ class Provisioner:
     clock: Callable[[], float] = time.monotonic
     _verified: dict[tuple[str, Part], _Verified] = field(default_factory=dict)
     _inventories: dict[int, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
-    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _looking: defaultdict[int, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     @property
     def breakers(self) -> list[CircuitBreaker[Any]]:
@@ -189,7 +190,7 @@ class Provisioner:
 
         If so, the full verifications are spread over time.
         """
-        async with self._looking:
+        async with self._looking[id(breaker)]:
             inventory = self._inventories.get(id(breaker))
             if inventory is None or inventory[0] != breaker.outages:
                 found = await breaker.call(lambda backend: backend.inventory())
