@@ -176,6 +176,7 @@ class Operator:
     def _expose(self) -> None:
         """Gauges whose value is computed at each scrape."""
         self.metrics.queue_depth.set_function(lambda: self._queue.depth)
+        self.metrics.passes_running.set_function(lambda: self._queue.running)
         self.metrics.queue_oldest.set_function(lambda: self._queue.oldest)
         self.metrics.tenants.set_function(lambda: len(self._tenants))
         self.metrics.leader.set_function(lambda: float(self._leads))

@@ -29,6 +29,7 @@ class Metrics:
         self.foreign_items = self._counter("foreign_items", "Foreign list items removed", "kind")
         self.unexpected_errors = self._counter("unexpected_errors", "Passes that failed by a defect of the operator")
         self.queue_depth = self._gauge("queue_depth", "Tenants waiting for a worker")
+        self.passes_running = self._gauge("passes_running", "Passes under way")
         self.queue_oldest = self._gauge("queue_oldest_seconds", "Longest wait in the queue")
         self.watch_age = self._gauge("watch_age_seconds", "Time since a watch last returned anything", "kind")
         self.relists = self._counter("relists", "Full relists", "kind")

@@ -26,6 +26,7 @@ class TenantStore:
         self._changed, self._removed, self._class = changed, removed, operator_class
         self._bodies: dict[str, Object] = {}
         self._deleted: dict[str, None] = {}  # uids, the latest last
+        self._foreign: dict[str, int] = {}  # uid of each tenant of another class, and the version that showed it
 
     def __len__(self) -> int:
         return len(self._bodies)
@@ -40,10 +41,7 @@ class TenantStore:
 
     def put(self, body: Object) -> None:
         """Store a tenant that the watch returned; one that was handed over to another class is forgotten."""
-        if body["metadata"]["uid"] in self._deleted:
-            return
-        if (body.get("spec") or {}).get("operatorClass", DEFAULT_CLASS) != self._class:
-            self._hand_over(body)
+        if not self._is_ours(body):
             return
         old, new = self._store(body)
         if old is None or _people_changed(old, new):
@@ -52,12 +50,12 @@ class TenantStore:
             self._changed(new["metadata"]["name"], Priority.DRIFT)
 
     def put_local(self, body: Object) -> None:
-        """Store a tenant that this process has just written, unless its deletion was reported meanwhile.
+        """Store a tenant that this process has just written, unless it was deleted or handed over meanwhile.
 
         What this process wrote is no change. What a user changed just before is one, and is detected here first: the
         watch returns it as an older version, which is ignored.
         """
-        if body["metadata"]["uid"] in self._deleted:
+        if not self._is_ours(body):
             return
         old, new = self._store(body)
         if old is not None and _people_changed(old, new):
@@ -73,6 +71,7 @@ class TenantStore:
 
     def drop(self, body: Object) -> None:
         """Forget a tenant that the watch reports as deleted."""
+        self._foreign.pop(body["metadata"]["uid"], None)
         self._note_deletion(body["metadata"]["uid"])
         self.remove(body["metadata"]["name"], body["metadata"]["uid"])
 
@@ -82,8 +81,22 @@ class TenantStore:
         for name, body in list(self._bodies.items()):
             if found.get(name) != body["metadata"]["uid"] and version_of(body) <= version:
                 self.remove(name)
+        uids = set(found.values())
+        self._foreign = {uid: since for uid, since in self._foreign.items() if uid in uids or since > version}
         for body in objects:
             self.put(body)
+
+    def _is_ours(self, body: Object) -> bool:
+        """Whether a tenant exists for this class, as far as its newest version shows; if not, it is forgotten."""
+        uid, version = body["metadata"]["uid"], version_of(body)
+        if uid in self._deleted or version <= self._foreign.get(uid, 0):
+            return False
+        if (body.get("spec") or {}).get("operatorClass", DEFAULT_CLASS) != self._class:
+            self._foreign[uid] = version
+            self._hand_over(body)
+            return False
+        self._foreign.pop(uid, None)
+        return True
 
     def _hand_over(self, body: Object) -> None:
         name = body["metadata"]["name"]

@@ -100,6 +100,11 @@ class WorkQueue:
         return len(self._waiting)
 
     @property
+    def running(self) -> int:
+        """How many tenants are being reconciled."""
+        return len(self._running)
+
+    @property
     def oldest(self) -> float:
         """How many seconds the one that waits longest has waited; 0 when none does."""
         if not self._waiting:

@@ -79,6 +79,35 @@ def test_a_response_that_comes_after_the_deletion_brings_nothing_back() -> None:
     assert heard.changed == [("demo", Priority.USER)] * 2
 
 
+def handed_over(version: int) -> Object:
+    return body(version) | {"spec": {"operatorClass": "blue"}}
+
+
+def test_a_response_that_comes_after_the_handover_brings_nothing_back() -> None:
+    """A tenant of another class stays forgotten, whatever late responses and events say; handed back, it counts."""
+    heard = Heard()
+    heard.tenants.put(body(1))
+    heard.tenants.put(handed_over(4))
+    assert heard.deleted == ["demo"]
+    heard.tenants.put_local(body(3, status={"a": 1}))
+    heard.tenants.put(body(3, status={"a": 1}))
+    heard.tenants.put_local(handed_over(5))
+    assert heard.tenants.get("demo") is None
+    heard.tenants.put(body(6))
+    assert heard.changed == [("demo", Priority.USER)] * 2
+
+
+def test_the_response_to_our_own_write_shows_the_handover() -> None:
+    """The first to show that a tenant was handed over may be the response to our last write: it is forgotten then."""
+    heard = Heard()
+    heard.tenants.put(body(1))
+    heard.tenants.put_local(handed_over(3))
+    assert (heard.deleted, heard.tenants.get("demo")) == (["demo"], None)
+    heard.tenants.replace(SCOPE, [], 9)
+    heard.tenants.put(body(10))
+    assert heard.tenants.get("demo") is not None
+
+
 def test_a_missed_deletion_is_found_in_the_list() -> None:
     """A tenant that a list does not have, or has with another uid, is forgotten; a newer one is not."""
     heard = Heard()

@@ -40,14 +40,14 @@ def figures() -> JobMetrics:
 
 @pytest.fixture
 def run(database: Database, jobs_tenant: TenantDatabase, figures: JobMetrics) -> Run:
-    """Run handlers and periodic jobs, with one slot per queue."""
+    """Run handlers and periodic jobs, with one slot per queue, on the database at `url`, which is theirs by default."""
 
     @asynccontextmanager
     async def running(
-        *handlers: JobHandler, periodic: Sequence[PeriodicJob] = (), grace: float = 1
+        *handlers: JobHandler, periodic: Sequence[PeriodicJob] = (), grace: float = 1, url: str | None = None
     ) -> AsyncIterator[JobRunner]:
         runner = JobRunner(
-            DatabaseSettings(database_url=jobs_tenant.url("api")),
+            DatabaseSettings(database_url=url or jobs_tenant.url("api")),
             database,
             figures,
             concurrency=SLOTS,

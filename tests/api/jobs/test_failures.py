@@ -9,6 +9,7 @@ from imghost_api.metrics import JobMetrics
 from imghost_core.errors import Unavailable
 from support.api import TenantDatabase
 from support.eventually import eventually
+from support.forwarder import Forwarder
 from support.jobs import Run, Write, put, record
 from support.metrics import value
 
@@ -82,3 +83,18 @@ async def test_ended_runs_are_removed_after_a_while(database: Database, run: Run
         await runner.recover()
         left = "SELECT task_name FROM procrastinate_jobs ORDER BY 1"
         assert await asyncio.to_thread(jobs_tenant.query, left) == [("write",), ("young",)]
+
+
+async def test_a_worker_that_stops_while_it_connects_leaves_nothing_behind(
+    run: Run, jobs_tenant: TenantDatabase
+) -> None:
+    """Tasks that are left when a worker stops during its first connection end when they are cancelled once."""
+    async with Forwarder(jobs_tenant.server.port) as network:
+        network.hold()
+        before = asyncio.all_tasks()
+        async with run(url=jobs_tenant.url("api").replace(f":{jobs_tenant.server.port}/", f":{network.port}/")):
+            await asyncio.wait_for(network.held.wait(), timeout=10)
+        left = {task for task in asyncio.all_tasks() - before if task.get_name().startswith("pool-")}
+        for task in left:
+            task.cancel()
+        assert not left or not (await asyncio.wait(left, timeout=10))[1]

@@ -7,7 +7,7 @@ import pytest
 from imghost_operator.platform import Object, ObjectRef
 from support.eventually import eventually
 from support.fleet import Fleet, ready
-from support.operators import condition
+from support.operators import OperatorProcess, condition
 from support.reconcile_harness import ReconcileHarness, path
 
 pytestmark = pytest.mark.timeout(180)
@@ -42,6 +42,7 @@ async def test_each_class_has_an_operator_of_its_own(bench: ReconcileHarness, fl
     bench.edit(operatorClass="default", api={"replicas": 3})
     deployment = ObjectRef("Deployment", bench.namespace, "api")
     await eventually(lambda: bench.get(deployment)["spec"]["replicas"] == 3, within=20, why="the other takes over")
+    await eventually(lambda: holds_nothing(blue), within=20, why="the first forgets the tenant and ends its last pass")
     before = blue.calls()
     bench.edit(api={"replicas": 2})
     await eventually(lambda: bench.get(deployment)["spec"]["replicas"] == 2, within=20, why="it manages the tenant")
@@ -50,6 +51,11 @@ async def test_each_class_has_an_operator_of_its_own(bench: ReconcileHarness, fl
     }
     assert not [call for call, count in writes.items() if count and "patch" in str(call)]
     assert kube_lease(bench, "imghost-operator-blue")["spec"]["holderIdentity"] == "blue"
+
+
+def holds_nothing(operator: OperatorProcess) -> bool:
+    figures = (operator.figure(f"imghost_operator_{name}") for name in ("tenants", "queue_depth", "passes_running"))
+    return not any(figures)
 
 
 def kube_lease(bench: ReconcileHarness, name: str) -> Object:

@@ -95,13 +95,26 @@ class JobRunner:
         """Start again whenever the database was away."""
         while not self._stopping:
             try:
-                async with self._app.open_async(), asyncio.TaskGroup() as queues:
+                async with self._opened(), asyncio.TaskGroup() as queues:
                     for queue, slots in self._concurrency.items():
                         queues.create_task(self._run_queue(queue, slots, grace))
             except Exception as error:  # noqa: BLE001 - whatever ended the workers, jobs must go on
                 _log.warning("the job workers start again", reason=_cause(error))
             if not self._stopping:
                 await asyncio.sleep(_RESTART_SECONDS)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[None]:
+        """Open the library's connections, and close them also when opening is interrupted or fails.
+
+        A pool that is not closed outlives its process' wish to end: a worker of it that is cancelled while it connects
+        takes that as a failed attempt, and waits for the next one.
+        """
+        try:
+            async with self._app.open_async():
+                yield
+        finally:
+            await self._app.close_async()
 
     async def _run_queue(self, queue: Queue, slots: int, grace: float) -> None:
         await self._app.run_worker_async(
