@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 from imghost_core import logs
@@ -15,9 +14,9 @@ from imghost_local.manifest_file import ManifestFile
 from imghost_local.objects import Objects
 from imghost_local.platform import LocalPlatform
 from imghost_local.postgres import EmbeddedPostgres
+from imghost_local.release import installed_release
 from imghost_local.state import State
 from imghost_operator import crd
-from imghost_operator.build_inputs import Release
 from imghost_operator.errors import TenantGone
 from imghost_operator.platform import Object
 from imghost_operator.provision.database import PostgresBackend
@@ -107,12 +106,11 @@ class Installation:
         specs = [tenant["spec"] for tenant in self._manifest.tenants]
         instances = {spec["database"]["instanceRef"] for spec in specs}
         stores = {spec["storage"]["backendRef"] for spec in specs}
-        release = version("imghost")
         return Reconciler(
             self._platform,
             {name: PostgresBackend(postgres.url, instance=name) for name in instances},
             {name: FilesystemBackend(self._state.store, name=name) for name in stores},
-            Release(version=release, api_image=f"imghost-api:{release}", imaging_image=f"imghost-imaging:{release}"),
+            installed_release(),
         )
 
     def _submit(self) -> None:
