@@ -39,13 +39,27 @@ def _open(path: str) -> Any:
     """The first frame as it is shown: upright, in sRGB, with alpha."""
     image = Image.open(path)
     image.load()
-    profile = image.info.get("icc_profile")
+    profile, gamma = image.info.get("icc_profile"), _gamma(image)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = image.point(lambda value: value / 257).convert("L")
     if profile and image.mode in {"RGB", "L"}:
         image = _to_srgb(image, profile)
-    return image.convert("RGBA")
+    return _decode_gamma(image.convert("RGBA"), gamma) if gamma else image.convert("RGBA")
+
+
+def _gamma(image: Any) -> float | None:
+    """The exponent of a PNG's gAMA chunk, which Pillow reads and ignores, unless a better description is there."""
+    described = {"icc_profile", "srgb", "chromaticity"} & image.info.keys()
+    return None if described else image.info.get("gamma")
+
+
+def _decode_gamma(image: Any, gamma: float) -> Any:
+    """Samples are light to the power of `gamma` (PNG specification, 11.3.2.2); sRGB by IEC 61966-2-1."""
+    light = (np.arange(256) / 255) ** (1 / gamma)
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - of the formula
+    table = [round(value * 255) for value in encoded]
+    return image.point(table * 3 + list(range(256)))
 
 
 def _to_srgb(image: Any, profile: bytes) -> Any:
