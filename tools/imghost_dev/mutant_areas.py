@@ -47,7 +47,13 @@ AREAS: Final[Mapping[str, Area]] = {
             "imghost_operator/provision/credentials.py",
             "imghost_operator/quantity.py",
         ),
-        ("tests/operator",),
+        (
+            "tests/operator/provision/test_credentials.py",
+            "tests/operator/test_admission.py",
+            "tests/operator/test_quantity.py",
+        ),
+        WITH_SERVICES,
+        "not random_manifests and not list_of_lines",
     ),
     "permissions": Area(
         ("imghost_api/access/declarations.py", "imghost_api/access/permissions.py"),
@@ -67,5 +73,5 @@ AREAS: Final[Mapping[str, Area]] = {
         ("tests/api/db/test_isolation.py",),
         WITH_SERVICES,
     ),
-    "plans": Area(("imghost_api/plans/*",), ("tests/api/plans/test_limits.py",), WITH_SERVICES, "not two_hundred"),
+    "plans": Area(("imghost_api/plans/*",), ("tests/api/plans",), WITH_SERVICES, "not two_hundred"),
 }
