@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imghost_dev import mutants
-from imghost_dev.mutant_areas import AREAS
+from imghost_dev.mutant_areas import AREAS, Area
 
 ROOT = Path(__file__).parents[2]
 NAMES = [f"imghost_api.plans.quota.x_next_month__mutmut_{number}" for number in range(50)]
@@ -32,10 +32,11 @@ def test_a_sample_is_the_same_for_the_same_seed() -> None:
 def test_an_area_becomes_settings_of_the_program() -> None:
     """The settings name the modules below `src`, the tests, and which of them to leave out."""
     parser = configparser.ConfigParser()
-    parser.read_string(mutants.settings(AREAS["plans"]))
+    area = Area(("imghost_api/plans/*",), ("tests/api/plans",), markers="not node", names="not slow")
+    parser.read_string(mutants.settings(area))
     assert parser["mutmut"]["only_mutate"].split() == ["src/imghost_api/plans/*"]
-    assert parser["mutmut"]["pytest_add_cli_args_test_selection"].split() == ["tests/api/plans/test_limits.py"]
-    assert parser["mutmut"]["pytest_add_cli_args"].splitlines()[-4:] == ["-m", "not node", "-k", "not two_hundred"]
+    assert parser["mutmut"]["pytest_add_cli_args_test_selection"].split() == ["tests/api/plans"]
+    assert parser["mutmut"]["pytest_add_cli_args"].splitlines()[-4:] == ["-m", "not node", "-k", "not slow"]
 
 
 def test_a_module_is_reported_with_what_was_noticed() -> None:

@@ -73,5 +73,9 @@ AREAS: Final[Mapping[str, Area]] = {
         ("tests/api/db/test_isolation.py",),
         WITH_SERVICES,
     ),
-    "plans": Area(("imghost_api/plans/*",), ("tests/api/plans",), WITH_SERVICES, "not two_hundred"),
+    "plans": Area(
+        ("imghost_api/plans/*",),
+        ("tests/api/plans/test_quota.py", "tests/api/plans/test_rate_limits.py"),
+        WITH_SERVICES,
+    ),
 }

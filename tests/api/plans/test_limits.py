@@ -3,14 +3,10 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
 
-from imghost_api.db.engine import Database
-from imghost_api.plans.queries import get_limits
-from imghost_api.plans.quota import read_usage
 from support import sample_images
 from support.api import Person, TenantDatabase, problem, register
 
@@ -110,37 +106,6 @@ async def test_the_quota_has_limits_usage_and_reset(ada: Person) -> None:
     after = await ada.quota()
     assert (after["storage"]["used_bytes"], after["uploads"]["used"]) == (0, 1)
     assert (await ada.client.get("/api/v1/upload/quota", headers=ada.token)).status_code == 200
-
-
-DELIVERED = {"2026-02-28": 1, "2026-03-01": 10, "2026-03-31": 100, "2026-04-01": 1000}
-"""Bytes delivered by day."""
-
-
-@pytest.mark.parametrize(
-    ("now", "used", "resets"),
-    [
-        ("2026-02-28T23:59:59Z", 1, "2026-03-01T00:00:00Z"),
-        ("2026-03-01T00:00:00Z", 10, "2026-04-01T00:00:00Z"),
-        ("2026-03-31T23:59:59Z", 110, "2026-04-01T00:00:00Z"),
-        ("2026-04-30T12:00:00Z", 1000, "2026-05-01T00:00:00Z"),
-        ("2026-12-31T12:00:00Z", 0, "2027-01-01T00:00:00Z"),
-    ],
-)
-async def test_bandwidth_is_counted_by_month(
-    api: httpx.AsyncClient, tenant: TenantDatabase, now: str, used: int, resets: str
-) -> None:
-    """Bytes delivered count in the calendar month (UTC) of their day, and only those of the own workspace."""
-    person, other = await register(api), await register(api)
-    for day, sent in DELIVERED.items():
-        insert = "INSERT INTO usage_daily (workspace_id, day, bandwidth_used) VALUES (%s, %s, %s), (%s, %s, 10000)"
-        tenant.query(insert, workspace_of(tenant, person), day, sent, workspace_of(tenant, other), day)
-    database: Database = api.public.state.context.database  # type: ignore[attr-defined]
-    workspace = UUID(workspace_of(tenant, person))
-    async with database.transaction(workspace) as session:
-        limits = await get_limits(session, "free")
-        usage = await read_usage(session, workspace, limits, now=datetime.fromisoformat(now))
-    assert (usage.bandwidth.used_bytes, usage.bandwidth.resets_at) == (used, datetime.fromisoformat(resets))
-    assert usage.bandwidth.remaining_bytes == limits.bandwidth_bytes_per_month - used
 
 
 async def test_the_quota_shows_the_bandwidth_of_this_month(ada: Person, tenant: TenantDatabase) -> None:

@@ -13,6 +13,8 @@ from imghost_api.db.engine import Database, Session
 from imghost_api.plans import quota
 from imghost_api.plans.errors import DailyLimitReached, StorageLimitReached
 from imghost_api.plans.limits import PlanLimits
+from imghost_api.plans.quota import CountUsage
+from imghost_api.plans.rate_limits import RateLimit, count_request
 from support.api import TenantDatabase, register
 
 NOW = datetime(2026, 3, 1, 23, 59, 58, 500_000, UTC)
@@ -21,7 +23,7 @@ LIMITS = PlanLimits(
     uploads_per_day=2,
     requests_per_hour=10,
     storage_bytes=100,
-    bandwidth_bytes_per_month=1000,
+    bandwidth_bytes_per_month=2000,
     max_file_bytes=100,
 )
 Open = Callable[[], AbstractAsyncContextManager[Session]]
@@ -29,14 +31,18 @@ Open = Callable[[], AbstractAsyncContextManager[Session]]
 
 @pytest.fixture
 async def workspace(api: httpx.AsyncClient, tenant: TenantDatabase) -> UUID:
-    """A workspace that has used nothing, next to another one that has."""
+    """A workspace that has used nothing, next to one that has used something every day."""
     own, other = (await register(api)).id, (await register(api)).id
     found = tenant.query(
         "SELECT workspace_id FROM memberships WHERE user_id IN (%s, %s) ORDER BY user_id = %s", own, other, own
     )
     (theirs,), (mine,) = found
     tenant.query("UPDATE workspaces SET storage_used = 90 WHERE id = %s", theirs)
-    tenant.query("INSERT INTO usage_daily (workspace_id, day, uploads_count) VALUES (%s, %s, 2)", theirs, NOW.date())
+    tenant.query(
+        "INSERT INTO usage_daily (workspace_id, day, uploads_count, bandwidth_used)"
+        " SELECT %s, day, 2, 10000 FROM generate_series('2026-01-01'::date, '2026-12-31', '1 day') AS day",
+        theirs,
+    )
     return UUID(str(mine))
 
 
@@ -54,9 +60,13 @@ async def test_the_last_byte_is_reserved_and_one_more_is_not(
     async with transact() as session:
         await quota.reserve_quota(session, workspace, LIMITS, size=60, now=NOW)
     for act in (quota.check_quota, quota.reserve_quota):
-        with pytest.raises(StorageLimitReached, match="100 bytes of the plan 'tiny'"):
+        with pytest.raises(StorageLimitReached) as refused:
             async with transact() as session:
                 await act(session, workspace, LIMITS, size=41, now=NOW)
+        assert refused.value.detail == (
+            "This image would exceed the storage limit of 100 bytes of the plan 'tiny'. "
+            "Delete images, or change to a larger plan."
+        )
     async with transact() as session:
         await quota.check_quota(session, workspace, LIMITS, size=40, now=NOW)
         await quota.reserve_quota(session, workspace, LIMITS, size=40, now=NOW)
@@ -73,25 +83,32 @@ async def test_the_last_upload_of_a_day_is_reserved_and_one_more_is_not(transact
             await quota.check_quota(session, workspace, LIMITS, size=1, now=NOW)
             await quota.reserve_quota(session, workspace, LIMITS, size=1, now=NOW)
     for act in (quota.check_quota, quota.reserve_quota):
-        with pytest.raises(DailyLimitReached, match="2 uploads per day of the plan 'tiny'") as refused:
+        with pytest.raises(DailyLimitReached) as refused:
             async with transact() as session:
                 await act(session, workspace, LIMITS, size=1, now=NOW)
         assert refused.value.retry_after == 2
+        assert refused.value.detail == (
+            "The limit of 2 uploads per day of the plan 'tiny' is reached. "
+            "Retry after midnight UTC, or change to a larger plan."
+        )
     async with transact() as session:
         await quota.reserve_quota(session, workspace, LIMITS, size=1, now=NOW.replace(month=4))
 
 
-async def test_nothing_is_left_of_a_plan_that_became_smaller(transact: Open, workspace: UUID) -> None:
-    """Beyond a limit, what is left is reported as 0, never as less."""
+async def test_what_is_used_and_left_is_reported(transact: Open, workspace: UUID) -> None:
+    """Each limit is reported with what is used and what is left; beyond a limit 0 is left, never less."""
     async with transact() as session:
+        await count_request(session, [RateLimit("plan", workspace, 10)], NOW)
         await quota.reserve_quota(session, workspace, LIMITS, size=70, now=NOW)
         await quota.reserve_quota(session, workspace, LIMITS, size=5, now=NOW)
+        used = await quota.read_usage(session, workspace, LIMITS, now=NOW)
         smaller = replace(LIMITS, uploads_per_day=1, storage_bytes=50)
-        used = await quota.read_usage(session, workspace, smaller, now=NOW)
-    assert (used.uploads.used, used.uploads.remaining) == (2, 0)
-    assert (used.storage.used_bytes, used.storage.remaining_bytes) == (75, 0)
-    assert (used.requests.used, used.requests.remaining) == (0, 10)
-    assert used.requests.resets_at == used.uploads.resets_at == datetime(2026, 3, 2, tzinfo=UTC)
+        beyond = await quota.read_usage(session, workspace, smaller, now=NOW)
+    midnight = datetime(2026, 3, 2, tzinfo=UTC)
+    assert used.plan == "tiny"
+    assert (used.uploads, used.requests) == (CountUsage(2, 2, midnight), CountUsage(10, 1, midnight))
+    assert (used.requests.remaining, used.storage.remaining_bytes) == (9, 25)
+    assert (beyond.uploads.remaining, beyond.storage.remaining_bytes) == (0, 0)
 
 
 async def test_a_deletion_gives_back_its_bytes_and_no_upload(
@@ -105,3 +122,30 @@ async def test_a_deletion_gives_back_its_bytes_and_no_upload(
         used = await quota.read_usage(session, workspace, LIMITS, now=NOW)
     assert (used.storage.used_bytes, used.uploads.used) == (70, 1)
     assert tenant.query("SELECT count(*) FROM workspaces WHERE storage_used = 90 AND id <> %s", workspace)[0][0] > 0
+
+
+DELIVERED = {"2026-02-28": 1, "2026-03-01": 10, "2026-03-31": 100, "2026-04-01": 1000}
+"""Bytes delivered by day."""
+
+
+@pytest.mark.parametrize(
+    ("now", "used", "resets"),
+    [
+        ("2026-02-28T23:59:59Z", 1, "2026-03-01T00:00:00Z"),
+        ("2026-03-01T00:00:00Z", 10, "2026-04-01T00:00:00Z"),
+        ("2026-03-31T23:59:59Z", 110, "2026-04-01T00:00:00Z"),
+        ("2026-04-30T12:00:00Z", 1000, "2026-05-01T00:00:00Z"),
+        ("2026-12-31T12:00:00Z", 0, "2027-01-01T00:00:00Z"),
+    ],
+)
+async def test_bandwidth_is_counted_by_month(
+    transact: Open, workspace: UUID, tenant: TenantDatabase, now: str, used: int, resets: str
+) -> None:
+    """Bytes delivered count in the calendar month (UTC) of their day, and only those of the own workspace."""
+    for day, sent in DELIVERED.items():
+        insert = "INSERT INTO usage_daily (workspace_id, day, bandwidth_used) VALUES (%s, %s, %s)"
+        tenant.query(insert, workspace, day, sent)
+    async with transact() as session:
+        usage = await quota.read_usage(session, workspace, LIMITS, now=datetime.fromisoformat(now))
+    assert (usage.bandwidth.used_bytes, usage.bandwidth.resets_at) == (used, datetime.fromisoformat(resets))
+    assert usage.bandwidth.remaining_bytes == 2000 - used

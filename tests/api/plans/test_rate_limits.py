@@ -52,8 +52,12 @@ async def test_a_refusal_says_which_limit_and_until_when(api: httpx.AsyncClient,
             return [status.remaining for status in await count_request(session, limits, at)]
 
     assert await count(now) == [9, 0]
-    with pytest.raises(RateLimitReached, match=f"1 requests per hour of {scope} is reached") as refused:
+    with pytest.raises(RateLimitReached) as refused:
         await count(now)
+    assert refused.value.detail == (
+        f"The limit of 1 requests per hour of {scope} is reached. "
+        "Retry after the next full hour (UTC); the limit of a key or a plan can be raised."
+    )
     assert refused.value.retry_after == 3600
     assert refused.value.headers["RateLimit"] == f'"{policy}";r=0;t=3600'
     assert refused.value.headers["X-RateLimit-Limit"] == "1"
