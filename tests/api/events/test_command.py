@@ -31,6 +31,8 @@ async def test_dead_letters_are_listed_requeued_and_discarded(outbox: Outbox) ->
             await outbox.publish(happened("a", number))
         dead = "SELECT event_id FROM event_deliveries WHERE dead_at IS NOT NULL"
         ((first,),) = await eventually(lambda: outbox.tenant.query(dead), why="a dead letter")
+        routed = "SELECT count(*) FROM event_deliveries"
+        await eventually(lambda: outbox.tenant.query(routed) == [(3,)], why="the other two wait behind it")
     heading, line = command(outbox, "list")
     assert heading.split() == ["EVENT", "SUBSCRIBER", "TYPE", "SUBJECT", "ATTEMPTS", "ERROR", "SINCE", "WAITING"]
     assert line.split()[:6] == [str(first), "reader", "test.happened", "test/a", "3", "ValueError"]

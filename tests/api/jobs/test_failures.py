@@ -24,9 +24,10 @@ async def test_a_failing_job_is_retried_then_kept(
 
     await put(database, Write(number=5))
     async with run(on(Write, fail)) as runner:
-        retry = "SELECT 1 FROM procrastinate_jobs WHERE attempts = 1 AND scheduled_at > now() AND status = 'todo'"
+        # Not exactly 1: the first pause is 2 s, which a busy machine may need for one look.
+        retry = "SELECT 1 FROM procrastinate_jobs WHERE attempts >= 1 AND scheduled_at > now() AND status = 'todo'"
         await eventually(lambda: jobs_tenant.query(retry), why="it waits for another attempt")
-        assert value(figures.jobs, "write", "failed") == 1
+        assert value(figures.jobs, "write", "failed") >= 1
         last = "UPDATE procrastinate_jobs SET attempts = %s, scheduled_at = now()"
         await asyncio.to_thread(jobs_tenant.query, last, ATTEMPTS)
         failed = "SELECT 1 FROM procrastinate_jobs WHERE status = 'failed'"
@@ -50,7 +51,8 @@ async def test_a_dead_workers_job_runs_again(database: Database, run: Run, jobs_
     async with run(on(Write, record(done))) as runner:
         await runner.recover()
         await eventually(lambda: done == [6], within=15, why="it runs again")
-    assert jobs_tenant.query("SELECT task_name, status::text FROM procrastinate_jobs") == [("sweep", "aborted")]
+        left = "SELECT task_name, status::text FROM procrastinate_jobs"
+        await eventually(lambda: jobs_tenant.query(left) == [("sweep", "aborted")], why="its row is removed")
 
 
 async def test_a_job_that_ends_its_workers_is_given_up(

@@ -2,6 +2,8 @@
 
 import base64
 
+import pytest
+
 from imghost_operator.build_inputs import Role
 from imghost_operator.platform import Object
 from imghost_operator.provision import credentials
@@ -42,6 +44,32 @@ def test_short_missing_and_binary_values_do_not_count() -> None:
         "database-api": secret({"DATABASE_URL": "postgresql://db/d"}),
     }
     assert credentials.read_secrets(found) == {}
+
+
+@pytest.mark.parametrize(("length", "found"), [(31, set()), (32, {"API_KEY_PEPPER", "API_PASSWORD"})])
+def test_a_value_counts_from_32_characters_on(length: int, found: set[str]) -> None:
+    """The shortest value that counts is the same in the tenant's Secrets and in the recovery Secret."""
+    value = "x" * length
+    tenant = {
+        "api-signing": secret({"API_KEY_PEPPER": value}),
+        "database-api": secret({"DATABASE_URL": f"postgresql://r:{value}@db/d"}),
+    }
+    assert credentials.read_secrets(tenant).keys() == found
+    assert credentials.read(secret({"API_KEY_PEPPER": value, "API_PASSWORD": value, "other": value})).keys() == found
+
+
+def test_a_value_with_characters_outside_base64_does_not_count() -> None:
+    """Characters that base64 does not have are not skipped; the other values of the Secret are still read."""
+    whole = secret({"API_KEY_PEPPER": LONG, "JWT_PRIVATE_KEY": LONG})
+    whole["data"]["API_KEY_PEPPER"] = "!" + whole["data"]["API_KEY_PEPPER"]
+    assert credentials.read_secrets({"api-signing": whole}) == {"JWT_PRIVATE_KEY": LONG}
+
+
+def test_what_was_just_written_comes_before_what_is_stored() -> None:
+    """`stringData` wins over `data`, as in the API server; a Secret with neither has no values."""
+    both = secret({"A": "stored", "B": "stored"}) | {"stringData": {"A": "written"}}
+    assert credentials.decode(both) == {"A": "written", "B": "stored"}
+    assert credentials.decode({"data": None, "stringData": None}) == credentials.decode({}) == {}
 
 
 def test_a_part_replaces_its_own_entries() -> None:
