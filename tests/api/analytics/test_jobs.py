@@ -9,7 +9,6 @@ import pytest
 from imghost_api.accounts.sessions.jobs import delete_expired_attempts
 from imghost_api.analytics.jobs import roll_up_views
 from imghost_api.api_keys.jobs import fold_rate_windows
-from imghost_api.idempotency.jobs import delete_expired_keys
 from imghost_api.worker_context import WorkerContext
 from support import sample_images
 from support.api import Person, TenantDatabase
@@ -66,17 +65,6 @@ async def test_old_view_events_are_removed(worker_context: WorkerContext, tenant
     await periodic_jobs(worker_context, analytics_retention_days=days)["delete_expired_views"].run()
     left = "SELECT status FROM view_events WHERE image_id = %s ORDER BY status"
     assert tenant.query(left, owner) == [(201,), (202,), (203,)]
-
-
-async def test_expired_idempotency_keys_are_removed(
-    ada: Person, worker_context: WorkerContext, tenant: TenantDatabase
-) -> None:
-    """An expired key is removed with its reply; others stay."""
-    await ada.upload(IMAGE, **{"Idempotency-Key": "old"})
-    await ada.upload(IMAGE, **{"Idempotency-Key": "new"})
-    tenant.query(f"UPDATE idempotency_keys SET expires_at = now() - interval '1 s' {MINE} AND key = 'old'", ada.id)
-    await delete_expired_keys(worker_context.database)
-    assert tenant.query(f"SELECT key FROM idempotency_keys {MINE}", ada.id) == [("new",)]
 
 
 async def test_past_rate_windows_are_folded_into_keys(

@@ -1,15 +1,10 @@
 """`Idempotency-Key`: the same upload twice is one upload."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from imghost_api.db.engine import Database
-from imghost_api.idempotency.errors import RequestInProgress
-from imghost_api.idempotency.service import Claim, claim_key
-from imghost_core.ids import uuid7
 from support import sample_images
 from support.api import Person, TenantDatabase, problem, register
 from support.eventually import eventually
@@ -41,27 +36,6 @@ async def test_an_upload_is_replayed_however_long_ago_it_was(ada: Person, tenant
     again = await ada.upload(IMAGE, **KEY)
     assert again.json() == first.json()
     assert (await ada.quota())["uploads"]["used"] == 1
-
-
-async def test_only_a_claim_without_a_reply_is_released(ada: Person, tenant: TenantDatabase) -> None:
-    """A claim that is given up frees the key once; after its reply is stored, neither it nor another frees it."""
-    database: Database = ada.client.public.state.context.database  # type: ignore[attr-defined]
-    ((workspace,),) = tenant.query("SELECT workspace_id FROM memberships WHERE user_id = %s", ada.id)
-    own, other = (Claim(workspace, "key", uuid7()) for _ in range(2))
-
-    async def claim(claim: Claim) -> object:
-        return await claim_key(database, claim, request_hash="hash", takeover=timedelta(hours=1))
-
-    assert await claim(own) is None
-    await other.release(database)
-    with pytest.raises(RequestInProgress):
-        await claim(other)
-    await own.release(database)
-    assert await claim(other) is None
-    async with database.transaction(workspace) as session:
-        await other.finish(session, {"image": "1"})
-    await other.release(database)
-    assert await claim(own) == {"image": "1"}
 
 
 async def test_a_retry_does_not_bring_a_deleted_image_back(ada: Person, tenant: TenantDatabase) -> None:
