@@ -40,10 +40,10 @@ def test_an_area_becomes_settings_of_the_program() -> None:
 
 
 def test_a_module_is_reported_with_what_was_noticed() -> None:
-    """Survivors, and mutants that no test reaches, are not noticed; a time-out is."""
+    """Survivors, and mutants that no test reaches, are not noticed; a time-out is, and is counted by itself too."""
     statuses = dict(zip(NAMES, ["killed", "survived", "no tests", "timeout"], strict=False))
     statuses["imghost_api.crypto.digests.x_keyed_digest__mutmut_1"] = "killed"
     assert mutants.report(statuses).splitlines() == [
         "| `imghost_api.crypto.digests` | 1 of 1 |",
-        "| `imghost_api.plans.quota` | 2 of 4 |",
+        "| `imghost_api.plans.quota` | 2 of 4, 1 out of time |",
     ]

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -140,11 +140,17 @@ def _read_statuses(names: Sequence[str]) -> dict[str, str]:
 
 
 def report(statuses: Mapping[str, str]) -> str:
-    """A line for every module: how many of its mutants were tried, and how many of them a test noticed."""
-    tried, noticed = Counter[str](), Counter[str]()
+    """A line for every module: how many of its mutants were tried, and how many of them a test noticed.
+
+    A mutant that ran out of time counts as noticed, and is named as such: on a busy machine it may have been slow only.
+    """
+    modules: defaultdict[str, list[str]] = defaultdict(list)
     for name, status in statuses.items():
-        module = name.rpartition(".")[0]
-        tried[module] += 1
-        noticed[module] += status not in MISSED
-    lines = (f"| `{module}` | {noticed[module]} of {count} |\n" for module, count in sorted(tried.items()))
-    return "".join(lines)
+        modules[name.rpartition(".")[0]].append(status)
+    return "".join(_describe(module, found) for module, found in sorted(modules.items()))
+
+
+def _describe(module: str, statuses: Sequence[str]) -> str:
+    noticed = sum(status not in MISSED for status in statuses)
+    slow = statuses.count("timeout")
+    return f"| `{module}` | {noticed} of {len(statuses)}{f', {slow} out of time' if slow else ''} |\n"
