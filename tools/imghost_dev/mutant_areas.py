@@ -64,10 +64,10 @@ AREAS: Final[Mapping[str, Area]] = {
         ("tests/api/access/test_credentials.py", "tests/api/access/test_permissions.py", "tests/api/api_keys"),
         WITH_SERVICES,
     ),
-    "crypto": Area(
-        ("imghost_api/crypto/*",), ("tests/api/crypto", "tests/api/accounts/test_sessions.py"), WITH_SERVICES
+    "crypto": Area(("imghost_api/crypto/*",), ("tests/api/crypto",), WITH_SERVICES),
+    "idempotency": Area(
+        ("imghost_api/idempotency/*",), ("tests/api/idempotency",), WITH_SERVICES, "test_claims or keeps_its_key"
     ),
-    "idempotency": Area(("imghost_api/idempotency/*",), ("tests/api/idempotency",), WITH_SERVICES),
     "isolation": Area(
         ("imghost_api/db/engine.py", "imghost_api/db/grants.py", "imghost_api/db/row_security.py"),
         ("tests/api/db/test_isolation.py",),

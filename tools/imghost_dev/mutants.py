@@ -25,6 +25,8 @@ from imghost_local.errors import UserError
 
 SOURCES: Final = ("services/core", "services/api", "services/imaging", "operator", "local", "cli", "tools")
 LAST_LINES: Final = 40
+SPINNER: Final = tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+"""How lines of mutmut begin that it writes again and again while it waits."""
 ALSO_READ: Final = ("tests", "docs", "crds", "manifests", "pyproject.toml")
 # A mutant may leave connections open, and the tests that it breaks do: that is no finding.
 PYTEST: Final = (
@@ -127,7 +129,8 @@ def _run(*arguments: str) -> str:
     argv = [sys.executable, "-m", "mutmut", *arguments]
     ended = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     if ended.returncode:
-        output = (ended.stdout + ended.stderr).replace("\r", "\n").splitlines()
+        lines = (ended.stdout + ended.stderr).replace("\r", "\n").splitlines()
+        output = [line for line in lines if not line.startswith(SPINNER)]
         raise UserError("\n".join(("mutmut failed; its output ends with", *output[-LAST_LINES:])))
     return ended.stdout
 
