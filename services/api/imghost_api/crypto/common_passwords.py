@@ -28,14 +28,10 @@ def is_common(password: str, *names: str) -> bool:
     if len(set(plain)) < _DISTINCT:
         return True
     forms = {form for text in (plain, plain.translate(_SUBSTITUTES)) for form in (text, text.strip(_DECORATION))}
-    own = {form for name in names if name for form in (name.casefold(), name.casefold().strip(_DECORATION))}
+    own = {name.casefold().strip(_DECORATION) for name in names}
     return bool(forms & (_WORDS | own)) or any(_is_sequence(form) for form in forms)
 
 
 def _is_sequence(text: str) -> bool:
-    """Whether the whole text runs along the alphabet or the keyboard, forwards or backwards, possibly repeated."""
-    if not text:
-        return True
-    return any(
-        text in line * (len(text) // len(line) + 2) for sequence in _SEQUENCES for line in (sequence, sequence[::-1])
-    )
+    """Whether the whole text runs along the alphabet or the keyboard, both ways and repeated; no text does, too."""
+    return any(text in line * (len(text) // len(line) + 2) for line in _SEQUENCES)
