@@ -66,7 +66,10 @@ AREAS: Final[Mapping[str, Area]] = {
     ),
     "crypto": Area(("imghost_api/crypto/*",), ("tests/api/crypto",), WITH_SERVICES),
     "idempotency": Area(
-        ("imghost_api/idempotency/*",), ("tests/api/idempotency",), WITH_SERVICES, "test_claims or keeps_its_key"
+        ("imghost_api/idempotency/*",),
+        ("tests/api/idempotency", "tests/api/test_features.py"),
+        WITH_SERVICES,
+        "test_claims or keeps_its_key or deleted_image or periodic_jobs",
     ),
     "isolation": Area(
         ("imghost_api/db/engine.py", "imghost_api/db/grants.py", "imghost_api/db/row_security.py"),

@@ -11,10 +11,11 @@ import pytest
 from imghost_api.db.engine import Database
 from imghost_api.idempotency import queries
 from imghost_api.idempotency.errors import IdempotencyKeyReused, RequestInProgress
-from imghost_api.idempotency.jobs import delete_expired_keys
 from imghost_api.idempotency.service import Claim, claim_key
+from imghost_api.worker_context import WorkerContext
 from imghost_core.ids import uuid7
 from support.api import TenantDatabase, register
+from support.jobs import periodic_jobs
 
 TAKEOVER = timedelta(minutes=1)
 REPLY = {"image": "1"}
@@ -65,7 +66,7 @@ async def test_only_a_claim_without_a_reply_is_released(keys: Keys) -> None:
     own, other, further = keys.new(), keys.new(), keys.new("further")
     assert await keys.claim(own) is await keys.claim(further) is None
     await other.release(keys.database)
-    with pytest.raises(RequestInProgress) as refused:
+    with pytest.raises(RequestInProgress, match=r"still running\. Retry the same request") as refused:
         await keys.claim(other)
     assert refused.value.retry_after == 2
     await own.release(keys.database)
@@ -80,7 +81,7 @@ async def test_a_claim_belongs_to_one_request(keys: Keys) -> None:
     """Another request with the key is refused for as long as the key is claimed, with and without a reply."""
     own = keys.new()
     assert await keys.claim(own) is None
-    with pytest.raises(IdempotencyKeyReused):
+    with pytest.raises(IdempotencyKeyReused, match=r"another file\. Use a new key"):
         await keys.claim(keys.new(), "another")
     await keys.finish(own)
     with pytest.raises(IdempotencyKeyReused):
@@ -143,10 +144,10 @@ async def test_a_key_is_kept_for_a_day(keys: Keys) -> None:
         await keys.claim(keys.new(), "another")
 
 
-async def test_expired_keys_are_deleted(keys: Keys) -> None:
-    """Keys whose day is over are deleted with their replies; others stay."""
+async def test_expired_keys_are_deleted(keys: Keys, worker_context: WorkerContext) -> None:
+    """A worker's job deletes the keys whose day is over, with their replies; others stay."""
     for key in ("old", "new"):
         assert await keys.claim(keys.new(key)) is None
     keys.age("expires_at", "1 s", "old")
-    await delete_expired_keys(keys.database)
+    await periodic_jobs(worker_context)["delete_expired_idempotency_keys"].run()
     assert keys.ages().keys() == {"new"}

@@ -42,7 +42,8 @@ async def test_a_retry_does_not_bring_a_deleted_image_back(ada: Person, tenant: 
     """After the image was deleted, its key is a 409 and stores nothing; a new key uploads the file again."""
     image = (await ada.upload(IMAGE, **KEY)).json()["image"]["id"]
     assert (await ada.client.delete(f"/images/{image}", headers=ada.key)).status_code == 200
-    problem(await ada.upload(IMAGE, **KEY), 409, "idempotency_image_deleted")
+    document = problem(await ada.upload(IMAGE, **KEY), 409, "idempotency_image_deleted")
+    assert document["detail"].endswith("deleted since, so it is not repeated. Use a new key to upload the file again.")
     assert tenant.query("SELECT count(*) FROM images WHERE user_id = %s", ada.id) == [(1,)]
     assert (await ada.upload(IMAGE, **{"Idempotency-Key": "another"})).status_code == 201
 
