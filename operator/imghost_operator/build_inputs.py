@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["owner", "api", "imaging"]
+StoreUser = Literal["api", "imaging"]
+"""Who has an access key of its own: api (with the worker), which may delete objects, and imaging, which may not."""
 Port = Literal["auth", "upload", "view", "internal"]
 """Names of the Services' ports."""
 
@@ -26,15 +28,22 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An access key of an object store."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
-    """A tenant's prefix in an object store: environment of the pods, split into public and secret values."""
+    """A tenant's prefix in an object store: public settings of the pods, and their keys; a folder has no keys."""
 
     backend: str
     bucket: str
     prefix: str
-    key_id: str
     config: Mapping[str, str]
-    secret: Mapping[str, str] = field(repr=False)
+    keys: Mapping[StoreUser, AccessKey] = field(default_factory=dict)
     networks: tuple[str, ...] = ()
     """CIDRs where it is reached; empty: derived from `S3_ENDPOINT`."""
 

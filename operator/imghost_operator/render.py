@@ -6,15 +6,16 @@ from importlib.metadata import version
 from typing import Any
 
 from imghost_operator import tenant_objects
-from imghost_operator.build_inputs import BuildInputs, Database, Release, Role, Signing, Store
+from imghost_operator.build_inputs import AccessKey, BuildInputs, Database, Release, Role, Signing, Store, StoreUser
 from imghost_operator.crd import Spec
 from imghost_operator.platform import Object
-from imghost_operator.tenant_contract import PORTS, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, in_cluster_url
+from imghost_operator.tenant_contract import PORTS, in_cluster_url
 from imghost_operator.tenant_objects.meta import namespace_of
 
 PLACEHOLDER = "<set by the operator>"
 _UID = "00000000-0000-0000-0000-000000000000"
 _ROLES: tuple[Role, ...] = ("owner", "api", "imaging")
+_STORE_USERS: tuple[StoreUser, ...] = ("api", "imaging")
 
 
 def render(manifest: Mapping[str, Any], release: Release | None = None) -> list[Object]:
@@ -44,7 +45,6 @@ def placeholder_facts(name: str, spec: Spec, release: Release) -> BuildInputs:
             backend=store,
             bucket=PLACEHOLDER,
             prefix=f"{name}/",
-            key_id=PLACEHOLDER,
             config={
                 "STORE_KIND": "s3",
                 "S3_ENDPOINT": f"https://{store}.store.invalid",
@@ -52,7 +52,7 @@ def placeholder_facts(name: str, spec: Spec, release: Release) -> BuildInputs:
                 "S3_BUCKET": PLACEHOLDER,
                 "S3_PREFIX": f"{name}/",
             },
-            secret={S3_ACCESS_KEY_ID: PLACEHOLDER, S3_SECRET_ACCESS_KEY: PLACEHOLDER},
+            keys=dict.fromkeys(_STORE_USERS, AccessKey(PLACEHOLDER, PLACEHOLDER)),
         ),
         endpoints={port: in_cluster_url(namespace, port) for port in PORTS},
     )

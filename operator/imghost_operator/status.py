@@ -104,7 +104,10 @@ def _details(tenant: Mapping[str, Any], state: ReconcileState) -> dict[str, Any]
             "url": tenant_objects.public_urls(state.spec, state.inputs)["VIEW_SERVER_URL"],
             "version": state.inputs.release.version,
             "storage": StorageStatus(
-                backend=store.backend, bucket=store.bucket, prefix=store.prefix, key_id=store.key_id
+                backend=store.backend,
+                bucket=store.bucket,
+                prefix=store.prefix,
+                key_id=key.id if (key := store.keys.get("api")) else "",
             ),
             "database": DatabaseStatus(
                 instance=database.instance,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from imghost_operator.build_inputs import Port, Role
+from imghost_operator.build_inputs import Port, Role, Store, StoreUser
 
 HTTP_PORT, OPS_PORT = 8080, 9090
 """What the containers of a tenant listen on."""
@@ -42,7 +42,14 @@ DATABASE_SECRETS: Mapping[Role, str] = {
     "api": "database-api",
     "imaging": "database-imaging",
 }
-STORAGE_SECRET, SIGNING_SECRET, INTERNAL_SECRET = "storage", "api-signing", "internal"
+STORAGE_SECRETS: Mapping[StoreUser, str] = {"api": "storage", "imaging": "storage-imaging"}
+SIGNING_SECRET, INTERNAL_SECRET = "api-signing", "internal"
 DATABASE_URL = "DATABASE_URL"
 S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY = "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"
 JWT_PRIVATE_KEY, API_KEY_PEPPER, INTERNAL_TOKEN = "JWT_PRIVATE_KEY", "API_KEY_PEPPER", "INTERNAL_TOKEN"
+
+
+def store_variables(store: Store, user: StoreUser) -> dict[str, str]:
+    """The secret part of a user's settings of the store; empty for a store without keys."""
+    key = store.keys.get(user)
+    return {S3_ACCESS_KEY_ID: key.id, S3_SECRET_ACCESS_KEY: key.secret} if key else {}

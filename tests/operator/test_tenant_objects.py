@@ -5,7 +5,10 @@ import re
 from base64 import b64decode
 from typing import Any
 
+import pytest
+
 from imghost_operator import tenant_objects
+from imghost_operator.build_inputs import StoreUser
 from imghost_operator.built_object import Requirement
 from imghost_operator.platform import Object, ObjectRef
 from support.tenants import FILES, S3, UID, inputs, objects, only, spec_of
@@ -20,7 +23,7 @@ def test_secrets_are_in_secrets_only() -> None:
 
 
 def test_each_process_gets_only_its_own_secrets() -> None:
-    """Imaging, which decodes untrusted bytes, has no signing key and no database password but its own."""
+    """Imaging, which decodes untrusted bytes, has no signing key, and its own database password and store key."""
     made = objects()
     refs = {
         name: {ref["secretRef"]["name"] for ref in container(made, kind, name)["envFrom"] if "secretRef" in ref}
@@ -28,7 +31,7 @@ def test_each_process_gets_only_its_own_secrets() -> None:
     }
     assert refs == {
         "api": {"database-api", "storage", "api-signing", "internal"},
-        "imaging": {"database-imaging", "storage", "internal"},
+        "imaging": {"database-imaging", "storage-imaging", "internal"},
         "worker": {"database-api", "storage"},
     }
 
@@ -129,6 +132,7 @@ def test_objects_wait_for_what_they_require() -> None:
         ("Secret", "database-api"): {database},
         ("Secret", "database-imaging"): {database},
         ("Secret", "storage"): {storage},
+        ("Secret", "storage-imaging"): {storage},
         ("ConfigMap", "api"): {storage},
         ("ConfigMap", "imaging"): {storage},
         ("ConfigMap", "worker"): {storage},
@@ -197,7 +201,10 @@ def test_every_object_is_stamped_with_its_hash() -> None:
     assert stamps[0] != stamps[1]
 
 
-def test_store_secret_is_there_even_when_empty() -> None:
-    """The filesystem store has no secret; pods still find the Secret they name."""
-    assert only(objects(given=inputs(store=FILES)), "Secret", "storage")["data"] == {}
-    assert set(only(objects(given=inputs(store=S3)), "Secret", "storage")["data"]) == set(S3.secret)
+@pytest.mark.parametrize(("name", "user"), [("storage", "api"), ("storage-imaging", "imaging")])
+def test_store_secret_is_there_even_when_empty(name: str, user: StoreUser) -> None:
+    """The filesystem store has no keys; pods still find the Secret they name. With keys, each user has its own."""
+    assert only(objects(given=inputs(store=FILES)), "Secret", name)["data"] == {}
+    data = only(objects(given=inputs(store=S3)), "Secret", name)["data"]
+    plain = {key: b64decode(value).decode() for key, value in data.items()}
+    assert plain == {"S3_ACCESS_KEY_ID": S3.keys[user].id, "S3_SECRET_ACCESS_KEY": S3.keys[user].secret}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from imghost_operator import admission, tenant_objects
-from imghost_operator.build_inputs import BuildInputs, Database, Release, Role, Signing, Store
+from imghost_operator.build_inputs import AccessKey, BuildInputs, Database, Release, Role, Signing, Store
 from imghost_operator.crd import Spec
 from imghost_operator.platform import Object, ObjectRef
 
@@ -17,7 +17,6 @@ S3 = Store(
     backend="default",
     bucket="images",
     prefix="demo/",
-    key_id="demo-key",
     config={
         "STORE_KIND": "s3",
         "S3_ENDPOINT": "http://minio.storage.svc:9000",
@@ -25,15 +24,16 @@ S3 = Store(
         "S3_BUCKET": "images",
         "S3_PREFIX": "demo/",
     },
-    secret={"S3_ACCESS_KEY_ID": "demo-key", "S3_SECRET_ACCESS_KEY": "canary-store-secret"},
+    keys={
+        "api": AccessKey("demo-key", "canary-store-secret"),
+        "imaging": AccessKey("demo-key-imaging", "canary-imaging-store-secret"),
+    },
 )
 FILES = Store(
     backend="default",
     bucket="",
     prefix="demo/",
-    key_id="",
     config={"STORE_KIND": "filesystem", "STORE_ROOT": "/var/lib/images/demo"},
-    secret={},
 )
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from imghost_operator.build_inputs import Database, Role, Store
+from imghost_operator.build_inputs import Database, Role, Store, StoreUser
 
 Passwords = Mapping[Role, str]
+StoreSecrets = Mapping[StoreUser, str]
 
 
 class Backend(Protocol):
@@ -40,11 +41,14 @@ class DatabaseBackend(Backend, Protocol):
 class StoreBackend(Backend, Protocol):
     """An object store in which a tenant owns everything below `<tenant>/`."""
 
-    def describe(self, tenant: str, secret: str) -> Store:
+    def describe(self, tenant: str, secrets: StoreSecrets) -> Store:
         """What `ensure` creates, derived without a request to the store."""
 
-    async def ensure(self, tenant: str, secret: str) -> Store:
-        """Make the prefix and a key that reaches nothing else; raises `BackendDown`, `BackendRefused`."""
+    async def ensure(self, tenant: str, secrets: StoreSecrets) -> Store:
+        """Make the prefix and keys that reach nothing else, and use each; raises `BackendDown`, `BackendRefused`.
+
+        Only the api's key may delete.
+        """
 
     async def empty(self, tenant: str) -> None:
         """Delete everything below the tenant's prefix."""

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from imghost_operator.build_inputs import Role, Signing
+from imghost_operator.build_inputs import Role, Signing, StoreUser
 from imghost_operator.platform import Object
 from imghost_operator.tenant_contract import (
     API_KEY_PEPPER,
@@ -21,10 +21,11 @@ from imghost_operator.tenant_contract import (
     JWT_PRIVATE_KEY,
     S3_SECRET_ACCESS_KEY,
     SIGNING_SECRET,
-    STORAGE_SECRET,
+    STORAGE_SECRETS,
 )
 
 _SHORTEST = 32  # characters; a shorter value was not generated here
+_STORE: Mapping[StoreUser, str] = {"api": S3_SECRET_ACCESS_KEY, "imaging": f"IMAGING_{S3_SECRET_ACCESS_KEY}"}
 _PASSWORDS: Mapping[Role, str] = {role: f"{role.upper()}_PASSWORD" for role in DATABASE_SECRETS}
 
 
@@ -40,16 +41,20 @@ def signing_key() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One generated value: the tenant's Secret that has it, the part of `spec.credentials` that replaces it."""
+    """One generated value: the tenant's Secret that has it, the part of `spec.credentials` that replaces it.
+
+    `variable` is its key in that Secret where it is not the one in the recovery Secret.
+    """
 
     secret: str
     part: str
     generate: Callable[[], str] = token
+    variable: str = ""
 
 
 ENTRIES: Mapping[str, _Entry] = {
     **{name: _Entry(DATABASE_SECRETS[role], "database") for role, name in _PASSWORDS.items()},
-    S3_SECRET_ACCESS_KEY: _Entry(STORAGE_SECRET, "storage"),
+    **{name: _Entry(STORAGE_SECRETS[user], "storage", variable=S3_SECRET_ACCESS_KEY) for user, name in _STORE.items()},
     INTERNAL_TOKEN: _Entry(INTERNAL_SECRET, "internal"),
     JWT_PRIVATE_KEY: _Entry(SIGNING_SECRET, "signing_key", signing_key),
     API_KEY_PEPPER: _Entry(SIGNING_SECRET, "api_key_pepper"),
@@ -64,7 +69,7 @@ class Credentials:
     """All generated secrets of one tenant."""
 
     passwords: Mapping[Role, str] = field(repr=False)
-    store_secret: str = field(repr=False)
+    store_secrets: Mapping[StoreUser, str] = field(repr=False)
     signing: Signing = field(repr=False)
 
 
@@ -72,7 +77,7 @@ def to_credentials(values: Mapping[str, str]) -> Credentials:
     """The credentials in a complete mapping of `ENTRIES`."""
     return Credentials(
         {role: values[name] for role, name in _PASSWORDS.items()},
-        values[S3_SECRET_ACCESS_KEY],
+        {user: values[name] for user, name in _STORE.items()},
         Signing(values[JWT_PRIVATE_KEY], values[API_KEY_PEPPER], values[INTERNAL_TOKEN]),
     )
 
@@ -96,7 +101,7 @@ def read(recovery: Object) -> dict[str, str]:
 def read_secrets(found: Mapping[str, Object]) -> dict[str, str]:
     """The usable entries that the tenant's own Secrets have; `found` is by name of the Secret."""
     plain = {name: decode(secret) for name, secret in found.items()}
-    values = {name: plain.get(entry.secret, {}).get(name, "") for name, entry in ENTRIES.items()}
+    values = {name: plain.get(entry.secret, {}).get(entry.variable or name, "") for name, entry in ENTRIES.items()}
     for role, name in _PASSWORDS.items():
         url = plain.get(DATABASE_SECRETS[role], {}).get(DATABASE_URL, "")
         values[name] = unquote(urlsplit(url).password or "")

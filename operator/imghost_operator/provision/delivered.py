@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from imghost_operator.build_inputs import Database, Store
 from imghost_operator.platform import Object, ObjectRef
 from imghost_operator.provision.credentials import decode
-from imghost_operator.tenant_contract import DATABASE_SECRETS, DATABASE_URL, STORAGE_SECRET
+from imghost_operator.tenant_contract import DATABASE_SECRETS, DATABASE_URL, STORAGE_SECRETS, store_variables
 from imghost_operator.tenant_objects.meta import BACKEND_ANNOTATION, digest, namespace_of
 
 
@@ -22,11 +22,14 @@ def has_database(tenant: str, live: Mapping[ObjectRef, Object], database: Databa
 
 
 def has_store(tenant: str, live: Mapping[ObjectRef, Object], store: Store) -> bool:
-    """The Secret has the described access key, and was written for the described endpoint and bucket."""
-    found = _secret(tenant, live, STORAGE_SECRET)
-    if found is None or decode(found) != dict(store.secret):
-        return False
-    return (found["metadata"].get("annotations") or {}).get(BACKEND_ANNOTATION) == digest(store.config)
+    """Every user's Secret has the described access key, and was written for the described endpoint and bucket."""
+    written_for = digest(store.config)
+    return all(
+        (found := _secret(tenant, live, secret)) is not None
+        and decode(found) == store_variables(store, user)
+        and (found["metadata"].get("annotations") or {}).get(BACKEND_ANNOTATION) == written_for
+        for user, secret in STORAGE_SECRETS.items()
+    )
 
 
 def _secret(tenant: str, live: Mapping[ObjectRef, Object], name: str) -> Object | None:

@@ -57,12 +57,11 @@ class _Verified:
 
 @dataclass(frozen=True, slots=True)
 class _Expected(Generic[_V]):
-    """A part as described without the backend: whether the tenant's Secrets have it, and how the backend lists it."""
+    """A part as described, not asked for: whether the tenant's Secrets have it, and what the backend would list."""
 
     value: _V = field(repr=False)
     is_delivered: bool
-    name: str
-    identity: str
+    listed: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +105,23 @@ class Provisioner:
         """
         database, store = self._database(spec), self._store(spec)
         described = replace(database.backend.describe(tenant, known.passwords), identity=database_id)
-        stored = store.backend.describe(tenant, known.store_secret)
+        stored = store.backend.describe(tenant, known.store_secrets)
         limit = spec.database.connection_limit
+        keys, secrets = [key.id for key in stored.keys.values()], [key.secret for key in stored.keys.values()]
         made, kept = await asyncio.gather(
             self._ensure(
                 (tenant, "database"),
                 database,
                 lambda backend: backend.ensure(tenant, known.passwords, limit),
-                _Expected(described, delivered.has_database(tenant, live, described), described.name, database_id),
+                _Expected(described, delivered.has_database(tenant, live, described), {described.name: database_id}),
                 _fingerprint(described.urls.values(), limit),
             ),
             self._ensure(
                 (tenant, "storage"),
                 store,
-                lambda backend: backend.ensure(tenant, known.store_secret),
-                _Expected(stored, delivered.has_store(tenant, live, stored), stored.key_id or tenant, ""),
-                _fingerprint(stored.secret.values(), *stored.config.items()),
+                lambda backend: backend.ensure(tenant, known.store_secrets),
+                _Expected(stored, delivered.has_store(tenant, live, stored), dict.fromkeys(keys or [tenant], "")),
+                _fingerprint(secrets, *stored.config.items()),
             ),
         )
         outcome: dict[Part, _Ensured[Any]] = {"database": made, "storage": kept}
@@ -195,7 +195,7 @@ class Provisioner:
             if inventory is None or inventory[0] != breaker.outages:
                 found = await breaker.call(lambda backend: backend.inventory())
                 inventory = self._inventories[id(breaker)] = (breaker.outages, found)
-        if inventory[1].get(expected.name) != expected.identity:
+        if not expected.listed.items() <= inventory[1].items():
             return None
         due = self.clock() + random.uniform(0, VERIFY_SECONDS)  # noqa: S311 - spreads load
         last = self._verified[key] = _Verified(fingerprint, due, breaker.outages, expected.value)

@@ -86,7 +86,7 @@ class Recovery:
         notes = {_ROTATION + part: mark for part, mark in rotated.items()}
         wrong = _undelivered(tenant, values, live)
         restored: tuple[str, ...] = ()
-        if rotated:
+        if rotated or missing:  # new values are yet to be written
             notes[_DELIVERED] = ""
         elif wrong and _note(stored, _DELIVERED):
             restored = wrong

@@ -1,4 +1,4 @@
-"""A tenant's part of an object store: the prefix `<tenant>/` and, on an S3 server, a key that reaches only it."""
+"""A tenant's part of an object store: the prefix `<tenant>/` and, on an S3 server, keys that reach only it."""
 
 import asyncio
 import hashlib
@@ -6,7 +6,7 @@ import hmac
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,14 +20,16 @@ from minio.error import MinioAdminException, MinioException, S3Error
 from minio.minioadmin import MinioAdmin
 from urllib3.exceptions import HTTPError
 
-from imghost_operator.build_inputs import Store
+from imghost_operator.build_inputs import AccessKey, Store, StoreUser
 from imghost_operator.errors import BackendDown, BackendRefused
-from imghost_operator.tenant_contract import S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY
+from imghost_operator.provision.backends import StoreSecrets
 
 _T = TypeVar("_T")
 _TIMEOUT_SECONDS = 20.0  # seconds for one step; emptying a prefix gets more, as it is as long as the prefix is full
 _EMPTY_TIMEOUT_SECONDS = 600.0
 _CHECK_SECONDS = 8.0
+_READ_WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+_ACTIONS: Mapping[StoreUser, tuple[str, ...]] = {"api": (*_READ_WRITE, "s3:DeleteObject"), "imaging": _READ_WRITE}
 _ABSENT = {"XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy", "NoSuchBucket"}
 
 
@@ -55,25 +57,19 @@ class MinioBackend:
         self._networks = networks
         self._endpoint, self._region, self._name, self._bucket = public_endpoint or endpoint, region, name, bucket
         self._salt = secret_key.encode()
-        pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=10), maxsize=8, retries=False)
-        secure = where.scheme == "https"
-        self._objects = Minio(where.netloc, access_key, secret_key, secure=secure, region=region, http_client=pool)
-        self._admin = MinioAdmin(
-            endpoint=where.netloc,
-            credentials=StaticProvider(access_key, secret_key),
-            region=region,
-            secure=secure,
-            http_client=pool,
-        )
+        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=10), maxsize=8, retries=False)
+        self._host, self._secure = where.netloc, where.scheme == "https"
+        common: dict[str, Any] = {"secure": self._secure, "region": region, "http_client": self._pool}
+        self._objects = Minio(self._host, access_key, secret_key, **common)
+        self._admin = MinioAdmin(endpoint=self._host, credentials=StaticProvider(access_key, secret_key), **common)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix=f"store-{name}")
 
-    def describe(self, tenant: str, secret: str) -> Store:
-        key_id, prefix = self._key_id(tenant), f"{tenant}/"
+    def describe(self, tenant: str, secrets: StoreSecrets) -> Store:
+        prefix = f"{tenant}/"
         return Store(
             backend=self._name,
             bucket=self._bucket,
             prefix=prefix,
-            key_id=key_id,
             config={
                 "STORE_KIND": "s3",
                 "S3_ENDPOINT": self._endpoint,
@@ -81,22 +77,36 @@ class MinioBackend:
                 "S3_BUCKET": self._bucket,
                 "S3_PREFIX": prefix,
             },
-            secret={S3_ACCESS_KEY_ID: key_id, S3_SECRET_ACCESS_KEY: secret},
+            keys={user: AccessKey(self._key_id(tenant, user), secret) for user, secret in secrets.items()},
             networks=self._networks,
         )
 
-    async def ensure(self, tenant: str, secret: str) -> Store:
-        store = self.describe(tenant, secret)
+    async def ensure(self, tenant: str, secrets: StoreSecrets) -> Store:
+        store = self.describe(tenant, secrets)
 
         def make() -> None:
             if not self._objects.bucket_exists(self._bucket):
                 self._objects.make_bucket(self._bucket, self._region)
-            self._admin.policy_add(store.key_id, policy=_policy(self._bucket, store.prefix))
-            self._admin.user_add(store.key_id, secret)
-            self._admin.policy_set(store.key_id, user=store.key_id)
+            for user, key in store.keys.items():
+                self._admin.policy_add(key.id, policy=_policy(self._bucket, store.prefix, _ACTIONS[user]))
+                self._admin.user_add(key.id, key.secret)
+                self._admin.policy_set(key.id, user=key.id)
+                self._use(key, store.prefix)
 
         await self._run(make)
         return store
+
+    def _use(self, key: AccessKey, prefix: str) -> None:
+        """Read with a key as its pods will; raises `BackendRefused` where that is refused."""
+        mine = Minio(self._host, key.id, key.secret, secure=self._secure, region=self._region, http_client=self._pool)
+        try:
+            mine.stat_object(self._bucket, f"{prefix}.check")
+        except S3Error as error:
+            if error.code != "NoSuchKey":
+                raise BackendRefused(
+                    f"Store '{self._name}' does not let the new key {key.id} read its prefix ({error.code}). "
+                    "Check the policies of the store; this is tried again."
+                ) from None
 
     async def inventory(self) -> dict[str, str]:
         """The access keys of all tenants."""
@@ -104,7 +114,7 @@ class MinioBackend:
 
     async def revoke(self, tenant: str) -> None:
         """Delete every key of the tenant, also those from before the admin's own secret was changed."""
-        ours = re.compile(rf"iht-{re.escape(tenant)}-[0-9a-f]{{16}}")
+        ours = re.compile(rf"iht-{re.escape(tenant)}-[0-9a-f]{{16}}(-imaging)?")
 
         def remove() -> None:
             for name in filter(ours.fullmatch, json.loads(self._admin.user_list())):
@@ -128,9 +138,10 @@ class MinioBackend:
     async def check(self) -> None:
         await self._run(self._objects.bucket_exists, self._bucket, within=_CHECK_SECONDS)
 
-    def _key_id(self, tenant: str) -> str:
-        """Stable and unguessable: on some servers the id of a key alone helps an attacker."""
-        return f"iht-{tenant}-{hmac.new(self._salt, tenant.encode(), hashlib.sha256).hexdigest()[:16]}"
+    def _key_id(self, tenant: str, user: StoreUser) -> str:
+        """Stable and unguessable, also from another of the tenant: on some servers the id alone helps an attacker."""
+        of_whom, suffix = (tenant, "") if user == "api" else (f"{tenant}/{user}", f"-{user}")
+        return f"iht-{tenant}-{hmac.new(self._salt, of_whom.encode(), hashlib.sha256).hexdigest()[:16]}{suffix}"
 
     @staticmethod
     def _absent_is_fine(call: Callable[[str], object], name: str) -> None:
@@ -157,22 +168,25 @@ class MinioBackend:
 
 
 class FilesystemBackend:
-    """A `StoreBackend` in a folder of this machine. There are no keys: what protects a tenant is its folder's mode."""
+    """A `StoreBackend` in a folder of this machine. There are no keys: what protects a tenant is its folder's mode.
+
+    So imaging may delete too.
+    """
 
     def __init__(self, root: Path, *, name: str = "default") -> None:
         self._root, self._name = root, name
 
-    def describe(self, tenant: str, secret: str) -> Store:  # noqa: ARG002 - a folder has no key
+    def describe(self, tenant: str, secrets: StoreSecrets) -> Store:  # noqa: ARG002 - a folder has no key
         config = {"STORE_KIND": "filesystem", "STORE_ROOT": str(self._folder(tenant))}
-        return Store(backend=self._name, bucket="", prefix=f"{tenant}/", key_id="", config=config, secret={})
+        return Store(backend=self._name, bucket="", prefix=f"{tenant}/", config=config)
 
-    async def ensure(self, tenant: str, secret: str) -> Store:
+    async def ensure(self, tenant: str, secrets: StoreSecrets) -> Store:
         def make() -> None:
             self._folder(tenant).mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder(tenant).chmod(0o700)
 
         await self._run(make)
-        return self.describe(tenant, secret)
+        return self.describe(tenant, secrets)
 
     async def inventory(self) -> dict[str, str]:
         """The folders of all tenants."""
@@ -207,20 +221,14 @@ class FilesystemBackend:
             ) from error
 
 
-def _policy(bucket: str, prefix: str) -> dict[str, Any]:
+def _policy(bucket: str, prefix: str, actions: tuple[str, ...]) -> dict[str, Any]:
     """Rights below one prefix (AWS policy language, version 2012-10-17), and listing of nothing else."""
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
-                "Action": [
-                    "s3:GetObject",
-                    "s3:PutObject",
-                    "s3:DeleteObject",
-                    "s3:AbortMultipartUpload",
-                    "s3:ListMultipartUploadParts",
-                ],
+                "Action": list(actions),
                 "Resource": [f"arn:aws:s3:::{bucket}/{prefix}*"],
             },
             {

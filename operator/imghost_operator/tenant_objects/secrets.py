@@ -14,7 +14,8 @@ from imghost_operator.tenant_contract import (
     INTERNAL_TOKEN,
     JWT_PRIVATE_KEY,
     SIGNING_SECRET,
-    STORAGE_SECRET,
+    STORAGE_SECRETS,
+    store_variables,
 )
 from imghost_operator.tenant_objects.meta import BACKEND_ANNOTATION, Component, Owner, digest
 
@@ -23,16 +24,16 @@ REGISTRIES = "registries"
 _DOCKER = ".dockerconfigjson"
 
 OF: Mapping[Component, tuple[str, ...]] = {
-    "api": (DATABASE_SECRETS["api"], STORAGE_SECRET, SIGNING_SECRET, INTERNAL_SECRET),
-    "imaging": (DATABASE_SECRETS["imaging"], STORAGE_SECRET, INTERNAL_SECRET),
+    "api": (DATABASE_SECRETS["api"], STORAGE_SECRETS["api"], SIGNING_SECRET, INTERNAL_SECRET),
+    "imaging": (DATABASE_SECRETS["imaging"], STORAGE_SECRETS["imaging"], INTERNAL_SECRET),
     "migrate": (DATABASE_SECRETS["owner"],),
-    "worker": (DATABASE_SECRETS["api"], STORAGE_SECRET),
+    "worker": (DATABASE_SECRETS["api"], STORAGE_SECRETS["api"]),  # it deletes the objects of deleted images
 }
 """Which Secrets the pods of a component take their environment from."""
 
 _CREDENTIALS = {
     **dict.fromkeys(DATABASE_SECRETS.values(), frozenset({Requirement.DATABASE})),
-    STORAGE_SECRET: frozenset({Requirement.STORAGE}),
+    **dict.fromkeys(STORAGE_SECRETS.values(), frozenset({Requirement.STORAGE})),
 }
 
 
@@ -43,7 +44,7 @@ def secrets(owner: Owner, inputs: BuildInputs) -> list[BuiltObject]:
         for name, values in values_of(inputs).items()
     ]
     for built in made:
-        if built.ref.name == STORAGE_SECRET:
+        if built.ref.name in STORAGE_SECRETS.values():
             built.manifest["metadata"]["annotations"] = {BACKEND_ANNOTATION: digest(inputs.store.config)}
     if config := inputs.release.registries:
         made.append(BuiltObject(_secret(owner, REGISTRIES, {_DOCKER: config}, "kubernetes.io/dockerconfigjson")))
@@ -61,7 +62,7 @@ def values_of(inputs: BuildInputs) -> dict[str, dict[str, str]]:
         },
         DATABASE_SECRETS["api"]: {DATABASE_URL: database.urls["api"]},
         DATABASE_SECRETS["imaging"]: {DATABASE_URL: database.urls["imaging"]},
-        STORAGE_SECRET: dict(inputs.store.secret),
+        **{name: store_variables(inputs.store, user) for user, name in STORAGE_SECRETS.items()},
         SIGNING_SECRET: {JWT_PRIVATE_KEY: signing.jwt_private_key, API_KEY_PEPPER: signing.api_key_pepper},
         INTERNAL_SECRET: {INTERNAL_TOKEN: signing.internal_token},
     }

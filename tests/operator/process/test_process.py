@@ -12,6 +12,7 @@ import pytest
 from imghost_operator import main, tenant_objects
 from imghost_operator.platform import ObjectRef
 from imghost_operator.provision.database import database_name
+from imghost_operator.tenant_contract import STORAGE_SECRETS
 from support.eventually import eventually
 from support.fleet import Fleet, ready
 from support.kube import Kube
@@ -21,7 +22,15 @@ from support.postgres import Postgres
 from support.reconcile_harness import MERGE, TENANTS, ReconcileHarness, path
 
 pytestmark = pytest.mark.timeout(180)
-SECRETS = ("database-owner", "database-api", "database-imaging", "storage", "api-signing", "internal")
+SECRETS = (
+    "database-owner",
+    "database-api",
+    "database-imaging",
+    "storage",
+    "storage-imaging",
+    "api-signing",
+    "internal",
+)
 
 
 async def one_more_pass(bench: ReconcileHarness, operator: OperatorProcess) -> None:
@@ -108,7 +117,9 @@ async def test_a_kill_in_any_wave_is_completed_without_duplicates(
         row = await (await connection.execute(query, (f"{database_name(bench.name)}%",))).fetchone()
     assert row == (3,)
     users = json.loads(minio.admin().user_list())
-    assert [name for name in users if bench.name in name] == [status["storage"]["keyId"]]
+    found = {bench.secret(name)["S3_ACCESS_KEY_ID"] for name in STORAGE_SECRETS.values()}
+    assert {name for name in users if bench.name in name} == found
+    assert status["storage"]["keyId"] in found
     url = bench.secret("database-owner")["DATABASE_URL"]
     async with await psycopg.AsyncConnection.connect(url) as connection:
         await connection.execute("SELECT 1")

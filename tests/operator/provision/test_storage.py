@@ -8,18 +8,24 @@ from pathlib import Path
 
 import pytest
 from minio import Minio as Client
+from minio.commonconfig import ENABLED, Filter
+from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
+from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
+from minio.minioadmin import MinioAdmin
 
 from imghost_core.objects.s3 import S3Store
 from imghost_core.settings import StoreSettings
-from imghost_operator.build_inputs import Store
+from imghost_operator.build_inputs import Store, StoreUser
 from imghost_operator.errors import BackendDown, BackendRefused
 from imghost_operator.provision.storage import FilesystemBackend, MinioBackend
+from imghost_operator.tenant_contract import store_variables
 from support.eventually import eventually
 from support.minio import Minio
 
 BUCKET = "images"
-SECRET = secrets.token_urlsafe(30)
+EXPIRE_ALL = LifecycleConfig([Rule(ENABLED, rule_filter=Filter(prefix=""), expiration=Expiration(days=1))])
+SECRETS: dict[StoreUser, str] = {"api": secrets.token_urlsafe(30), "imaging": secrets.token_urlsafe(30)}
 
 
 @pytest.fixture
@@ -48,12 +54,9 @@ def root(minio: Minio) -> Client:
     return Client(minio.endpoint.removeprefix("http://"), minio.access_key, minio.secret_key, secure=False)
 
 
-def client(store: Store) -> Client:
-    host = store.config["S3_ENDPOINT"].removeprefix("http://")
-    key = store.secret
-    return Client(
-        host, key["S3_ACCESS_KEY_ID"], key["S3_SECRET_ACCESS_KEY"], secure=False, region=store.config["S3_REGION"]
-    )
+def client(store: Store, user: StoreUser = "api") -> Client:
+    host, key = store.config["S3_ENDPOINT"].removeprefix("http://"), store.keys[user]
+    return Client(host, key.id, key.secret, secure=False, region=store.config["S3_REGION"])
 
 
 def put(via: Client, key: str, body: bytes = b"image") -> None:
@@ -68,8 +71,8 @@ def assert_refused(call: Callable[[], object]) -> None:
 
 async def test_the_services_own_store_works_with_what_is_provisioned(backend: MinioBackend, tenant: str) -> None:
     """Settings and key of a tenant are all the services' `ObjectStore` needs to put, list, read and delete."""
-    made = await backend.ensure(tenant, SECRET)
-    environment = {name.lower(): value for name, value in {**made.config, **made.secret}.items()}
+    made = await backend.ensure(tenant, SECRETS)
+    environment = {name.lower(): value for name, value in {**made.config, **store_variables(made, "api")}.items()}
     store = S3Store(StoreSettings.model_validate(environment))
     try:
         await store.check()
@@ -81,9 +84,12 @@ async def test_the_services_own_store_works_with_what_is_provisioned(backend: Mi
         await store.close()
 
 
-async def test_a_key_reaches_its_own_prefix_only(backend: MinioBackend, root: Client, tenant: str) -> None:
-    """With a tenant's key, another tenant's objects can be neither read, listed, written nor deleted."""
-    mine = client(await backend.ensure(tenant, SECRET))
+@pytest.mark.parametrize("user", SECRETS)
+async def test_a_key_reaches_its_own_prefix_only(
+    backend: MinioBackend, root: Client, tenant: str, user: StoreUser
+) -> None:
+    """With a tenant's keys, another tenant's objects can be neither read, listed, written nor deleted."""
+    mine = client(await backend.ensure(tenant, SECRETS), user)
     put(mine, f"{tenant}/image")
     for other in (f"{tenant}-other", "elsewhere", tenant[:-1]):
         put(root, f"{other}/image")
@@ -100,6 +106,44 @@ async def test_a_key_reaches_its_own_prefix_only(backend: MinioBackend, root: Cl
     assert_refused(lambda: mine.set_bucket_policy(BUCKET, "{}"))
 
 
+async def test_the_key_of_imaging_reads_and_writes_but_does_not_delete(
+    backend: MinioBackend, root: Client, tenant: str
+) -> None:
+    """Imaging, which decodes untrusted bytes, does all it needs with its key; no way to delete is open to it."""
+    made = await backend.ensure(tenant, SECRETS)
+    mine, key = client(made, "imaging"), f"{tenant}/a/image"
+    environment = {name.lower(): value for name, value in {**made.config, **store_variables(made, "imaging")}.items()}
+    store = S3Store(StoreSettings.model_validate(environment))
+    try:
+        await store.check()
+        await store.put("a/image", b"image", content_type="image/jpeg")
+        assert await store.get("a/image") == b"image"
+        assert [info.key async for info in store.list("a/")] == ["a/image"]
+    finally:
+        await store.close()
+    assert_refused(lambda: mine.remove_object(BUCKET, key))
+    assert [problem.code for problem in mine.remove_objects(BUCKET, [DeleteObject(key)])] == ["AccessDenied"]
+    assert_refused(lambda: mine.set_bucket_lifecycle(BUCKET, EXPIRE_ALL))
+    assert root.get_object(BUCKET, key).read() == b"image"
+    client(made, "api").remove_object(BUCKET, key)
+    with pytest.raises(S3Error, match="NoSuchKey"):
+        root.get_object(BUCKET, key)
+
+
+async def test_a_key_that_the_store_does_not_take_is_not_delivered(
+    backend: MinioBackend, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that was made but cannot read its prefix, as under a policy of others, is a failure of provisioning."""
+    key_id, real = backend.describe(tenant, SECRETS).keys["imaging"].id, MinioAdmin.policy_set
+
+    def useless(admin: MinioAdmin, policy: str, user: str) -> None:
+        real(admin, "diagnostics" if user == key_id else policy, user=user)
+
+    monkeypatch.setattr(MinioAdmin, "policy_set", useless)
+    with pytest.raises(BackendRefused, match=f"does not let the new key {key_id} read its prefix"):
+        await backend.ensure(tenant, SECRETS)
+
+
 def _source(key: str) -> object:
     from minio.commonconfig import CopySource
 
@@ -108,34 +152,38 @@ def _source(key: str) -> object:
 
 async def test_ensure_again_keeps_objects_and_takes_the_new_secret(backend: MinioBackend, tenant: str) -> None:
     """Provisioning twice is harmless; with another secret the old one no longer works."""
-    before = await backend.ensure(tenant, SECRET)
+    before = await backend.ensure(tenant, SECRETS)
     put(client(before), f"{tenant}/image")
-    assert await backend.ensure(tenant, SECRET) == before
-    after = await backend.ensure(tenant, secrets.token_urlsafe(30))
-    assert client(after).get_object(BUCKET, f"{tenant}/image").read() == b"image"
-    with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
-        put(client(before), f"{tenant}/late")
+    assert await backend.ensure(tenant, SECRETS) == before
+    after = await backend.ensure(tenant, {user: secrets.token_urlsafe(30) for user in SECRETS})
+    for user in SECRETS:
+        assert client(after, user).get_object(BUCKET, f"{tenant}/image").read() == b"image"
+        with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
+            put(client(before, user), f"{tenant}/late")
 
 
 async def test_revoke_ends_the_key_and_keeps_the_objects(backend: MinioBackend, root: Client, tenant: str) -> None:
     """After revoke the key is unknown, twice is fine, and the objects are still there."""
-    made = await backend.ensure(tenant, SECRET)
+    made = await backend.ensure(tenant, SECRETS)
     put(client(made), f"{tenant}/image")
     await backend.revoke(tenant)
     await backend.revoke(tenant)
-    with pytest.raises(S3Error, match="InvalidAccessKeyId"):
-        client(made).get_object(BUCKET, f"{tenant}/image")
+    for user in SECRETS:
+        with pytest.raises(S3Error, match="InvalidAccessKeyId"):
+            client(made, user).get_object(BUCKET, f"{tenant}/image")
     assert root.get_object(BUCKET, f"{tenant}/image").read() == b"image"
 
 
-async def test_revoke_leaves_other_tenants_keys_alone(backend: MinioBackend, tenant: str) -> None:
-    """A tenant whose name begins like the revoked one's keeps its key."""
-    other = f"{tenant}-0123456789abcdef"
-    await backend.ensure(tenant, SECRET)
-    theirs = await backend.ensure(other, SECRET)
+@pytest.mark.parametrize("end", ["0123456789abcdef", "imaging", "0123456789abcdef-imaging"])
+async def test_revoke_leaves_other_tenants_keys_alone(backend: MinioBackend, tenant: str, end: str) -> None:
+    """A tenant whose name begins like the revoked one's keeps its keys."""
+    other = f"{tenant}-{end}"
+    await backend.ensure(tenant, SECRETS)
+    theirs = await backend.ensure(other, SECRETS)
     try:
         await backend.revoke(tenant)
-        put(client(theirs), f"{other}/image")
+        for user in SECRETS:
+            put(client(theirs, user), f"{other}/image")
     finally:
         await backend.revoke(other)
         await backend.empty(other)
@@ -152,10 +200,11 @@ async def test_empty_deletes_below_the_prefix_only(backend: MinioBackend, root: 
 
 
 async def test_key_ids_are_not_to_be_guessed(backend: MinioBackend, minio: Minio) -> None:
-    """Who knows the tenant's name does not know its access key id; it depends on the admin's secret."""
+    """Who knows the tenant's name, or one id, does not know the others; they depend on the admin's secret."""
     other = MinioBackend(minio.endpoint, BUCKET, minio.access_key, "another-admin-secret")
-    assert backend.describe("demo", SECRET).key_id != other.describe("demo", SECRET).key_id
-    assert SECRET not in repr(backend.describe("demo", SECRET))
+    found = [each.describe("demo", SECRETS).keys[user].id for each in (backend, other) for user in SECRETS]
+    assert len({key_id.removesuffix("-imaging") for key_id in found}) == len(found)
+    assert not [secret for secret in SECRETS.values() if secret in repr(backend.describe("demo", SECRETS))]
 
 
 async def test_a_dead_and_a_hostile_store_are_distinguished(minio: Minio, unused_tcp_port: int) -> None:
@@ -163,17 +212,17 @@ async def test_a_dead_and_a_hostile_store_are_distinguished(minio: Minio, unused
     with pytest.raises(BackendDown, match="does not respond"):
         await MinioBackend(f"http://127.0.0.1:{unused_tcp_port}", BUCKET, "a", "b" * 8).check()
     with pytest.raises(BackendRefused, match="admin key"):
-        await MinioBackend(minio.endpoint, BUCKET, "no-admin", "nothing-at-all").ensure("demo", SECRET)
+        await MinioBackend(minio.endpoint, BUCKET, "no-admin", "nothing-at-all").ensure("demo", SECRETS)
 
 
 async def test_a_folder_belongs_to_one_tenant(tmp_path: Path) -> None:
     """The filesystem store gives each tenant a folder no other user may enter, and empties just that."""
     backend = FilesystemBackend(tmp_path / "store")
-    made = await backend.ensure("demo", "")
-    await backend.ensure("demo2", "")
+    made = await backend.ensure("demo", SECRETS)
+    await backend.ensure("demo2", SECRETS)
     folder = Path(made.config["STORE_ROOT"])
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert (made.secret, made.config["STORE_KIND"]) == ({}, "filesystem")
+    assert (made.keys, made.config["STORE_KIND"]) == ({}, "filesystem")
     (folder / "image").write_bytes(b"x")
     await backend.revoke("demo")
     await backend.empty("demo")

@@ -12,7 +12,15 @@ from support.kube import Kube
 from support.operators import condition
 from support.reconcile_harness import OPERATOR_NAMESPACE, ReconcileHarness
 
-SECRETS = ("api-signing", "database-api", "database-imaging", "database-owner", "internal", "storage")
+SECRETS = (
+    "api-signing",
+    "database-api",
+    "database-imaging",
+    "database-owner",
+    "internal",
+    "storage",
+    "storage-imaging",
+)
 
 
 async def settled(bench: ReconcileHarness) -> dict[str, dict[str, str]]:
