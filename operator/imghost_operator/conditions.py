@@ -9,7 +9,7 @@ from imghost_operator.crd import ConditionType, Spec
 from imghost_operator.crd.workloads import Workload
 from imghost_operator.errors import Problem
 from imghost_operator.platform import Object, ObjectRef
-from imghost_operator.platform_conditions import autoscaled, enforced
+from imghost_operator.platform_conditions import autoscaled, enforced, sole_installation
 from imghost_operator.progress import JobState, migration_state, pod_counts
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_state import Area, ConditionResult, ReconcileState, Truth
@@ -64,6 +64,7 @@ def evaluate_conditions(tenant: Mapping[str, Any], state: ReconcileState) -> lis
         _deleting(state, is_deleting=is_deleting),
         enforced(state),
         autoscaled(state),
+        sole_installation(state),
     ]
 
 

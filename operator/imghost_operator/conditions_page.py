@@ -22,12 +22,13 @@ CONDITIONS: Mapping[ConditionType, str] = {
     "Deleting": "the tenant is being deleted; the reason says what it waits for",
     "Enforced": "the platform enforces policies and quotas",
     "Autoscaled": "the autoscalers that the spec asks for are active",
+    "SoleInstallation": "no other installation of the operator waits to manage the same tenants. Not a part of Ready",
 }
 _GROUPS: tuple[tuple[str, Reason, Reason], ...] = (
     ("Ready and Progressing", Reason.SERVING, Reason.RETRYING),
     ("The parts", Reason.WAITING, Reason.SCALED_TO_ZERO),
     ("Failures, at any part", Reason.BACKEND_DOWN, Reason.UNEXPECTED_ERROR),
-    ("Paused, Deleting, Enforced, Autoscaled", Reason.PAUSED, Reason.AUTOSCALER_INACTIVE),
+    ("Paused, Deleting, Enforced, Autoscaled, SoleInstallation", Reason.PAUSED, Reason.SECOND_INSTALLATION),
     ("Events", Reason.FIELD_CONFLICT, Reason.CREDENTIALS_NOT_REVOKED),
 )
 _INTRODUCTION = """\

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from imghost_core import logs
+from imghost_operator import installations
 from imghost_operator.crd.spec import DEFAULT_CLASS
 from imghost_operator.errors import NotLeader, ObjectNotFound, PlatformDown, PlatformRefused, StaleObject
 from imghost_operator.kubernetes_client import KubernetesClient
@@ -22,7 +23,11 @@ _log = logs.get("imghost.operator.lease")
 
 
 class LeaderElector:
-    """This process's part in the election; `check` is the fence of its `KubernetesClient`."""
+    """This process's part in the election; `check` is the fence of its `KubernetesClient`.
+
+    `installation` names the release that this process belongs to; empty: it tells others nothing. `others_changed` is
+    called while it leads, when another installation begins or stops to stand by.
+    """
 
     def __init__(
         self,
@@ -31,13 +36,22 @@ class LeaderElector:
         identity: str,
         operator_class: str = DEFAULT_CLASS,
         *,
+        installation: str = "",
+        others_changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._namespace, self._identity, self._clock = cluster, namespace, identity, clock
         self._name = lease_of(operator_class)
         self._lease: Object | None = None
         self._seen: tuple[tuple[object, object], float] = ((None, None), float("-inf"))
-        self._renewed = float("-inf")
+        self._renewed = self._told = float("-inf")
+        self._installation, self._others_changed = installation, others_changed
+        self._others, self._standing_by = installations.Others(installation, clock), dict[str, str]()
+
+    @property
+    def standing_by(self) -> tuple[str, ...]:
+        """The other installations of this class that wait while this process leads."""
+        return tuple(sorted(self._standing_by))
 
     def check(self) -> None:
         """Raise `NotLeader` unless this process certainly holds the lease; also after it was suspended."""
@@ -95,32 +109,48 @@ class LeaderElector:
         duration = float(spec.get("leaseDurationSeconds") or DURATION_SECONDS)
         is_free = not spec.get("holderIdentity") or self._clock() - self._seen[1] > duration
         if not is_free and spec["holderIdentity"] != self._identity:
+            await self._say_waiting(lease)
             return False
         self._lease = lease
         transitions = int(spec.get("leaseTransitions") or 0) + 1
         return await self._write(self._holding() | {"acquireTime": _now(), "leaseTransitions": transitions})
 
+    async def _say_waiting(self, lease: Object) -> None:
+        """Tell the leader, if it is of another installation, that this one stands by."""
+        leader = installations.leader_of(lease)
+        is_told = self._clock() - self._told < installations.SAY_SECONDS
+        if is_told or not self._installation or leader in {"", self._installation}:
+            return
+        marks = installations.waiting(lease) | {self._installation: _now()}
+        await self._cluster.replace({**installations.annotate(lease, leader, marks), "kind": "Lease"})
+        self._told = self._clock()
+
     async def _renew(self) -> bool:
+        before, self._standing_by = self.standing_by, self._others.look(self._lease or {})
+        if self.standing_by != before:
+            names = ", ".join(self.standing_by) or "none"
+            _log.warning("other installations of this class stand by", installations=names, lease=self._name)
+            self._others_changed()
         return await self._write({**_spec(self._lease or {}), **_times(DURATION_SECONDS)})
 
     async def _create(self) -> bool:
         body = self._holding() | {"acquireTime": _now(), "leaseTransitions": 0}
         started = self._clock()
-        self._lease = await self._cluster.create(
-            {
-                "apiVersion": "coordination.k8s.io/v1",
-                "kind": "Lease",
-                "metadata": {"name": self._name, "namespace": self._namespace},
-                "spec": body,
-            }
-        )
+        lease = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": self._name, "namespace": self._namespace},
+            "spec": body,
+        }
+        self._lease = await self._cluster.create(installations.annotate(lease, self._installation, {}))
         self._renewed = started
         return True
 
     async def _write(self, spec: Object) -> bool:
         started = self._clock()
         try:
-            self._lease = await self._cluster.replace({**(self._lease or {}), "kind": "Lease", "spec": spec})
+            lease = installations.annotate(self._lease or {}, self._installation, self._standing_by)
+            self._lease = await self._cluster.replace({**lease, "kind": "Lease", "spec": spec})
         except StaleObject:
             # The response to our own write may have been lost, or another operator took over: only the server knows.
             self._lease = await self._cluster.get("Lease", self._namespace, self._name)

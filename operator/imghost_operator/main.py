@@ -56,7 +56,12 @@ class Operator:
         self._settings, self._connection, self.metrics = settings, connection, Metrics()
         self._cluster = KubernetesClient(connection, self.metrics)
         self._election = LeaderElector(
-            self._cluster, settings.lease_namespace or settings.namespace, settings.identity, settings.operator_class
+            self._cluster,
+            settings.lease_namespace or settings.namespace,
+            settings.identity,
+            settings.operator_class,
+            installation=settings.installation or settings.namespace,
+            others_changed=self._wake_all,
         )
         self._cluster.fence = self._election.check
         self._queue = WorkQueue(self._work)
@@ -83,6 +88,7 @@ class Operator:
             {name: store.backend(name) for name, store in settings.stores.items()},
             settings.release(),
             cluster=settings.cluster_facts(),
+            standing_by=lambda: self._election.standing_by,
         )
         self._leads = False
         self._expose()
@@ -159,6 +165,10 @@ class Operator:
         for name in self._tenants.names(lambda body: body.get("spec", {}).get(part, {}).get(reference) == breaker.name):
             self._queue.add(name, Priority.DRIFT)
 
+    def _wake_all(self) -> None:
+        for name in self._tenants.names():
+            self._queue.add(name, Priority.DRIFT)
+
     def _silent_watches(self) -> str | None:
         if not self._cache.synced.is_set():
             return None
@@ -180,6 +190,7 @@ class Operator:
         self.metrics.queue_oldest.set_function(lambda: self._queue.oldest)
         self.metrics.tenants.set_function(lambda: len(self._tenants))
         self.metrics.leader.set_function(lambda: float(self._leads))
+        self.metrics.standing_by.set_function(lambda: len(self._election.standing_by))
         for kind in (*self._cache.ages(), crd.KIND):
             self.metrics.watch_age.labels(kind).set_function(partial(self._age, kind))
         for breaker in self._reconciler.breakers:

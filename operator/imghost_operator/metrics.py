@@ -36,6 +36,9 @@ class Metrics:
         self.backend_down = self._gauge("backend_down", "1 while a backend does not respond", "kind", "backend")
         self.tenants = self._gauge("tenants", "Tenants known")
         self.leader = self._gauge("leader", "1 while this process leads")
+        self.standing_by = self._gauge(
+            "standing_by", "Other installations of this class that wait while this one leads"
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"imghost_operator_{name}_total", text, labels, registry=self.registry)

@@ -1,4 +1,4 @@
-"""Conditions about the platform: enforcement of policies, and autoscaling."""
+"""Conditions about the platform: enforcement of policies, autoscaling, and other installations."""
 
 from imghost_operator.crd import ConditionType
 from imghost_operator.platform import Object
@@ -54,6 +54,20 @@ def autoscaled(state: ReconcileState) -> ConditionResult:
         text = f"the autoscaler of {' and '.join(waiting)} has not reported yet"
         return ConditionResult(kind, "Unknown", Reason.WAITING, text)
     return ConditionResult(kind, "True", Reason.AUTOSCALED, f"autoscaling is active for {' and '.join(reported)}")
+
+
+def sole_installation(state: ReconcileState) -> ConditionResult:
+    """Whether no other installation waits for the same tenants; replicas of one installation are none."""
+    kind: ConditionType = "SoleInstallation"
+    if state.standing_by:
+        text = (
+            f"{', '.join(state.standing_by)}: another installation of the same operatorClass stands by and changes "
+            "nothing; uninstall one of the two, or give it another operatorClass"
+        )
+        return ConditionResult(kind, "False", Reason.SECOND_INSTALLATION, text)
+    return ConditionResult(
+        kind, "True", Reason.SOLE_INSTALLATION, "one installation of the operator manages the tenant"
+    )
 
 
 def _others_namespace(state: ReconcileState) -> Object | None:

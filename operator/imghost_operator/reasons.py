@@ -166,6 +166,13 @@ class Reason(StrEnum):
         "check that metrics-server runs",
     )
 
+    SOLE_INSTALLATION = "SoleInstallation", "one installation of the operator manages the tenant"
+    SECOND_INSTALLATION = (
+        "SecondInstallation",
+        "another installation of the operator, of the same class, stands by; it changes nothing while this one runs",
+        "uninstall one of the two, or give it another `operatorClass`",
+    )
+
     # Of events only.
     FIELD_CONFLICT = (
         "FieldConflict",

@@ -57,6 +57,7 @@ class Reconciler:
         release: Release,
         *,
         cluster: ClusterFacts = _USUAL_CLUSTER,
+        standing_by: Callable[[], tuple[str, ...]] = lambda: (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._provisioner = Provisioner(
@@ -64,6 +65,7 @@ class Reconciler:
             {name: CircuitBreaker("store", name, backend) for name, backend in stores.items()},
         )
         self._platform, self._release, self._facts, self._clock = platform, release, cluster, clock
+        self._standing_by = standing_by
         self._recovery = Recovery(platform, clock)
         self._applier = Applier(platform, clock)
         self._deletion = Deletion(platform, self._provisioner, self._recovery, clock)
@@ -202,6 +204,7 @@ class Reconciler:
             ctx.recovered,
             ctx.migrated,
             ctx.unknown_fields,
+            self._standing_by(),
         )
         old, new = ctx.tenant.get("status") or {}, status.report(ctx.tenant, state, self._clock())
         if new != old:

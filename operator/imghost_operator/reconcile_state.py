@@ -35,7 +35,8 @@ class ReconcileState:
     by the object or area they are about; the first one also becomes `lastError`. `enforces` is the platform's.
     `deletion` says, as (reason, message), what a deletion waits for. `recovered` is None when the credentials were not
     read; `migrated` names the Jobs that were seen complete, which may be deleted. `interrupted` is what ended the pass
-    before it found anything else. `unknown_fields` are ignored parts of the spec.
+    before it found anything else. `unknown_fields` are ignored parts of the spec. `standing_by` names the other
+    installations of the operator's class.
     """
 
     enforces: frozenset[str]
@@ -48,4 +49,5 @@ class ReconcileState:
     recovered: Recovered | None = None
     migrated: frozenset[str] = frozenset()
     unknown_fields: tuple[str, ...] = ()
+    standing_by: tuple[str, ...] = ()
     interrupted: Problem | None = None

@@ -145,6 +145,7 @@ class OperatorSettings(BaseSettings):
     )
     lease_namespace: str = Field("", description="Where the lease is, if not in `namespace`")
     namespace: str = Field(default_factory=_own_namespace, description="Where the lease and the recovery Secrets are")
+    installation: str = Field("", description="Name of the release in the cluster; empty: its namespace")
     identity: str = Field(default_factory=lambda: f"{socket.gethostname()}-{uuid4().hex[:8]}", description="Unique")
     kubeconfig: Path | None = Field(None, description="Instead of KUBECONFIG or the pod's service account")
     workers: PositiveInt = Field(20, description="Tenants reconciled concurrently")

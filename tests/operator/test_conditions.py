@@ -199,9 +199,12 @@ def test_while_paused_other_conditions_do_not_change() -> None:
 
 
 def test_paused_from_the_start_knows_nothing() -> None:
-    """A tenant that was made paused has conditions; nothing is true but that it is paused."""
+    """A tenant that was made paused has conditions; nothing about its parts is true."""
     report = status.report(tenant(paused=True), ReconcileState(enforces=ENFORCED), NOW)
-    assert [kind for kind, condition in conditions(report).items() if condition["status"] == "True"] == ["Paused"]
+    assert [kind for kind, condition in conditions(report).items() if condition["status"] == "True"] == [
+        "Paused",
+        "SoleInstallation",
+    ]
 
 
 def test_deleting_says_what_it_waits_for() -> None:

@@ -89,3 +89,73 @@ async def test_no_process_leads_before_the_election(cluster: KubernetesClient) -
     cluster.fence = LeaderElector(cluster, "default", "one").check
     with pytest.raises(NotLeader):
         await cluster.create(CONFIG)
+
+
+def elector(
+    cluster: KubernetesClient, identity: str, installation: str, clock: Clock
+) -> tuple[LeaderElector, list[int]]:
+    """A process of an installation, and a list that grows whenever it notices a change of the others."""
+    noticed: list[int] = []
+    made = LeaderElector(
+        cluster,
+        "default",
+        identity,
+        installation=installation,
+        others_changed=lambda: noticed.append(len(noticed)),
+        clock=clock,
+    )
+    return made, noticed
+
+
+async def renew(first: LeaderElector) -> tuple[str, ...]:
+    """Two renewals, as the first may meet what another process wrote; who stands by then."""
+    await first.try_renew()
+    assert await first.try_renew()
+    return first.standing_by
+
+
+async def test_a_second_installation_is_noticed_by_the_leader(cluster: KubernetesClient) -> None:
+    """The leader learns once of another installation's process, and three minutes after its last sign that it went."""
+    mine, theirs = Clock(), Clock()
+    (first, noticed), (other, _) = elector(cluster, "one", "a/x", mine), elector(cluster, "two", "b/y", theirs)
+    await first.acquire()
+    assert await renew(first) == ()
+    assert not await other.try_acquire()
+    assert (await renew(first), noticed) == (("b/y",), [0])
+    for _ in range(3):  # a sign of life each minute
+        mine.now, theirs.now = mine.now + 100, theirs.now + 100
+        assert await first.try_renew()
+        assert not await other.try_acquire()
+        assert (await renew(first), noticed) == (("b/y",), [0])
+    mine.now += 181
+    assert (await renew(first), noticed) == ((), [0, 1])
+    lease = await cluster.get("Lease", "default", LEASE)
+    assert lease["metadata"]["annotations"] == {"imghost.dev/installation": "a/x"}
+
+
+async def test_replicas_and_earlier_releases_are_no_second_installation(cluster: KubernetesClient) -> None:
+    """A standby writes nothing when the leader is of its own installation, or of a release that does not say which."""
+    (first, _), (replica, _) = elector(cluster, "one", "a/x", Clock()), elector(cluster, "two", "a/x", Clock())
+    await first.acquire()
+    before = await cluster.get("Lease", "default", LEASE)
+    assert not await replica.try_acquire()
+    assert await cluster.get("Lease", "default", LEASE) == before
+    await first.release()
+    (earlier, _), (newer, _) = elector(cluster, "three", "", Clock()), elector(cluster, "four", "a/x", Clock())
+    await earlier.acquire()
+    before = await cluster.get("Lease", "default", LEASE)
+    assert not await newer.try_acquire()
+    assert await cluster.get("Lease", "default", LEASE) == before
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[1]", '"text"', "null", '{"b/y": null}'])
+async def test_an_annotation_that_others_wrote_ends_nothing(cluster: KubernetesClient, text: str) -> None:
+    """What cannot be read is nobody, or a name; the lease is renewed all the same."""
+    first, _ = elector(cluster, "one", "a/x", Clock())
+    await first.acquire()
+    lease = await cluster.get("Lease", "default", LEASE)
+    lease["metadata"]["annotations"] |= {"imghost.dev/standing-by": text, "example.com/note": "kept"}
+    await cluster.replace(lease)
+    assert set(await renew(first)) <= {"b/y"}
+    lease = await cluster.get("Lease", "default", LEASE)
+    assert lease["metadata"]["annotations"]["example.com/note"] == "kept"

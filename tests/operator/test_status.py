@@ -34,6 +34,7 @@ def test_a_tenant_that_serves_says_so() -> None:
         "Deleting": ("False", "NotDeleting"),
         "Enforced": ("True", "Enforced"),
         "Autoscaled": ("False", "NotRequested"),
+        "SoleInstallation": ("True", "SoleInstallation"),
     }
 
 
@@ -162,7 +163,7 @@ def test_every_status_fits_the_resource(
     subject = tenant(paused=paused)
     report = status.report(subject, found, NOW)
     Status.model_validate(report)
-    assert len(report["conditions"]) == len(conditions(report)) <= 16
+    assert len(report["conditions"]) == len(conditions(report)) <= 24
     assert status.report({**subject, "status": report}, found, LATER) == report
 
 

@@ -24,6 +24,7 @@ ConditionType = Literal[
     "Deleting",
     "Enforced",
     "Autoscaled",
+    "SoleInstallation",
 ]
 MAX_MESSAGE = 512
 
@@ -106,7 +107,7 @@ class Status(_StatusPart):
     observed_generation: _Generation | None = Field(None, description="Generation of the spec that was observed.")
     conditions: tuple[Condition, ...] | None = Field(
         None,
-        max_length=16,
+        max_length=24,
         description="Conditions; Ready is the summary.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )

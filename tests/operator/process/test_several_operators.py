@@ -23,12 +23,31 @@ async def test_one_operator_leads_and_the_next_takes_over(bench: ReconcileHarnes
     bench.create()
     await ready(bench)
     assert not second.calls()
+    assert condition(bench.tenant(), "SoleInstallation")["status"] == "True"
     first.stop()
     assert bench.get(LEASE)["spec"]["holderIdentity"] in {"", "two"}
     await eventually(second.is_ready, within=10, why="the second leads")
     bench.edit(api={"replicas": 3})
     deployment = ObjectRef("Deployment", bench.namespace, "api")
     await eventually(lambda: bench.get(deployment)["spec"]["replicas"] == 3, within=10, why="it does the work")
+
+
+async def test_a_second_installation_stands_by_and_is_reported(bench: ReconcileHarness, fleet: Fleet) -> None:
+    """An operator of another release writes no tenant; the one that leads says so in each tenant's conditions."""
+    first = await fleet.ready("one")
+    bench.create()
+    await ready(bench)
+    second = fleet.start("two", IMGHOST_INSTALLATION="elsewhere/imghost-operator")
+
+    def is_reported() -> bool:
+        found = condition(bench.tenant(), "SoleInstallation")
+        return found["reason"] == "SecondInstallation" and "elsewhere/imghost-operator" in found["message"]
+
+    await eventually(is_reported, within=30, why="the tenant's conditions name it")
+    assert condition(bench.tenant(), "Ready")["status"] == "True"
+    assert not second.calls()
+    assert second.log.read_text().count("standing by: another operator of this class leads") == 1
+    assert first.figure("imghost_operator_standing_by") == 1
 
 
 async def test_each_class_has_an_operator_of_its_own(bench: ReconcileHarness, fleet: Fleet) -> None:
