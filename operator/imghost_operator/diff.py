@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from imghost_operator.platform import Object
+from imghost_operator.tenant_contract import REGISTRIES_SECRET
 
 # Keys of associative lists by the name of the list (`x-kubernetes-list-map-keys` in the API's own schema).
 _LIST_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -55,9 +56,10 @@ def with_shared(desired: Object, live: Object | None) -> Object:
     if live is None or desired["kind"] != "ServiceAccount":
         return desired
     ours = desired.get(_SHARED_ATOMIC, [])
-    names = {item["name"] for item in ours}
+    names = {REGISTRIES_SECRET, *(item["name"] for item in ours)}
     others = [item for item in live.get(_SHARED_ATOMIC) or () if item["name"] not in names]
-    return {**desired, _SHARED_ATOMIC: [*ours, *others]} if others else desired
+    has_ours = len(others) < len(live.get(_SHARED_ATOMIC) or ())  # sent empty, it goes though others own the list too
+    return {**desired, _SHARED_ATOMIC: [*ours, *others]} if others or has_ours else desired
 
 
 def _covers(desired: Any, live: Any, name: str) -> bool:

@@ -43,6 +43,8 @@ DATABASE_SECRETS: Mapping[Role, str] = {
     "imaging": "database-imaging",
 }
 STORAGE_SECRETS: Mapping[StoreUser, str] = {"api": "storage", "imaging": "storage-imaging"}
+REGISTRIES_SECRET = "registries"  # noqa: S105 - the name of one
+"""What images are pulled with; there only when the operator was given credentials."""
 SIGNING_SECRET, INTERNAL_SECRET = "api-signing", "internal"
 DATABASE_URL = "DATABASE_URL"
 S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY = "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"

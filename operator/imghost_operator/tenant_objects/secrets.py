@@ -13,14 +13,13 @@ from imghost_operator.tenant_contract import (
     INTERNAL_SECRET,
     INTERNAL_TOKEN,
     JWT_PRIVATE_KEY,
+    REGISTRIES_SECRET,
     SIGNING_SECRET,
     STORAGE_SECRETS,
     store_variables,
 )
 from imghost_operator.tenant_objects.meta import BACKEND_ANNOTATION, Component, Owner, digest
 
-REGISTRIES = "registries"
-"""The Secret that images are pulled with; there only when the operator was given credentials."""
 _DOCKER = ".dockerconfigjson"
 
 OF: Mapping[Component, tuple[str, ...]] = {
@@ -47,7 +46,7 @@ def secrets(owner: Owner, inputs: BuildInputs) -> list[BuiltObject]:
         if built.ref.name in STORAGE_SECRETS.values():
             built.manifest["metadata"]["annotations"] = {BACKEND_ANNOTATION: digest(inputs.store.config)}
     if config := inputs.release.registries:
-        made.append(BuiltObject(_secret(owner, REGISTRIES, {_DOCKER: config}, "kubernetes.io/dockerconfigjson")))
+        made.append(BuiltObject(_secret(owner, REGISTRIES_SECRET, {_DOCKER: config}, "kubernetes.io/dockerconfigjson")))
     return made
 
 
