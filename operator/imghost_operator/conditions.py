@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from imghost_operator import quota_room
 from imghost_operator.autoscaling import pods_asked
 from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.crd import ConditionType, Spec
@@ -122,6 +123,8 @@ def _schema(state: ReconcileState) -> ConditionResult:
     match _migration(state, job):
         case "missing":
             return ConditionResult("SchemaReady", "Unknown", Reason.WAITING, "the migration has not started")
+        case "running" if job and (why := _no_room(state, job)):
+            return ConditionResult("SchemaReady", "False", Reason.QUOTA_EXCEEDED, f"the migration cannot start. {why}")
         case "running":
             text = "the migration is running; the rollout waits for it"
             return ConditionResult("SchemaReady", "False", Reason.MIGRATING, text)
@@ -143,6 +146,8 @@ def _contracted(state: ReconcileState) -> ConditionResult:
         case "missing":
             text = "the post migration starts when every pod belongs to this release"
             return ConditionResult(kind, "False", Reason.WAITING_FOR_ROLLOUT, text)
+        case "running" if why := _no_room(state, job):
+            return ConditionResult(kind, "False", Reason.QUOTA_EXCEEDED, f"the post migration cannot start. {why}")
         case "running":
             return ConditionResult(kind, "False", Reason.MIGRATING, "the post migration is running")
         case "failed":
@@ -155,6 +160,12 @@ def _contracted(state: ReconcileState) -> ConditionResult:
 
 def _migration(state: ReconcileState, job: BuiltObject | None) -> JobState:
     return migration_state(job, state.live.get(job.ref), state.migrated) if job else "missing"
+
+
+def _no_room(state: ReconcileState, job: BuiltObject) -> str | None:
+    """Why a Job that has no pod gets none."""
+    live = state.live[job.ref]
+    return None if live.get("status", {}).get("active") else quota_room.shortage(live["spec"]["template"], state.live)
 
 
 def _see_logs(job: BuiltObject | None) -> str:
@@ -200,8 +211,8 @@ def _refusals(deployments: Iterable[Object | None]) -> Iterator[tuple[Reason, st
         for condition in (deployment or {}).get("status", {}).get("conditions", ()):
             text = f"{name}: {condition.get('message', '')}"
             match condition["type"], condition["status"]:
-                case "ReplicaFailure", "True" if "exceeded quota" in text:
-                    yield Reason.QUOTA_EXCEEDED, f"{text}; raise spec.quota.compute or ask for fewer or smaller pods"
+                case "ReplicaFailure", "True" if why := quota_room.explain(condition.get("message", "")):
+                    yield Reason.QUOTA_EXCEEDED, f"{name}: a pod is refused. {why}"
                 case "ReplicaFailure", "True":
                     yield Reason.PODS_REFUSED, text
                 case "Progressing", "False":

@@ -65,8 +65,8 @@ class Reason(StrEnum):
     )
     QUOTA_EXCEEDED = (
         "QuotaExceeded",
-        "the ResourceQuota rejects a pod",
-        "raise `spec.quota.compute`, or ask for fewer or smaller pods",
+        "a ResourceQuota or a LimitRange rejects a pod of a rollout or a migration",
+        "see the message; raise `spec.quota.compute`, or ask for fewer or smaller pods",
     )
     PODS_REFUSED = (
         "PodsRefused",

@@ -1,0 +1,74 @@
+"""What is said about pods that a quota keeps from starting."""
+
+from typing import Any
+
+import pytest
+
+from imghost_operator import quota_room
+from imghost_operator.platform import Object, ObjectRef
+
+QUOTA, LIMITS = ObjectRef("ResourceQuota", "n", "compute"), ObjectRef("LimitRange", "n", "defaults")
+RAISE = "raise spec.quota.compute, or ask for fewer or smaller pods"
+
+
+def live(hard: dict[str, str], used: dict[str, str], **defaults: Any) -> dict[ObjectRef, Object]:
+    limits = [{"type": "Pod", "max": {"cpu": "1"}}, {"type": "Container", **defaults}]
+    return {QUOTA: {"status": {"hard": hard, "used": used}}, LIMITS: {"spec": {"limits": limits}}}
+
+
+def template(**resources: Any) -> Object:
+    return {"spec": {"containers": [{"name": "a", "resources": resources}]}}
+
+
+@pytest.mark.parametrize(
+    ("hard", "used", "resources", "expected"),
+    [
+        ({"pods": "2"}, {"pods": "2"}, {}, "pods: 1 needed, 0 of 2 left"),
+        ({"pods": "2"}, {"pods": "1"}, {}, None),
+        ({"pods": "2"}, {"pods": "5"}, {}, "pods: 1 needed, 0 of 2 left"),
+        (
+            {"requests.cpu": "1"},
+            {"requests.cpu": "950m"},
+            {"requests": {"cpu": "100m"}},
+            "requests.cpu: 100m needed, 50m of 1 left",
+        ),
+        ({"requests.cpu": "1"}, {"requests.cpu": "900m"}, {"requests": {"cpu": "100m"}}, None),
+        (
+            {"limits.memory": "1Gi"},
+            {"limits.memory": "768Mi"},
+            {"limits": {"memory": "512Mi"}},
+            "limits.memory: 512Mi needed, 256Mi of 1Gi left",
+        ),
+        (
+            {"requests.memory": "1Gi"},
+            {"requests.memory": "768Mi"},
+            {"limits": {"memory": "512Mi"}},
+            "requests.memory: 512Mi needed, 256Mi of 1Gi left",
+        ),
+        ({"limits.memory": "100Mi"}, {}, {}, "limits.memory: 256Mi needed, 100Mi of 100Mi left"),
+        (
+            {"requests.cpu": "10m", "pods": "0"},
+            {},
+            {},
+            "pods: 1 needed, 0 of 0 left; requests.cpu: 50m needed, 10m of 10m left",
+        ),
+        ({}, {}, {"limits": {"memory": "1Ti"}}, None),
+    ],
+)
+def test_a_pod_that_does_not_fit_is_found(
+    hard: dict[str, str], used: dict[str, str], resources: dict[str, Any], expected: str | None
+) -> None:
+    """Each resource of which too little is left is named; what is left out comes from limits and defaults."""
+    found = live(hard, used, default={"memory": "256Mi"}, defaultRequest={"cpu": "50m"})
+    said = quota_room.shortage(template(**resources), found)
+    assert said == (expected and f"ResourceQuota compute: {expected}; {RAISE}")
+
+
+def test_a_quota_of_others_is_not_to_be_raised_in_the_spec() -> None:
+    """Where the cluster names another quota, its owner has to be asked; what is no quota is not explained."""
+    text = 'pods "api-1" is forbidden: exceeded quota: team, requested: pods=1, used: pods=9, limited: pods=9'
+    assert quota_room.explain(text) == (
+        "ResourceQuota team: pods: 1 needed, 0 of 9 left; "
+        "ask the owner of this quota for more, or ask for fewer or smaller pods"
+    )
+    assert quota_room.explain('admission webhook "x" denied the request: no') is None
