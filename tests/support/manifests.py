@@ -81,6 +81,8 @@ BAD: dict[str, dict[str, Any]] = {
     "requests above limits": _resources({"memory": "2Gi"}),
     "CPU above its limit": _resources({"cpu": 2}, cpu="1500m"),
     "memory that is none": _resources({"memory": "lots"}),
+    "URL with an open bracket": _spec(urls={"view": "https://[::1"}),
+    "URL with an IPv6 address without brackets": _spec(urls={"view": "https://2001:db8::1"}),
     "URL with a query": _spec(urls={"view": "https://a.example/?x=1"}),
     "URL with a slash at the end": _spec(urls={"view": "https://a.example/"}),
     "URL with a password": _spec(urls={"view": "https://me:secret@a.example"}),
@@ -127,5 +129,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "egress": _egress("10.1.2.3/8"),
     "egress to everywhere": _egress("0.0.0.0/0", 65535),
     "egress in IPv6": _egress("2001:DB8::1/128", 1),
+    "IPv6 URLs": _spec(
+        urls={"view": "https://[2001:db8::1]:8443", "auth": "http://[::1]/a", "origins": ["http://[fd00::5]"]}
+    ),
     "URLs": _spec(urls={"view": "http://localhost:5003", "cdn": "https://cdn.example.com/a/b"}),
 }

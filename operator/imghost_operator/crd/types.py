@@ -49,8 +49,8 @@ RESERVED_ENV = (
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DNS_LABEL = f"^{_LABEL}$"
 LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-_URL = r"^https?://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
-_ORIGIN = r"^https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$"
+_URL = r"^https?://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
+_ORIGIN = r"^https?://([a-z0-9]([-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
 _KEY = f"^({_LABEL}([.]{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 _MAX_KEY = 127
 _RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
@@ -96,7 +96,7 @@ BaseUrl = Annotated[
         max_length=253,
         json_schema_extra=rules(
             (
-                f"self.matches('{_URL}')",
+                f"self.matches(r'{_URL}')",
                 "must be a base URL such as https://img.example.com, without a query and without a slash at the end",
             )
         ),
@@ -109,7 +109,7 @@ Origin = Annotated[
         max_length=253,
         json_schema_extra=rules(
             (
-                f"self.matches('{_ORIGIN}')",
+                f"self.matches(r'{_ORIGIN}')",
                 "must be an origin such as https://app.example.com, in lower case and without a path",
             )
         ),

@@ -40,7 +40,8 @@ def to_origin(url: str) -> str:
     parts = urlsplit(url)
     default = {"http": 80, "https": 443}[parts.scheme]
     port = "" if parts.port in {None, default} else f":{parts.port}"
-    return f"{parts.scheme}://{parts.hostname}{port}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}{port}"
 
 
 Origin = Annotated[str, AfterValidator(_origin)]

@@ -49,6 +49,7 @@ async def test_pages_of_other_origins_do_not(open_api: OpenApi, configured: dict
 @pytest.mark.parametrize(
     ("url", "origin"),
     [
+        ("http://[FD00::5]:80/x", "http://[fd00::5]"),
         ("https://www.example.com/app", "https://www.example.com"),
         ("https://WWW.Example.com:443", "https://www.example.com"),
         ("http://localhost:3000/", "http://localhost:3000"),
