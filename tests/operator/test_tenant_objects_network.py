@@ -136,6 +136,25 @@ def test_backends_outside_are_opened_as_narrowly_as_known(
     assert peers(rules(objects(given=given), API, "egress"), port, "to") == expected
 
 
+@pytest.mark.parametrize(
+    ("host", "namespace", "is_surely_inside"),
+    [
+        ("pg.databases.svc", "databases", True),
+        ("pg.databases.svc.cluster.local", "databases", True),
+        ("pg.databases.svc.cluster.local.", "databases", True),
+        ("pg-0.pg.databases.svc.example.org", "databases", True),
+        ("svc.databases.svc", "databases", True),
+        ("pg.databases", "databases", False),
+        ("pg.svc", "svc", False),
+    ],
+)
+def test_backends_in_the_cluster_are_opened_by_namespace(host: str, namespace: str, is_surely_inside: bool) -> None:
+    """A name of a Service opens its namespace; `name.namespace`, which may be a name outside too, its port as well."""
+    found = rules(objects(given=inputs(database_host=host)), MIGRATE, "egress")
+    assert namespaces([peer for rule in found for peer in rule["to"]]) == {"kube-system", namespace}
+    assert (EVERYWHERE in [rule["to"] for rule in found]) is not is_surely_inside
+
+
 def test_a_filesystem_store_needs_no_egress() -> None:
     """The filesystem store needs no network."""
     found = rules(objects(given=inputs(store=FILES)), IMAGING, "egress")

@@ -2,8 +2,8 @@
 
 A policy knows addresses, not names. Where a backend has a name inside the cluster its namespace is opened (a policy
 sees the pod's port, not the Service's, so the port stays open too); an address opens that address; any other name,
-whose addresses may change, opens its port to everywhere but the addresses of cloud metadata. The operator's settings
-can narrow that by CIDRs.
+whose addresses may change, opens its port to everywhere but the addresses of cloud metadata; `service.namespace`, which
+may be either, opens both. The operator's settings can narrow that by CIDRs.
 """
 
 import ipaddress
@@ -107,19 +107,22 @@ def _store(inputs: BuildInputs) -> list[dict[str, Any]]:
 
 def _backend(hosts: Sequence[tuple[str, int]], networks: tuple[str, ...]) -> list[dict[str, Any]]:
     """The egress rules that reach these hosts, each once."""
-    rules = [_host(host, port, networks) for host, port in hosts if not host.startswith("/")]
+    rules = [rule for host, port in hosts if not host.startswith("/") for rule in _host(host, port, networks)]
     return [rule for index, rule in enumerate(rules) if rule not in rules[:index]]
 
 
-def _host(host: str, port: int, networks: tuple[str, ...]) -> dict[str, Any]:
+def _host(host: str, port: int, networks: tuple[str, ...]) -> list[dict[str, Any]]:
     ports = [_port(port)]
     if networks:
-        return {"to": [_cidr(network) for network in networks], "ports": ports}
+        return [{"to": [_cidr(network) for network in networks], "ports": ports}]
     if namespace := _cluster_namespace(host):
-        return {"to": [_namespace({_NAMESPACE_NAME: namespace})]}
+        return [{"to": [_namespace({_NAMESPACE_NAME: namespace})]}]
     if address := _address(host):
-        return {"to": [_cidr(f"{address}/{address.max_prefixlen}")], "ports": ports}
-    return {"to": [_cidr(every, without) for every, without in _METADATA_NETWORKS.items()], "ports": ports}
+        return [{"to": [_cidr(f"{address}/{address.max_prefixlen}")], "ports": ports}]
+    outside = {"to": [_cidr(every, without) for every, without in _METADATA_NETWORKS.items()], "ports": ports}
+    if namespace := _possible_namespace(host):  # not every network plugin counts pods among addresses
+        return [{"to": [_namespace({_NAMESPACE_NAME: namespace})]}, outside]
+    return [outside]
 
 
 def _peer(cidr: str, port: int) -> dict[str, Any]:
@@ -142,8 +145,12 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _cluster_namespace(host: str) -> str | None:
-    """The namespace in `service.namespace.svc[.cluster.local]`."""
-    match host.split("."):
-        case [_, namespace, "svc", *_]:
-            return namespace
-    return None
+    """The namespace in `[pod.]service.namespace.svc[.cluster.local]`."""
+    labels = host.rstrip(".").split(".")
+    return labels[labels.index("svc", 2) - 1] if "svc" in labels[2:] else None
+
+
+def _possible_namespace(host: str) -> str | None:
+    """The namespace in `service.namespace`, which may as well be a name outside the cluster."""
+    labels = host.rstrip(".").split(".")
+    return labels[1] if len(labels) == 2 else None  # noqa: PLR2004
