@@ -23,6 +23,8 @@ class Database:
     """Host and port of each server that the URLs name."""
     networks: tuple[str, ...] = ()
     """CIDRs where it is reached; empty: derived from the hosts."""
+    ca: str = ""
+    """Certificates (PEM) of the servers' authority, for the pods; empty: they have it, or need none."""
     identity: str = ""
     """Given to the database when it is created: another identity means another, empty database."""
 
@@ -46,6 +48,8 @@ class Store:
     keys: Mapping[StoreUser, AccessKey] = field(default_factory=dict)
     networks: tuple[str, ...] = ()
     """CIDRs where it is reached; empty: derived from `S3_ENDPOINT`."""
+    ca: str = ""
+    """Certificates (PEM) of its authority, for the pods; empty: they have it, or need none."""
 
 
 @dataclass(frozen=True, slots=True)

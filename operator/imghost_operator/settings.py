@@ -34,6 +34,7 @@ from imghost_operator.provision.database import PostgresBackend
 from imghost_operator.provision.storage import FilesystemBackend, MinioBackend
 
 _VERSION = version("imghost")
+_CA = "File with the certificates (PEM) of the server's authority, which tenants' pods get too"
 
 
 class _Strict(BaseModel):
@@ -50,6 +51,7 @@ class DatabaseInstance(_Strict):
     admin_url_file: Path | None = Field(None, description="File that holds the admin URL")
     public_host: str | None = Field(None, description="host[:port] as pods reach the server, if that differs")
     networks: tuple[IPvAnyNetwork, ...] = Field((), description="CIDRs that pods find the server in")
+    ca_file: Path | None = Field(None, description=_CA)
 
     @model_validator(mode="after")
     def one_url(self) -> Self:
@@ -59,7 +61,8 @@ class DatabaseInstance(_Strict):
     def backend(self, name: str) -> DatabaseBackend:
         """The backend for this server."""
         url = _secret(self.admin_url, self.admin_url_file)
-        return PostgresBackend(url, self.public_host, instance=name, networks=tuple(map(str, self.networks)))
+        networks = tuple(map(str, self.networks))
+        return PostgresBackend(url, self.public_host, instance=name, networks=networks, ca_file=self.ca_file)
 
 
 class S3Store(_Strict):
@@ -75,6 +78,7 @@ class S3Store(_Strict):
     region: str = "us-east-1"
     public_endpoint: str | None = Field(None, pattern="^https?://[^/?#]+$", description="As pods reach it")
     networks: tuple[IPvAnyNetwork, ...] = Field((), description="CIDRs that pods find the server in")
+    ca_file: Path | None = Field(None, description=_CA)
 
     @model_validator(mode="after")
     def one_key(self) -> Self:
@@ -92,6 +96,7 @@ class S3Store(_Strict):
             public_endpoint=self.public_endpoint,
             name=name,
             networks=tuple(map(str, self.networks)),
+            ca_file=self.ca_file,
         )
 
 

@@ -36,6 +36,8 @@ def in_cluster_url(namespace: str, name: Port) -> str:
     return f"http://{port.service}.{namespace}.svc:{port.number}"
 
 
+CA_FOLDER, DATABASE_CA, STORE_CA = "/etc/imghost/ca", "database.crt", "store.crt"
+"""Where pods find the certificates of the backends' authorities, and the names of the files."""
 # Secrets and the variables that they hold for the containers.
 DATABASE_SECRETS: Mapping[Role, str] = {
     "owner": "database-owner",

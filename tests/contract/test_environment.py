@@ -2,6 +2,7 @@
 
 import ast
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,12 @@ ALL_URLS = {
         "origins": ["https://app.example.com", "http://localhost:3000"],
     }
 }
-MADE = {store.config["STORE_KIND"]: objects(given=inputs(store=store), **ALL_URLS) for store in (S3, FILES)}
+STORES = {
+    "s3": S3,
+    "s3 of a private authority": replace(S3, config={**S3.config, "S3_CA_FILE": __file__}),  # a file that exists
+    "filesystem": FILES,
+}
+MADE = {name: objects(given=inputs(store=store), **ALL_URLS) for name, store in STORES.items()}
 
 
 @pytest.mark.parametrize("store", MADE)

@@ -3,12 +3,13 @@
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from imghost_operator import tenant_objects
-from imghost_operator.build_inputs import StoreUser
+from imghost_operator.build_inputs import BuildInputs, StoreUser
 from imghost_operator.built_object import Requirement
 from imghost_operator.platform import Object, ObjectRef
 from support.tenants import FILES, S3, UID, inputs, objects, only, spec_of
@@ -169,6 +170,37 @@ def test_images_are_pulled_with_the_operators_credentials() -> None:
     assert changed == {"Secret", "ServiceAccount"}
     assert "canary" not in json.dumps([obj for key, obj in made.items() if key.kind != "Secret"])
     assert "canary" not in repr(inputs(registries=config))
+
+
+def with_authorities(database: str = "", store: str = "") -> BuildInputs:
+    given = inputs()
+    return replace(given, database=replace(given.database, ca=database), store=replace(given.store, ca=store))
+
+
+def test_pods_find_the_certificates_of_the_backends_authorities() -> None:
+    """Every process, migrations too, has a folder with them; other certificates roll pods, and none change nothing."""
+    made = objects(given=with_authorities("one", "two"))
+    assert only(made, "ConfigMap", "backend-authorities")["data"] == {"database.crt": "one", "store.crt": "two"}
+    workloads = [(key.kind, key.name) for key in made if key.kind in {"Deployment", "Job"}]
+    assert len(workloads) == 5
+    for kind, name in workloads:
+        (mount,) = [
+            each for each in container(made, kind, name)["volumeMounts"] if each["mountPath"] == "/etc/imghost/ca"
+        ]
+        (volume,) = [
+            each
+            for each in only(made, kind, name)["spec"]["template"]["spec"]["volumes"]
+            if each["name"] == mount["name"]
+        ]
+        assert volume["configMap"] == {"name": "backend-authorities"}
+        assert mount["readOnly"]
+    other = objects(given=with_authorities("one", "three"))
+    assert all(template(made, name) != template(other, name) for name in ("api", "imaging", "worker"))
+    assert jobs(made) == jobs(other)
+    assert only(objects(given=with_authorities("one")), "ConfigMap", "backend-authorities")["data"] == {
+        "database.crt": "one"
+    }
+    assert objects(given=with_authorities()) == objects()
 
 
 def test_variables_of_the_tenant_come_after_ours() -> None:

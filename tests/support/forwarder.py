@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import ssl
 from typing import Self
 
+from imghost_dev.certificates import Pair
 from support.processes import HOST, free_port
 
 
@@ -68,3 +70,24 @@ class Forwarder:
                 writer.write(chunk)
                 await writer.drain()
         writer.close()
+
+
+class PostgresTls(Forwarder):
+    """Forwards to a PostgreSQL without TLS, and serves TLS before it as PostgreSQL itself does; counts its sessions."""
+
+    def __init__(self, target: int, pair: Pair) -> None:
+        super().__init__(target)
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(pair.certificate, pair.key)
+        self.sessions = 0
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readexactly(8)  # an SSLRequest
+            writer.write(b"S")
+            await writer.start_tls(self._tls)
+        except OSError:
+            writer.close()
+            return
+        self.sessions += 1
+        await super()._accept(reader, writer)

@@ -2,6 +2,7 @@
 
 import secrets
 import signal
+import ssl
 import urllib.request
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from minio.credentials.providers import StaticProvider
 from minio.minioadmin import MinioAdmin
 
 from imghost_dev import minio_server
+from imghost_dev.certificates import Authority
 from imghost_dev.program_cache import Programs
 from support.processes import HOST, Process, free_port
 
@@ -16,15 +18,18 @@ from support.processes import HOST, Process, free_port
 class Minio:
     """MinIO on a loopback port, its data in a folder that belongs to the caller.
 
-    Attributes: `endpoint` (http://127.0.0.1:port) and the root credentials `access_key`, `secret_key`.
+    Attributes: `endpoint` (http://127.0.0.1:port) and the root credentials `access_key`, `secret_key`. With an
+    `authority` it serves TLS (https://…) with a certificate that this authority signed.
     """
 
-    def __init__(self, programs: Programs, folder: Path) -> None:
+    def __init__(self, programs: Programs, folder: Path, authority: Authority | None = None) -> None:
         self.access_key = minio_server.ACCESS_KEY
         self.secret_key = secrets.token_urlsafe(24)
         self.port = free_port()
-        self.endpoint = f"http://{HOST}:{self.port}"
-        self._argv = minio_server.command(programs, f"{HOST}:{self.port}", folder / "data")
+        self.endpoint = f"{'https' if authority else 'http'}://{HOST}:{self.port}"
+        self._tls = ssl.create_default_context(cafile=authority.certificate) if authority else None
+        certificates = _certificates(authority, folder) if authority else None
+        self._argv = minio_server.command(programs, f"{HOST}:{self.port}", folder / "data", certificates)
         self._log, self._settings = folder / "minio.log", minio_server.environment(self.secret_key)
         self._process: Process | None = None
 
@@ -46,7 +51,16 @@ class Minio:
     def _is_ready(self) -> bool:
         """Whether it serves objects. It accepts connections earlier, but answers 503 with a Retry-After of a minute."""
         try:
-            with urllib.request.urlopen(f"{self.endpoint}/minio/health/cluster", timeout=5):
+            with urllib.request.urlopen(f"{self.endpoint}/minio/health/cluster", timeout=5, context=self._tls):
                 return True
         except OSError:
             return False
+
+
+def _certificates(authority: Authority, folder: Path) -> Path:
+    """A folder with a key pair under the names that MinIO looks for."""
+    pair, made = authority.server([], [HOST], file="minio"), folder / "certificates"
+    made.mkdir()
+    pair.certificate.rename(made / "public.crt")
+    pair.key.rename(made / "private.key")
+    return made

@@ -7,9 +7,13 @@ from imghost_dev.program_cache import Programs
 ACCESS_KEY = "imghost-root"
 
 
-def command(programs: Programs, address: str, data: Path) -> list[str | Path]:
-    """The command line of a server at `address` (host:port) with its objects in `data`."""
-    return [programs.path("minio"), "server", "--quiet", "--address", address, data]
+def command(programs: Programs, address: str, data: Path, certificates: Path | None = None) -> list[str | Path]:
+    """The command line of a server at `address` (host:port) with its objects in `data`.
+
+    It serves TLS when the folder `certificates` has `public.crt` and `private.key`.
+    """
+    tls: list[str | Path] = ["--certs-dir", certificates] if certificates else []
+    return [programs.path("minio"), "server", "--quiet", "--address", address, *tls, data]
 
 
 def environment(secret_key: str) -> dict[str, str]:

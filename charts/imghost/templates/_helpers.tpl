@@ -117,6 +117,7 @@ priorityClassName: {{ . | quote }}
 {{- $instance := dict "admin_url_file" (printf "/etc/imghost/databases/%s/url" .name) -}}
 {{- with .publicHost }}{{ $_ := set $instance "public_host" . }}{{ end -}}
 {{- with .networks }}{{ $_ := set $instance "networks" . }}{{ end -}}
+{{- if .caKey }}{{ $_ := set $instance "ca_file" (printf "/etc/imghost/databases/%s/ca.crt" .name) }}{{ end -}}
 {{- $_ := set $found .name $instance -}}
 {{- end -}}
 {{ $found | toJson }}
@@ -133,6 +134,7 @@ priorityClassName: {{ . | quote }}
 {{- $_ := set $store "secret_key_file" (printf "%s/secret-key" $folder) -}}
 {{- with .publicEndpoint }}{{ $_ := set $store "public_endpoint" . }}{{ end -}}
 {{- with .networks }}{{ $_ := set $store "networks" . }}{{ end -}}
+{{- if .caKey }}{{ $_ := set $store "ca_file" (printf "%s/ca.crt" $folder) }}{{ end -}}
 {{- $_ := set $found .name $store -}}
 {{- end -}}
 {{ $found | toJson }}

@@ -33,6 +33,7 @@ RESERVED_ENV = (
     "PORT",
     "S3_ACCESS_KEY_ID",
     "S3_BUCKET",
+    "S3_CA_FILE",
     "S3_ENDPOINT",
     "S3_PREFIX",
     "S3_REGION",

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -65,7 +66,7 @@ class PostgresBackend:
 
     `admin_url` is a URL of a role that may create roles and databases; `public_host` is `host[:port]` as the pods
     reach the server, where that differs; `instance` is its name in a tenant's `spec.database.instanceRef`; `networks`
-    are the CIDRs that pods find it in, for their NetworkPolicy.
+    are the CIDRs that pods find it in, for their NetworkPolicy; `ca_file` has the certificates of its authority.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class PostgresBackend:
         *,
         instance: str = "default",
         networks: tuple[str, ...] = (),
+        ca_file: Path | None = None,
     ) -> None:
-        self._server = database_url.parse(admin_url, instance=instance, public_host=public_host)
+        self._server = database_url.parse(admin_url, instance=instance, public_host=public_host, ca_file=ca_file)
         self._admin: dict[str, Any] = {
             "dbname": "postgres",
             **_TCP,
@@ -96,6 +98,7 @@ class PostgresBackend:
             urls=urls,
             hosts=self._server.hosts,
             networks=self._networks,
+            ca=self._server.ca,
         )
 
     async def inventory(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ Grammar: libpq, "Connection URIs". IPv6 literals, several hosts, Unix sockets an
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,7 +13,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from imghost_operator.errors import InvalidSettings
+from imghost_operator.provision import authority
+from imghost_operator.tenant_contract import CA_FOLDER, DATABASE_CA
 
+_SYSTEM = "system"  # libpq's word for the authorities that the operating system trusts
 _CARRIED = ("sslmode", "sslnegotiation", "channel_binding", "target_session_attrs", "load_balance_hosts")
 """Options of the operator's URL that hold for the tenants' too: how to find and trust the server, not who signs in."""
 _DEFAULT_PORT = 5432
@@ -29,6 +33,8 @@ class ServerUrl:
     admin: dict[str, Any] = field(repr=False)
     hosts: tuple[tuple[str, int], ...]
     options: dict[str, str]
+    ca: str = ""
+    """Certificates (PEM) of its authority, which tenants' pods find where the options say."""
 
     def tenant_url(self, role: str, password: str, database: str) -> str:
         """The URL of a tenant's role."""
@@ -42,9 +48,10 @@ class ServerUrl:
         return f"postgresql://{user}@{authority}/{database}" + (f"?{urlencode(options)}" if options else "")
 
 
-def parse(admin_url: str, *, instance: str, public_host: str | None = None) -> ServerUrl:
+def parse(admin_url: str, *, instance: str, public_host: str | None = None, ca_file: Path | None = None) -> ServerUrl:
     """The server of the operator's URL; `public_host` is `host[:port]` as pods reach it, where that differs.
 
+    `ca_file`, else `sslrootcert` in the URL, has its authority; the server is verified then, unless the URL says else.
     Raises `InvalidSettings`, which never quotes the URL.
     """
     if not re.match("postgres(ql)?://", admin_url):
@@ -61,8 +68,20 @@ def parse(admin_url: str, *, instance: str, public_host: str | None = None) -> S
         raise _invalid(instance, "a host in it is no host; percent-encode special characters of the password")
     numbers = [int(port) for port in ports] * (len(names) if len(ports) == 1 else 1)
     hosts = tuple(zip(names, numbers, strict=True))
+    ca = _trust(settings, instance, ca_file)
     options = {key: str(settings[key]) for key in _CARRIED if key in settings}
-    return ServerUrl(settings, (_public(public_host, instance),) if public_host else hosts, options)
+    if trusted := f"{CA_FOLDER}/{DATABASE_CA}" if ca else settings.get("sslrootcert"):
+        options["sslrootcert"] = str(trusted)
+    return ServerUrl(settings, (_public(public_host, instance),) if public_host else hosts, options, ca)
+
+
+def _trust(settings: dict[str, Any], instance: str, ca_file: Path | None) -> str:
+    """Let the settings verify the server, and return the certificates that pods need for it."""
+    file = ca_file or settings.get("sslrootcert")
+    if file is None:
+        return ""
+    settings |= {"sslrootcert": str(file), "sslmode": settings.get("sslmode", "verify-full")}
+    return "" if file == _SYSTEM else authority.read(Path(file), of_what=f"database instance '{instance}'")
 
 
 def _public(text: str, instance: str) -> tuple[str, int]:

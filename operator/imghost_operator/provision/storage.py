@@ -22,7 +22,9 @@ from urllib3.exceptions import HTTPError
 
 from imghost_operator.build_inputs import AccessKey, Store, StoreUser
 from imghost_operator.errors import BackendDown, BackendRefused
+from imghost_operator.provision import authority
 from imghost_operator.provision.backends import StoreSecrets
+from imghost_operator.tenant_contract import CA_FOLDER, STORE_CA
 
 _T = TypeVar("_T")
 _TIMEOUT_SECONDS = 20.0  # seconds for one step; emptying a prefix gets more, as it is as long as the prefix is full
@@ -38,7 +40,8 @@ class MinioBackend:
 
     `endpoint` is as the operator reaches the server, `public_endpoint` as the pods do, where that differs; both with
     scheme. `access_key` and `secret_key` are of a MinIO admin. `name` is what a tenant's `spec.storage.backendRef`
-    says; `networks` are the CIDRs that pods find the server in, for their NetworkPolicy.
+    says; `networks` are the CIDRs that pods find the server in, for their NetworkPolicy; `ca_file` has the certificates
+    of the server's authority.
     """
 
     def __init__(
@@ -52,12 +55,15 @@ class MinioBackend:
         public_endpoint: str | None = None,
         name: str = "default",
         networks: tuple[str, ...] = (),
+        ca_file: Path | None = None,
     ) -> None:
         where = urlsplit(endpoint)
+        self._ca = authority.read(ca_file, of_what=f"store '{name}'") if ca_file else ""
         self._networks = networks
         self._endpoint, self._region, self._name, self._bucket = public_endpoint or endpoint, region, name, bucket
         self._salt = secret_key.encode()
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=10), maxsize=8, retries=False)
+        tls: dict[str, Any] = {"ca_certs": str(ca_file)} if ca_file else {}
+        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=10), maxsize=8, retries=False, **tls)
         self._host, self._secure = where.netloc, where.scheme == "https"
         common: dict[str, Any] = {"secure": self._secure, "region": region, "http_client": self._pool}
         self._objects = Minio(self._host, access_key, secret_key, **common)
@@ -76,9 +82,11 @@ class MinioBackend:
                 "S3_REGION": self._region,
                 "S3_BUCKET": self._bucket,
                 "S3_PREFIX": prefix,
+                **({"S3_CA_FILE": f"{CA_FOLDER}/{STORE_CA}"} if self._ca else {}),
             },
             keys={user: AccessKey(self._key_id(tenant, user), secret) for user, secret in secrets.items()},
             networks=self._networks,
+            ca=self._ca,
         )
 
     async def ensure(self, tenant: str, secrets: StoreSecrets) -> Store:

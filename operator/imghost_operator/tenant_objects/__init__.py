@@ -8,7 +8,7 @@ from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.autoscalers import autoscalers
 from imghost_operator.tenant_objects.availability import budgets
-from imghost_operator.tenant_objects.config import configs, public_urls
+from imghost_operator.tenant_objects.config import authorities_object, configs, public_urls
 from imghost_operator.tenant_objects.meta import MANAGED, TENANT_LABEL, Owner, namespace_of, stamp
 from imghost_operator.tenant_objects.migration import migrations
 from imghost_operator.tenant_objects.namespace import namespace
@@ -57,6 +57,7 @@ def build(name: str, uid: str, spec: Spec, inputs: BuildInputs) -> list[BuiltObj
         *services(owner),
         *budgets(owner, spec),
         *autoscalers(owner, spec),
+        *authorities_object(owner, inputs),
     ]
     built = [
         *map(BuiltObject, unconditional),

@@ -4,12 +4,28 @@ from imghost_operator import quantity
 from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
-from imghost_operator.tenant_contract import HTTP_PORT, OPS_PORT
+from imghost_operator.tenant_contract import DATABASE_CA, HTTP_PORT, OPS_PORT, STORE_CA
 from imghost_operator.tenant_objects.meta import Component, Owner
 
 DRAIN_SECONDS = 25
 PARALLEL_UPLOADS = 20
 """Concurrent uploads of one api pod; its /tmp has room for as many."""
+
+
+AUTHORITIES = "backend-authorities"
+"""The ConfigMap with the certificates of the backends' authorities; there only when the operator was given some."""
+
+
+def authorities(inputs: BuildInputs) -> dict[str, str]:
+    """File name → certificates that pods verify the backends with."""
+    given = {DATABASE_CA: inputs.database.ca, STORE_CA: inputs.store.ca}
+    return {name: text for name, text in given.items() if text}
+
+
+def authorities_object(owner: Owner, inputs: BuildInputs) -> list[Object]:
+    """The ConfigMap with them, if there are any."""
+    found = authorities(inputs)
+    return [owner.build_object("v1", "ConfigMap", AUTHORITIES, {"data": found})] if found else []
 
 
 def configs(owner: Owner, spec: Spec, inputs: BuildInputs) -> dict[Component, Object]:

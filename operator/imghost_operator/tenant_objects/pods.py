@@ -7,11 +7,13 @@ from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.crd.spec import Spec
 from imghost_operator.crd.workloads import Amounts, Workload
 from imghost_operator.platform import Object
-from imghost_operator.tenant_contract import HTTP_PORT, OPS_PORT, SERVICES
+from imghost_operator.tenant_contract import CA_FOLDER, HTTP_PORT, OPS_PORT, SERVICES
 from imghost_operator.tenant_objects import secrets
+from imghost_operator.tenant_objects.config import AUTHORITIES, authorities
 from imghost_operator.tenant_objects.meta import CHECKSUM_ANNOTATION, Component, Owner, digest
 
 PRE_STOP_SECONDS = 5
+_CA = "authorities"
 _USER = 65532  # "nonroot" of common base images
 _POD_SECURITY = {
     "runAsNonRoot": True,
@@ -35,7 +37,10 @@ def container(component: Component, command: list[str], image: str, inputs: Buil
         "command": command,
         "envFrom": [{"secretRef": {"name": name}} for name in secrets.OF[component]],
         "securityContext": _CONTAINER_SECURITY,
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - a volume of the pod's own
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+            *([{"name": _CA, "mountPath": CA_FOLDER, "readOnly": True}] if authorities(inputs) else []),
+        ],
     }
 
 
@@ -48,7 +53,10 @@ def pod(component: Component, main: dict[str, Any], tmp_size: str, inputs: Build
         "securityContext": _POD_SECURITY if inputs.cluster.assigns_user_ids else _POD_SECURITY | _USER_IDS,
         "initContainers": [],
         "containers": [main],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": tmp_size}}],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {"sizeLimit": tmp_size}},
+            *([{"name": _CA, "configMap": {"name": AUTHORITIES}}] if authorities(inputs) else []),
+        ],
     }
 
 
@@ -88,7 +96,8 @@ def template_metadata(
 ) -> dict[str, Mapping[str, str]]:
     """Labels and annotations of pods; the checksum rolls them when a setting or a secret changes."""
     values = secrets.values_of(inputs)
-    checksum = digest([config["data"], *(values[name] for name in secrets.OF[component])])
+    read = [config["data"], *(values[name] for name in secrets.OF[component])]
+    checksum = digest([*read, trusted] if (trusted := authorities(inputs)) else read)
     return {
         "labels": {**spec.pod_metadata.labels, **owner.labels(component)},
         "annotations": {**spec.pod_metadata.annotations, CHECKSUM_ANNOTATION: checksum},

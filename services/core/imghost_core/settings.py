@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AliasChoices,
     Field,
+    FilePath,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -109,6 +110,7 @@ class StoreSettings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_bucket: str | None = Field(None, validation_alias=AliasChoices("s3_bucket", "b2_bucket_name"))
     s3_prefix: str = Field("", description="Every key starts with this; ends in a slash when set")
+    s3_ca_file: FilePath | None = Field(None, description="Certificates (PEM) of the store's authority, if not public")
     s3_access_key_id: str | None = Field(
         None, validation_alias=AliasChoices("s3_access_key_id", "b2_application_key_id")
     )

@@ -116,7 +116,9 @@ def _open_client(settings: StoreSettings) -> Client:
 
 
 def _client_options(settings: StoreSettings) -> ClientConfig:
+    trusted: ClientConfig = {"root_certificate": settings.s3_ca_file.read_bytes()} if settings.s3_ca_file else {}
     return {
+        **trusted,
         "allow_http": urlsplit(settings.s3_endpoint or "").scheme == "http",
         "connect_timeout": timedelta(seconds=settings.store_timeout_seconds / 3),
         "read_timeout": timedelta(seconds=settings.store_timeout_seconds),
