@@ -5,16 +5,34 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from imghost_operator.crd import Spec
+from imghost_operator.crd import Spec, is_reserved
 from imghost_operator.platform import Object
 
 
 def read_spec(stored: Object) -> tuple[Spec, tuple[str, ...]]:
-    """The spec without fields that this operator does not know, and the paths of these.
+    """The spec without what this operator ignores, and the paths of that: unknown fields, and reserved variables.
 
-    A newer CRD may be installed before its operator, or outlive a rollback of it. Raises `ValidationError` when a known
-    field does not fit.
+    A newer CRD may be installed before its operator, or outlive a rollback of it; variables may have been stored before
+    they were reserved. Raises `ValidationError` when a known field does not fit.
     """
+    allowed, reserved = _without_reserved(stored)
+    spec, unknown = _without_unknown(allowed)
+    return spec, (*unknown, *reserved)
+
+
+def _without_reserved(stored: Object) -> tuple[Object, tuple[str, ...]]:
+    """The stored spec without variables that would override ours, or choose the code or the servers of a pod."""
+    allowed, found = dict(stored), []
+    for part in ("api", "imaging", "worker"):
+        variables = (stored.get(part) or {}).get("env") or []
+        kept = [each for each in variables if not is_reserved(str(each.get("name", "")))]
+        if len(kept) < len(variables):
+            allowed[part] = {**stored[part], "env": kept}
+            found += [f"spec.{part}.env.{each['name']}" for each in variables if each not in kept]
+    return allowed, tuple(found)
+
+
+def _without_unknown(stored: Object) -> tuple[Spec, tuple[str, ...]]:
     try:
         return Spec.model_validate(stored), ()
     except ValidationError as error:

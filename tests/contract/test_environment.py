@@ -113,7 +113,7 @@ def test_every_variable_that_is_set_is_used(component: str, store: str) -> None:
 
 
 def test_reserved_names_are_those_the_operator_sets() -> None:
-    """A tenant may set any variable but ours; what is refused is exactly what would fight with the operator's value."""
+    """What is refused because the operator sets it is exactly what would fight with the operator's value."""
     ours = {name for made in MADE.values() for component in SETTINGS for name in environment(made, component)}
     assert ours == set(RESERVED_ENV)
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imghost_operator import admission, crd
+from support.eventually import eventually
 from support.kubeapi import Answer, KubeApi
 from support.manifests import BAD, GOOD, manifest
 
@@ -79,6 +80,34 @@ def test_a_change_that_moves_nothing_is_accepted() -> None:
     old = manifest(spec=chosen)
     assert admission.check(manifest(spec={"api": {"replicas": 3}}), old) == []
     assert admission.check(manifest(spec={**chosen, "paused": True}), manifest()) == []
+
+
+async def test_a_variable_that_was_stored_before_it_was_reserved_stops_no_change(cluster: KubeApi) -> None:
+    """A tenant of an older CRD stays changeable, here as there; the variable itself can only be removed."""
+    where = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd.PLURAL}.{crd.GROUP}"
+    older, stored = copy.deepcopy(crd.manifest()), manifest(metadata={"name": "older"})
+    stored["spec"] = {"worker": {"env": [{"name": "tenant", "value": "other"}]}}
+    worker = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["worker"]
+    del worker["properties"]["env"]["items"]["properties"]["name"]["x-kubernetes-validations"]
+    rules = {"spec": older["spec"]}
+    try:
+        assert cluster.request("PATCH", where, rules, "application/merge-patch+json").status == 200
+        await eventually(lambda: cluster.create(stored).status == 201, why="the older CRD is served")
+    finally:
+        current = {"spec": crd.manifest()["spec"]}
+        assert cluster.request("PATCH", where, current, "application/merge-patch+json").status == 200
+    new = {**stored, "metadata": {"name": "new"}}
+    await eventually(lambda: create(cluster, new).status == 422, why="the current CRD is served")
+    changed, other = copy.deepcopy(stored), copy.deepcopy(stored)
+    changed["spec"]["paused"] = True
+    other["spec"]["worker"]["env"][0]["name"] = "TENANT"
+    assert cluster.apply(changed, "&dryRun=All").status == 200
+    assert admission.check(changed, stored) == []
+    response = cluster.apply(other, "&dryRun=All")  # adds the second variable to the first
+    assert response.status == 422
+    (refused,) = words(response)
+    (expected,) = admission.check(other, stored)
+    assert refused == expected.replace("env[0]", "env[1]")
 
 
 def test_a_validation_changes_nothing() -> None:

@@ -25,3 +25,13 @@ def test_a_known_field_that_does_not_fit_is_an_error_without_its_value() -> None
     with pytest.raises(ValidationError) as refused:
         read_spec({"api": {"replicas": "canary"}})
     assert first_error(refused.value).startswith("spec.api.replicas: ")
+
+
+def test_reserved_variables_that_are_stored_are_ignored_and_named() -> None:
+    """Stored before they were reserved, they override nothing: in any case of letters, and none of a library's."""
+    names = ["database_url", "LOG_LEVEL", "Pghostaddr", "LD_PRELOAD"]
+    stored = {"api": {"env": [{"name": name, "value": "x"} for name in names]}, "region": 1}
+    spec, ignored = read_spec(stored)
+    assert ignored == ("spec.region", "spec.api.env.database_url", "spec.api.env.Pghostaddr", "spec.api.env.LD_PRELOAD")
+    assert [variable.name for variable in spec.api.env] == ["LOG_LEVEL"]
+    assert len(stored["api"]["env"]) == 4

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imghost_operator import admission, tenant_objects
 from imghost_operator.build_inputs import BuildInputs
-from imghost_operator.crd import KIND, RESERVED_ENV, Spec
+from imghost_operator.crd import KIND, Spec, is_reserved
 from imghost_operator.platform import Object
 from support.tenants import FILES, UID, inputs, tenant
 
@@ -43,7 +43,7 @@ ATTACKS = [
 TEXT = st.sampled_from(ATTACKS) | st.text(max_size=60).filter(lambda text: "$(" not in text)
 
 
-NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True).filter(lambda name: name not in RESERVED_ENV)
+NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True).filter(lambda name: not is_reserved(name))
 
 
 ENV = st.lists(NAMES, unique=True, max_size=4).flatmap(
@@ -110,7 +110,7 @@ SPECS = st.fixed_dictionaries(
                     st.fixed_dictionaries(
                         {"cidr": st.sampled_from(["10.0.0.7/8", "::/0"]), "port": st.integers(1, 65535)}
                     ),
-                    unique_by=repr,
+                    unique_by=lambda peer: (peer["cidr"], peer["port"]),
                     max_size=3,
                 ),
             }

@@ -49,6 +49,7 @@ class AuditedKube(Kube):
             f"--audit-policy-file={policy}",
             f"--audit-log-path={self._audit}",
             "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+            "--allow-privileged",  # as in usual clusters; else the server refuses it before policies do
         ]
 
     def count_requests(self, account: str = "imghost-operator") -> Counter[Request]:

@@ -37,7 +37,9 @@ class TenantLifecycle:
         self._env = {**given, **in_a_pod, "KUBECONFIG": str(kubeconfig)}
 
     async def run(self) -> None:
-        """Apply the sample, wait until it is ready, add an unused object of every kind, and delete the tenant."""
+        """Apply the sample, wait until it is ready, add an unused object of every kind, change the tenant so that
+        all of it is rolled out anew, and delete it.
+        """
         operator = Process(self._command, self._folder / "operator.log", env=self._env)
         workloads = Workloads(self._cluster, self._namespace)
         try:
@@ -48,11 +50,41 @@ class TenantLifecycle:
             await eventually(partial(self._check_ready, workloads), within=60, why="the tenant is not ready")
             strays = self._plant_strays()
             await eventually(lambda: not self._present(strays), within=30, why="unused objects are not deleted")
+            await self._change(workloads)
             self._cluster.kubectl("delete", "iht", self._name, "--wait=false")
             await eventually(lambda: self._tenant() is None, within=60, why="the tenant is not deleted")
         finally:
             workloads.close()
             operator.stop()
+
+    async def _change(self, workloads: Workloads) -> None:
+        """Edit the spec: other images, so new migrations, and no autoscaling. Then remove a label by hand."""
+        images = {part: f"imghost-{part}:another" for part in ("api", "imaging")}
+        off = {"autoscaling": {"enabled": False, "maxReplicas": 4}, "replicas": 1}
+        spec = {part: {"image": image, **off} for part, image in images.items()}
+        spec["api"]["env"] = [{"name": "LOG_LEVEL", "value": "debug"}]
+        spec["network"] = {"egressTo": [{"cidr": "0.0.0.0/0", "port": 4318}]}
+        self._cluster.kubectl("patch", "iht", self._name, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
+        await eventually(
+            partial(self._check_rolled_out, workloads, images), within=60, why="the change is not rolled out"
+        )
+        where = ("service", "api", f"--namespace={self._namespace}")
+        self._cluster.kubectl("label", *where, "imghost.dev/tenant-")
+        await eventually(
+            lambda: "imghost.dev/tenant" in self._labels("api"), within=30, why="the label is not restored"
+        )
+
+    def _check_rolled_out(self, workloads: Workloads, images: dict[str, str]) -> None:
+        self._check_ready(workloads)
+        assert self._images() >= set(images.values())
+
+    def _images(self) -> set[str]:
+        found = self._cluster.items("apps/v1", "deployments", self._namespace)
+        return {each["image"] for obj in found for each in obj["spec"]["template"]["spec"]["containers"]}
+
+    def _labels(self, service: str) -> dict[str, str]:
+        found: dict[str, str] = self._cluster.get("v1", "services", self._namespace, service)["metadata"]["labels"]
+        return found
 
     def _check_ready(self, workloads: Workloads) -> None:
         workloads.play()

@@ -1,7 +1,7 @@
 """Evaluate the CEL rules (`x-kubernetes-validations`) of a structural schema, including transition rules."""
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -16,7 +16,7 @@ _ABSENT = object()
 
 
 def check(value: Any, schema: Object, old: Any = None) -> list[str]:
-    """The messages of the rules that do not hold."""
+    """The messages of the rules that do not hold. Rules of a part that did not change are not looked at again."""
     return list(_check(value, schema, "", _ABSENT if old is None else old))
 
 
@@ -28,14 +28,24 @@ def _check(value: Any, schema: Object, path: str, old: Any) -> Iterator[str]:
             place = rule.get("fieldPath", "").lstrip(".") or path
             shown = "" if isinstance(value, Mapping | list) else f"{quote(value)}: "
             yield f"{place}: Invalid value: {shown}{rule['message']}"
+    for here, member, child, before in _members(value, schema, path, old):
+        if before is _ABSENT or before != member:
+            yield from _check(member, child, here, before)
+
+
+def _members(value: Any, schema: Object, path: str, old: Any) -> Iterator[tuple[str, Any, Object, Any]]:
+    """Path, value, schema and former value of each part; items of a list have a former value if they have keys."""
     if isinstance(value, Mapping):
         members, others = schema.get("properties", {}), schema.get("additionalProperties", {})
         for key, member in value.items():
             before = old.get(key, _ABSENT) if isinstance(old, Mapping) else _ABSENT
-            yield from _check(member, members.get(key, others), under(path, key), before)
+            yield under(path, key), member, members.get(key, others), before
     elif isinstance(value, list):
-        for index, item in enumerate(value):  # items of a list are not matched with what they were
-            yield from _check(item, schema.get("items", {}), f"{path}[{index}]", _ABSENT)
+        keys = schema.get("x-kubernetes-list-map-keys", [])
+        known = {tuple(item.get(key) for key in keys): item for item in old} if keys and isinstance(old, list) else {}
+        for index, item in enumerate(value):
+            before = known.get(tuple(item.get(key) for key in keys), _ABSENT) if keys else _ABSENT
+            yield f"{path}[{index}]", item, schema.get("items", {}), before
 
 
 def _holds(rule: str, value: Any, old: Any) -> bool:
@@ -52,7 +62,18 @@ def _program(rule: str) -> Any:
 
 def _context(**variables: Any) -> Any:
     """The variables, and the parts of Kubernetes' libraries that our rules use."""
-    return cel.Context(variables, {"quantity": str, "isGreaterThan": _is_greater, "isCIDR": _is_cidr})
+    functions: dict[str, Callable[..., Any]] = {
+        "quantity": str,
+        "isGreaterThan": _is_greater,
+        "isCIDR": _is_cidr,
+        "upperAscii": _upper,
+    }
+    return cel.Context(variables, functions)
+
+
+def _upper(text: str) -> str:
+    """As Kubernetes' `upperAscii`: other letters stay as they are."""
+    return "".join(letter.upper() if letter.isascii() else letter for letter in text)
 
 
 def _is_cidr(text: str) -> bool:

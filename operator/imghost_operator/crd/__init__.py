@@ -3,7 +3,7 @@
 from imghost_operator.crd.schema import API_VERSION, GROUP, KIND, MAX_NAME, PLURAL, VERSION, manifest, root, text
 from imghost_operator.crd.spec import Spec
 from imghost_operator.crd.status import Condition, ConditionType, Status
-from imghost_operator.crd.types import RESERVED_ENV
+from imghost_operator.crd.types import RESERVED_ENV, is_reserved
 
 __all__ = [
     "API_VERSION",
@@ -17,6 +17,7 @@ __all__ = [
     "ConditionType",
     "Spec",
     "Status",
+    "is_reserved",
     "manifest",
     "root",
     "text",

@@ -47,6 +47,9 @@ RESERVED_ENV = (
     "VIPS_BLOCK_UNTRUSTED",
     "VIPS_CONCURRENCY",
 )
+# Libraries and the loader read these wherever they are set: which code runs, which servers are reached, and how.
+RESERVED_PREFIXES = ("AWS_", "B2_", "GCONV_", "GIO_", "GLIBC_", "LD_", "OPENSSL_", "PG", "PYTHON", "S3_")
+RESERVED_BY_SYSTEM = ("HOME", "PATH", "TMPDIR", "VIPSHOME")
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DNS_LABEL = f"^{_LABEL}$"
 LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
@@ -55,6 +58,12 @@ _ORIGIN = r"^https?://([a-z0-9]([-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,
 _KEY = f"^({_LABEL}([.]{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 _MAX_KEY = 127
 _RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a tenant may not set this variable. Settings are read in any case, so the case makes no difference."""
+    upper = name.upper()
+    return upper in RESERVED_ENV or upper in RESERVED_BY_SYSTEM or upper.startswith(RESERVED_PREFIXES)
 
 
 def rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from pydantic import ConfigDict, Field
 
 from imghost_operator.crd.base import Part
 from imghost_operator.crd.types import (
+    RESERVED_BY_SYSTEM,
     RESERVED_ENV,
+    RESERVED_PREFIXES,
     Bytes,
     Cpu,
     not_above,
@@ -24,9 +26,13 @@ class EnvVar(Part):
         description="Name of the variable.",
         json_schema_extra=rules(
             (
-                f"!(self in {list(RESERVED_ENV)!r})",
+                f"!(self.upperAscii() in {list(RESERVED_ENV)!r})",
                 "is set by the operator; use the field of the spec that stands for it",
-            )
+            ),
+            (
+                f"!self.upperAscii().matches('^(({'|'.join(RESERVED_PREFIXES)})|({'|'.join(RESERVED_BY_SYSTEM)})$)')",
+                "is for a library or the loader: it would change which code runs or which server is reached; remove it",
+            ),
         ),
     )
     value: str = Field(

@@ -1,0 +1,141 @@
+"""Pods that a stolen token of the operator cannot get: each attack asks the real API server."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from imghost_operator.platform import Object
+from support.audit_log import AuditedKube
+from support.impersonation import Children, Impersonator, assert_denied
+
+NODE = "no hostNetwork, hostPID, hostIPC or hostPort"
+ACCOUNT = "service account api, imaging, migrate or worker"
+PLACE = "no nodeName, no system priority class"
+POD_SECURITY = "runAsNonRoot, the seccomp profile RuntimeDefault"
+CONTAINER_SECURITY = "not privileged"
+VOLUMES = "emptyDir only"
+IMAGES = "images of tenants' pods are those"
+COMMAND = "run a command of imghost"
+HOOKS = "neither runs a command"
+VARIABLES = "no environment variable that changes which code runs"
+
+_UNSAFE: list[tuple[str, dict[str, Any], str]] = [
+    ("pod", {"hostNetwork": True}, NODE),
+    ("pod", {"hostPID": True}, NODE),
+    ("pod", {"hostIPC": True}, NODE),
+    ("container", {"ports": [{"containerPort": 80, "hostPort": 80}]}, NODE),
+    ("pod", {"serviceAccountName": "default"}, ACCOUNT),
+    ("pod", {"automountServiceAccountToken": True}, ACCOUNT),
+    ("pod", {"nodeName": "control-plane-1"}, PLACE),
+    ("pod", {"priorityClassName": "system-node-critical"}, PLACE),
+    ("pod", {"tolerations": [{"operator": "Exists"}]}, PLACE),
+    ("pod", {"tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]}, PLACE),
+    ("pod", {"securityContext": {"runAsNonRoot": True}}, POD_SECURITY),
+    ("pod", {"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}, POD_SECURITY),
+    ("pod security", {"runAsUser": 0}, POD_SECURITY),
+    ("pod security", {"seccompProfile": {"type": "Unconfined"}}, POD_SECURITY),
+    ("pod security", {"appArmorProfile": {"type": "Unconfined"}}, POD_SECURITY),
+    ("pod security", {"sysctls": [{"name": "kernel.shm_rmid_forced", "value": "0"}]}, POD_SECURITY),
+    ("pod security", {"seLinuxOptions": {"type": "spc_t"}}, POD_SECURITY),
+    ("pod security", {"windowsOptions": {"runAsUserName": "ContainerAdministrator"}}, POD_SECURITY),
+    ("container", {"securityContext": None}, CONTAINER_SECURITY),
+    ("container security", {"allowPrivilegeEscalation": True, "privileged": True}, CONTAINER_SECURITY),
+    ("container security", {"allowPrivilegeEscalation": True}, CONTAINER_SECURITY),
+    ("container security", {"runAsUser": 0, "runAsNonRoot": False}, CONTAINER_SECURITY),
+    ("container security", {"capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]}}, CONTAINER_SECURITY),
+    ("container security", {"capabilities": {"drop": ["NET_RAW"]}}, CONTAINER_SECURITY),
+    ("container security", {"seccompProfile": {"type": "Unconfined"}}, CONTAINER_SECURITY),
+    ("pod", {"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]}, VOLUMES),
+    ("pod", {"volumes": [{"name": "tmp", "secret": {"secretName": "database-owner"}}]}, VOLUMES),
+    (
+        "pod",
+        {"volumes": [{"name": "tmp", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]},
+        VOLUMES,
+    ),
+    ("container", {"image": "evil.example.com/imghost-api:1"}, IMAGES),
+    ("container", {"image": "imghost-api:5000/evil:1"}, IMAGES),
+    ("container", {"image": "imghost-api-evil:1"}, IMAGES),
+    ("container", {"command": ["sh", "-c", "id"]}, COMMAND),
+    ("container", {"command": ["python", "-c", "import os"]}, COMMAND),
+    ("container", {"args": ["--help"]}, COMMAND),
+    ("container", {"command": None}, COMMAND),
+    ("container", {"livenessProbe": {"exec": {"command": ["id"]}}}, HOOKS),
+    ("container", {"livenessProbe": {"httpGet": {"host": "169.254.169.254", "port": 80, "path": "/"}}}, HOOKS),
+    ("container", {"lifecycle": {"postStart": {"exec": {"command": ["id"]}}}}, HOOKS),
+    ("container", {"lifecycle": {"preStop": {"exec": {"command": ["id"]}}}}, HOOKS),
+    ("container", {"env": [{"name": "LD_PRELOAD", "value": "/tmp/a.so"}]}, VARIABLES),
+    ("container", {"env": [{"name": "PythonPath", "value": "/tmp"}]}, VARIABLES),
+]
+
+
+def spoil(workload: Object, where: str, change: dict[str, Any]) -> Object:
+    """The same Deployment or Job, made dangerous."""
+    made = deepcopy(workload)
+    pod = made["spec"]["template"]["spec"]
+    match where:
+        case "pod":
+            pod |= change
+        case "pod security":
+            pod["securityContext"] |= change
+        case "container":
+            pod["containers"][0] |= change
+        case "container security":
+            pod["containers"][0]["securityContext"] |= change
+    return made
+
+
+def describe(case: tuple[str, dict[str, Any], str]) -> str:
+    """A name for a case."""
+    return f"{case[0]} {case[1]}"[:70]
+
+
+@pytest.mark.parametrize("kind", [("Deployment", "api"), ("Job", "migrate-pre")], ids=lambda kind: kind[0])
+@pytest.mark.parametrize("case", _UNSAFE, ids=describe)
+async def test_dangerous_pods_are_denied(
+    thief: Impersonator, children: Children, kind: tuple[str, str], case: tuple[str, dict[str, Any], str]
+) -> None:
+    """Pods that reach the node or other accounts, or run other programs, are denied with the rule that they break."""
+    where, change, saying = case
+    await assert_denied(lambda: thief.try_create(spoil(children[kind], where, change)), saying)
+
+
+@pytest.mark.parametrize("part", ["containers", "initContainers"])
+async def test_further_containers_are_held_to_the_same_rules(
+    thief: Impersonator, children: Children, part: str
+) -> None:
+    """A container beside ours, or before it, is no way around the rules."""
+    ours = children["Deployment", "api"]["spec"]["template"]["spec"]["containers"][0]
+    beside = {**ours, "name": "extra", **({"restartPolicy": "Always"} if part == "initContainers" else {})}
+    privileged, foreign = beside | {"securityContext": {"privileged": True}}, beside | {"image": "evil"}
+    for extra, saying in ((privileged, CONTAINER_SECURITY), (foreign, IMAGES)):
+        made = deepcopy(children["Deployment", "api"])
+        made["spec"]["template"]["spec"][part].append(extra)
+        await assert_denied(lambda made=made: thief.try_create(made), saying)
+
+
+async def test_what_others_added_does_not_stop_the_operator(
+    cluster: AuditedKube, thief: Impersonator, mutable: Children
+) -> None:
+    """A container, volume and toleration that an administrator added stay while the operator changes the rest; the
+    operator may remove them, not change them.
+    """
+    ours = mutable["Deployment", "worker"]
+    foreign = spoil(ours, "pod", {"tolerations": [{"operator": "Exists"}]})
+    pod = foreign["spec"]["template"]["spec"]
+    pod["containers"].append({**pod["containers"][0], "name": "agent", "image": "agents.example.com/agent:1"})
+    pod["volumes"].append({"name": "sockets", "hostPath": {"path": "/run"}})
+    try:
+        assert cluster.api.create(foreign).status == 201
+        await assert_denied(lambda: thief.try_create(spoil(ours, "pod", {"hostPID": True})), NODE)
+        changed = {"spec": {"replicas": 3, "template": {"metadata": {"annotations": {"a": "b"}}}}}
+        answer = thief.try_merge(ours, changed)
+        assert answer.status == 200, answer.body
+        assert len(answer.body["spec"]["template"]["spec"]["containers"]) == 2
+        only_ours = {"spec": {"template": {"spec": {"containers": ours["spec"]["template"]["spec"]["containers"]}}}}
+        assert thief.try_merge(ours, only_ours).status == 200
+        pod["containers"][1]["image"] = "agents.example.com/agent:2"
+        changed = {"spec": {"template": {"spec": {"containers": pod["containers"]}}}}
+        await assert_denied(lambda: thief.try_merge(ours, changed), IMAGES)
+    finally:
+        cluster.api.request("DELETE", f"/apis/apps/v1/namespaces/{ours['metadata']['namespace']}/deployments/worker")
