@@ -21,6 +21,7 @@ from imghost_operator.informer import Informer
 from imghost_operator.kubernetes_client import WATCH_SILENCE_SECONDS, KubernetesClient
 from imghost_operator.leader_election import LeaderElector
 from imghost_operator.metrics import Metrics
+from imghost_operator.mounted_secrets import MountedSecrets, Source
 from imghost_operator.provision.circuit_breaker import CircuitBreaker
 from imghost_operator.reconcile import Reconciler
 from imghost_operator.reflector import Reflector, WatchScope
@@ -54,6 +55,7 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings, connection: kubeconfig.Connection) -> None:
         self._settings, self._connection, self.metrics = settings, connection, Metrics()
+        self._secrets = MountedSecrets(settings, self.metrics)
         self._cluster = KubernetesClient(connection, self.metrics)
         self._election = LeaderElector(
             self._cluster,
@@ -117,10 +119,12 @@ class Operator:
 
     async def _lead(self) -> None:
         self._leads = True
+        self._secrets.refresh(self._use_secret)  # before the first pass, also after hours as a standby
         work: list[Coroutine[Any, Any, None]] = [
             self._election.renew_loop(),
             self._cache.run(),
             self._queue.run(self._settings.workers),
+            self._secrets.watch(self._use_secret),
             *(breaker.watch(partial(self._backend_changed, breaker)) for breaker in self._reconciler.breakers),
         ]
         jobs = [asyncio.create_task(each) for each in work]
@@ -165,9 +169,25 @@ class Operator:
         for name in self._tenants.names(lambda body: body.get("spec", {}).get(part, {}).get(reference) == breaker.name):
             self._queue.add(name, Priority.DRIFT)
 
+<<<<<<< HEAD
     def _wake_all(self) -> None:
         for name in self._tenants.names():
             self._queue.add(name, Priority.DRIFT)
+=======
+    def _use_secret(self, source: Source) -> None:
+        """Sign in to a backend, or let tenants pull, with what a mounted Secret has now."""
+        if source.kind == "registries":
+            self._reconciler.roll_out(self._settings.release())
+            for name in self._tenants.names():
+                self._queue.add(name, Priority.DRIFT)
+            return
+        configured = self._settings.databases if source.kind == "database" else self._settings.stores
+        backend = configured[source.name].backend(source.name)
+        for breaker in self._reconciler.breakers:
+            if (breaker.kind, breaker.name) == (source.kind, source.name):
+                breaker.replace(backend)
+                self._backend_changed(breaker)
+>>>>>>> 628bebe (Read mounted Secrets again when they change, without a restart)
 
     def _silent_watches(self) -> str | None:
         if not self._cache.synced.is_set():

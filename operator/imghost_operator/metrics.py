@@ -34,6 +34,9 @@ class Metrics:
         self.watch_age = self._gauge("watch_age_seconds", "Time since a watch last returned anything", "kind")
         self.relists = self._counter("relists", "Full relists", "kind")
         self.backend_down = self._gauge("backend_down", "1 while a backend does not respond", "kind", "backend")
+        self.secret_reloads = self._counter(
+            "secret_reloads", "Mounted Secrets that changed; used, or refused", "kind", "backend", "outcome"
+        )
         self.tenants = self._gauge("tenants", "Tenants known")
         self.leader = self._gauge("leader", "1 while this process leads")
         self.standing_by = self._gauge(

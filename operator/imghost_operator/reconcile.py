@@ -122,6 +122,10 @@ class Reconciler:
         """Every backend behind its circuit breaker; run `watch` of each, which detects outages and recoveries."""
         return self._provisioner.breakers
 
+    def roll_out(self, release: Release) -> None:
+        """Make the objects of another release from the next pass on."""
+        self._release = release
+
     def forget(self, name: str) -> None:
         """Discard what is stored about a deleted tenant."""
         self._provisioner.forget(name)

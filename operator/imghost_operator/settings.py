@@ -40,6 +40,12 @@ _CA = "File with the certificates (PEM) of the server's authority, which tenants
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The mounted files that it names."""
+        named = (getattr(self, name) for name in type(self).model_fields if name.endswith("_file"))
+        return tuple(file for file in named if file is not None)
+
 
 _Model = TypeVar("_Model", bound=_Strict)
 
@@ -164,8 +170,8 @@ class OperatorSettings(BaseSettings):
         return ClusterFacts(self.dns.namespace, self.dns.port, self.assigns_user_ids)
 
     def release(self) -> Release:
-        """What this operator rolls out."""
-        pull_with = registries.merge(self.pull_secret_files)
+        """What this operator rolls out. Raises ValueError when a pull secret cannot be used any more."""
+        pull_with = registries.merge(map(registries.validate, self.pull_secret_files))
         return Release(_VERSION, self.api_image, self.imaging_image, self.pull_policy, pull_with)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from imghost_dev.chart import CHART, KUBERNETES, NAMESPACE, Helm, Object, one
+from imghost_dev.chart import CHART, KUBERNETES, NAMESPACE, Helm, HelmFailed, Object, one
 from imghost_operator.settings import OperatorSettings
 
 NUMERIC = "12345"
@@ -88,6 +88,24 @@ def test_releases_of_one_name_in_two_namespaces_share_no_object(helm: Helm) -> N
     assert not found[0] & found[1]
 
 
+def test_security_and_resources_can_be_left_to_the_cluster(helm: Helm) -> None:
+    """Where others decide about user ids, privileges and resources, the pod says nothing of its own."""
+    names = ("podSecurityContext", "securityContext", "resources")
+    pod = pod_of(helm.objects(*(f"--set={name}=null" for name in names)))
+    (container,) = pod["containers"]
+    assert not pod["securityContext"]
+    assert not container["securityContext"]
+    assert "resources" not in container
+    assert {"name": "IMGHOST_ASSIGNS_USER_IDS", "value": "true"} in container["env"]
+
+
+@pytest.mark.parametrize("name", ["commonLabels", "podLabels"])
+def test_labels_that_find_objects_cannot_be_replaced(helm: Helm, name: str) -> None:
+    """Objects would no longer be found by their selectors, so the chart refuses to render."""
+    with pytest.raises(HelmFailed, match=name):
+        helm.objects(f"--set-string={name}.app\\.kubernetes\\.io/name=x")
+
+
 def test_text_that_looks_like_a_number_stays_text(helm: Helm) -> None:
     """Names and keys that are digits only are strings in every object, as the API wants them."""
     database = [{"name": "default", "secretName": NUMERIC, "secretKey": NUMERIC}]
@@ -99,6 +117,8 @@ def test_text_that_looks_like_a_number_stays_text(helm: Helm) -> None:
         f"--set-string=podLabels.a={NUMERIC}",
         f"--set-string=nodeSelector.a={NUMERIC}",
         f"--set-string=images.operator.tag={NUMERIC}",
+        f"--set-string=nameOverride={NUMERIC}",
+        f"--set-string=serviceAccount.name={NUMERIC}",
     ]
     text = helm.run("template", NUMERIC, CHART, f"--namespace={NUMERIC}", f"--kube-version={KUBERNETES}", *flags)
     numbers: list[str] = []

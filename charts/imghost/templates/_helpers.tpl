@@ -43,7 +43,7 @@ imghost-operator{{ if ne .Values.operatorClass "default" }}-{{ .Values.operatorC
 {{/* Labels that find pods, given (root, component). Immutable in a Deployment. */}}
 {{- define "imghost.selector" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ include "imghost.name" $root }}
+app.kubernetes.io/name: {{ include "imghost.name" $root | quote }}
 app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}

@@ -41,6 +41,12 @@ class CircuitBreaker(Generic[_B]):
         """Seconds until the next call is let through."""
         return max(0.0, self._retry_at - self._clock())
 
+    def replace(self, backend: _B) -> None:
+        """Use another login or another server from the next call on; what was known of the former may not hold."""
+        self.backend = backend
+        self.outages += 1
+        self._close()
+
     async def call(self, action: Callable[[_B], Awaitable[_T]]) -> _T:
         """Run `action` on the backend; while it is down, fail immediately with its last failure.
 
