@@ -14,7 +14,7 @@ ACCOUNT = "service account api, imaging, migrate or worker"
 PLACE = "no nodeName, no system priority class"
 POD_SECURITY = "runAsNonRoot, the seccomp profile RuntimeDefault"
 CONTAINER_SECURITY = "not privileged"
-VOLUMES = "emptyDir only"
+VOLUMES = "volumes of the kind emptyDir"
 IMAGES = "images of tenants' pods are those"
 COMMAND = "run a command of imghost"
 HOOKS = "neither runs a command"
@@ -47,6 +47,7 @@ _UNSAFE: list[tuple[str, dict[str, Any], str]] = [
     ("container security", {"capabilities": {"drop": ["NET_RAW"]}}, CONTAINER_SECURITY),
     ("container security", {"seccompProfile": {"type": "Unconfined"}}, CONTAINER_SECURITY),
     ("pod", {"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]}, VOLUMES),
+    ("pod", {"volumes": [{"name": "tmp", "configMap": {"name": "api"}}]}, VOLUMES),
     ("pod", {"volumes": [{"name": "tmp", "secret": {"secretName": "database-owner"}}]}, VOLUMES),
     (
         "pod",
@@ -98,6 +99,14 @@ async def test_dangerous_pods_are_denied(
     """Pods that reach the node or other accounts, or run other programs, are denied with the rule that they break."""
     where, change, saying = case
     await assert_denied(lambda: thief.try_create(spoil(children[kind], where, change)), saying)
+
+
+async def test_certificates_of_authorities_may_be_mounted(thief: Impersonator, children: Children) -> None:
+    """The one ConfigMap that pods of tenants mount is that with the certificates of the backends' authorities."""
+    trusted = {"name": "authorities", "configMap": {"name": "backend-authorities"}}
+    volumes = {"volumes": [{"name": "tmp", "emptyDir": {}}, trusted]}
+    answer = thief.try_create(spoil(children["Deployment", "api"], "pod", volumes))
+    assert answer.status == 201, answer.body
 
 
 @pytest.mark.parametrize("part", ["containers", "initContainers"])
