@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from imghost_api.db.engine import Database
 from imghost_api.idempotency import queries
@@ -14,7 +15,10 @@ from imghost_api.idempotency.errors import IdempotencyKeyReused, RequestInProgre
 from imghost_api.idempotency.service import Claim, claim_key
 from imghost_api.worker_context import WorkerContext
 from imghost_core.ids import uuid7
+from imghost_core.settings import DatabaseSettings
 from support.api import TenantDatabase, register
+from support.eventually import eventually
+from support.forwarder import Forwarder
 from support.jobs import periodic_jobs
 
 TAKEOVER = timedelta(minutes=1)
@@ -128,6 +132,24 @@ async def test_a_claim_is_renewed_until_it_has_its_reply(keys: Keys) -> None:
     assert keys.ages()["key"] >= 50
     with pytest.raises(RequestInProgress):
         await keys.claim(replace(further, id=uuid7()))
+
+
+async def test_a_claim_is_renewed_after_an_outage(keys: Keys) -> None:
+    """A renewal that the database does not receive does not end the renewals: the next one counts."""
+    own, port = keys.new(), keys.tenant.server.port
+    assert await keys.claim(own) is None
+    keys.age("claimed_at", "50 s")
+    async with Forwarder(port) as way:
+        url = keys.tenant.url("api").replace(f":{port}/", f":{way.port}/")
+        database = Database.open(DatabaseSettings(database_url=SecretStr(url)))
+        way.hold()
+        async with own.keep_renewed(database, every=0.05):
+            await way.held.wait()
+            await way.down()
+            assert keys.ages()["key"] >= 50
+            await way.up()
+            await eventually(lambda: keys.ages()["key"] < 40, why="the claim is renewed")
+        await database.close()
 
 
 async def test_a_key_is_kept_for_a_day(keys: Keys) -> None:
