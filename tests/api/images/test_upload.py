@@ -248,29 +248,3 @@ async def test_small_fields_next_to_the_file_are_ignored(ada: Person) -> None:
         "/upload", headers=ada.key, data={"title": "a cat"}, files={"file": ("a.jpg", sample_images.photo(64, 64))}
     )
     assert response.status_code == 201, response.text
-
-
-@pytest.mark.parametrize(
-    ("key", "code"),
-    [
-        ("ih_" + "A" * 38, "invalid_api_key"),
-        ("nonsense", "invalid_api_key"),
-        ("", "unauthorized"),
-        ("ih_" + "\u00e9" * 38, "invalid_api_key"),
-    ],
-)
-async def test_an_unknown_key_is_refused(api: httpx.AsyncClient, key: str, code: str) -> None:
-    """A key that was never made is a 401, whatever it looks like."""
-    response = await api.post("/upload", headers={"X-API-Key": key.encode()}, files={"file": b"x"})
-    problem(response, 401, code)
-
-
-async def test_no_credential_and_two_credentials_are_refused(api: httpx.AsyncClient) -> None:
-    """Without a credential 401; with two of any kind 400, for they may be of different people."""
-    person = await register(api)
-    problem(await api.post("/upload", files={"file": b"x"}), 401, "unauthorized")
-    (key,), (token,) = person.key.items(), person.token.items()
-    for two in ([key, token], [key, ("Authorization", "Basic YTpi")], [key, key], [token, token]):
-        problem(await api.get("/images", headers=two), 400, "ambiguous_credentials")
-        problem(await api.get("/api/v1/account", headers=two), 400, "ambiguous_credentials")
-    problem(await api.get("/images", headers={"Authorization": "Basic YTpi"}), 401, "unauthorized")
