@@ -1,6 +1,6 @@
-"""Which other installations wait for a Lease: each says so in annotations of it, once a minute.
+"""Which other installations wait for a Lease: each reports it in annotations of it, once a minute.
 
-The replicas of one installation say nothing to each other. The leader forgets an installation that it did not hear of
+The replicas of one installation report nothing. The leader forgets an installation that did not report
 for three minutes of its own clock, so clocks need not agree.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from imghost_operator.platform import Object
 
 LEADER, WAITING = "imghost.dev/installation", "imghost.dev/standing-by"
-"""Annotations of the Lease: who leads; and who stands by, as JSON from name to the time when it last said so."""
-SAY_SECONDS, GONE_SECONDS = 60.0, 180.0
+"""Annotations of the Lease: who leads; and who stands by, as JSON from name to the time of its last report."""
+REPORT_SECONDS, SILENT_SECONDS = 60.0, 180.0
 _MOST = 10
 
 
@@ -21,7 +21,7 @@ def leader_of(lease: Object) -> str:
 
 
 def waiting(lease: Object) -> dict[str, str]:
-    """Who stands by, and when each last said so; what cannot be read is nobody."""
+    """Who stands by, and the time of the last report of each; what cannot be read is left out."""
     try:
         found = json.loads(_annotations(lease).get(WAITING, "{}"))
     except ValueError:
@@ -45,12 +45,12 @@ class Others:
         self._heard: dict[str, tuple[str, float]] = {}
 
     def look(self, lease: Object) -> dict[str, str]:
-        """Those that stand by now, and when each last said so."""
+        """Those that stand by now, and the time of the last report of each."""
         now, marks = self._clock(), waiting(lease)
         marks.pop(self._own, None)
         news = {name: (mark, now) for name, mark in marks.items() if self._heard.get(name, ("", 0.0))[0] != mark}
         self._heard = {name: each for name, each in (self._heard | news).items() if name in marks}
-        return {name: mark for name, mark in marks.items() if now - self._heard[name][1] <= GONE_SECONDS}
+        return {name: mark for name, mark in marks.items() if now - self._heard[name][1] <= SILENT_SECONDS}
 
 
 def _annotations(lease: Object) -> dict[str, str]:

@@ -25,7 +25,7 @@ _log = logs.get("imghost.operator.lease")
 class LeaderElector:
     """This process's part in the election; `check` is the fence of its `KubernetesClient`.
 
-    `installation` names the release that this process belongs to; empty: it tells others nothing. `others_changed` is
+    `installation` names the release that this process belongs to; empty: it reports nothing. `others_changed` is
     called while it leads, when another installation begins or stops to stand by.
     """
 
@@ -44,7 +44,7 @@ class LeaderElector:
         self._name = lease_of(operator_class)
         self._lease: Object | None = None
         self._seen: tuple[tuple[object, object], float] = ((None, None), float("-inf"))
-        self._renewed = self._told = float("-inf")
+        self._renewed = self._reported = float("-inf")
         self._installation, self._others_changed = installation, others_changed
         self._others, self._standing_by = installations.Others(installation, clock), dict[str, str]()
 
@@ -109,21 +109,21 @@ class LeaderElector:
         duration = float(spec.get("leaseDurationSeconds") or DURATION_SECONDS)
         is_free = not spec.get("holderIdentity") or self._clock() - self._seen[1] > duration
         if not is_free and spec["holderIdentity"] != self._identity:
-            await self._say_waiting(lease)
+            await self._report_waiting(lease)
             return False
         self._lease = lease
         transitions = int(spec.get("leaseTransitions") or 0) + 1
         return await self._write(self._holding() | {"acquireTime": _now(), "leaseTransitions": transitions})
 
-    async def _say_waiting(self, lease: Object) -> None:
-        """Tell the leader, if it is of another installation, that this one stands by."""
+    async def _report_waiting(self, lease: Object) -> None:
+        """Report to the leader, if it is of another installation, that this one stands by."""
         leader = installations.leader_of(lease)
-        is_told = self._clock() - self._told < installations.SAY_SECONDS
-        if is_told or not self._installation or leader in {"", self._installation}:
+        is_recent = self._clock() - self._reported < installations.REPORT_SECONDS
+        if is_recent or not self._installation or leader in {"", self._installation}:
             return
         marks = installations.waiting(lease) | {self._installation: _now()}
         await self._cluster.replace({**installations.annotate(lease, leader, marks), "kind": "Lease"})
-        self._told = self._clock()
+        self._reported = self._clock()
 
     async def _renew(self) -> bool:
         before, self._standing_by = self.standing_by, self._others.look(self._lease or {})

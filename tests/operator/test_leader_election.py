@@ -150,7 +150,7 @@ async def test_replicas_and_earlier_releases_are_no_second_installation(cluster:
 
 @pytest.mark.parametrize("text", ["", "no JSON", "[1]", '"text"', "null", '{"b/y": null}'])
 async def test_an_annotation_that_others_wrote_ends_nothing(cluster: KubernetesClient, text: str) -> None:
-    """What cannot be read is nobody, or a name; the lease is renewed all the same."""
+    """What cannot be read is left out; the lease is renewed all the same."""
     first, _ = elector(cluster, "one", "a/x", Clock())
     await first.acquire()
     lease = await cluster.get("Lease", "default", LEASE)

@@ -60,8 +60,8 @@ def test_a_pod_that_does_not_fit_is_found(
 ) -> None:
     """Each resource of which too little is left is named; what is left out comes from limits and defaults."""
     found = live(hard, used, default={"memory": "256Mi"}, defaultRequest={"cpu": "50m"})
-    said = quota_room.shortage(template(**resources), found)
-    assert said == (expected and f"ResourceQuota compute: {expected}; {RAISE}")
+    found_out = quota_room.shortage(template(**resources), found)
+    assert found_out == (expected and f"ResourceQuota compute: {expected}; {RAISE}")
 
 
 def test_a_quota_of_others_is_not_to_be_raised_in_the_spec() -> None:

@@ -87,12 +87,12 @@ def through(tls: PostgresTls, postgres: Postgres) -> str:
 def test_how_much_is_verified_is_the_urls_choice() -> None:
     """What the URL says of TLS holds for pods; the operating system's authorities need no file."""
     url = "postgresql://a:b@pg/postgres"
-    for said, carried in (
+    for options, carried in (
         ("", ""),
         ("?sslmode=require", "?sslmode=require"),
         ("?sslrootcert=system", "?sslmode=verify-full&sslrootcert=system"),
     ):
-        described = PostgresBackend(url + said).describe("demo", PASSWORDS)
+        described = PostgresBackend(url + options).describe("demo", PASSWORDS)
         assert described.urls["api"].endswith(f":5432/iht_demo{carried}")
         assert described.ca == ""
 
