@@ -206,11 +206,12 @@ def test_pods_find_the_certificates_of_the_backends_authorities() -> None:
 def test_variables_of_the_tenant_come_after_ours() -> None:
     """The tenant's own variables are added as written; what is empty is left out, as the server would."""
     hostile = "\n---\napiVersion: v1\nkind: ClusterRoleBinding\n"
-    made = objects(api={"env": [{"name": "B", "value": hostile}, {"name": "A"}]})
+    made = objects(api={"env": [{"name": "B", "value": hostile}, {"name": "A"}, {"name": "C", "value": ""}]})
     assert [(variable["name"], variable.get("value")) for variable in container(made, "Deployment", "api")["env"]] == [
         ("HOST", None),
         ("B", hostile),
         ("A", None),
+        ("C", None),
     ]
 
 

@@ -35,13 +35,15 @@ class EnvVar(Part):
             ),
         ),
     )
-    value: str = Field(
-        "",
-        max_length=4096,
-        description="Value of the variable, taken literally.",
-        json_schema_extra=rules(
-            ("!self.contains('$(')", "must not contain $(: references to other variables are not expanded")
-        ),
+    value: str | None = (
+        Field(  # without a default: in items of a list, tools compare what is written with what is stored
+            None,
+            max_length=4096,
+            description="Value of the variable, taken literally; empty if left out.",
+            json_schema_extra=rules(
+                ("!self.contains('$(')", "must not contain $(: references to other variables are not expanded")
+            ),
+        )
     )
 
 

@@ -83,7 +83,7 @@ def server_container(
 def environment(workload: Workload) -> list[dict[str, Any]]:
     """The pod's own address to listen on, then the tenant's variables, which cannot have names of ours."""
     host = {"name": "HOST", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}}
-    return [host, *(variable.model_dump(exclude_defaults=True) for variable in workload.env)]
+    return [host, *({"name": each.name, **({"value": each.value} if each.value else {})} for each in workload.env)]
 
 
 def resources(workload: Workload) -> dict[str, dict[str, str]]:

@@ -17,6 +17,7 @@ from imghost_operator.build_inputs import Store, StoreUser
 from imghost_operator.errors import BackendDown, InvalidSettings
 from imghost_operator.provision.database import PostgresBackend
 from imghost_operator.provision.storage import MinioBackend
+from imghost_operator.settings import OperatorSettings
 from imghost_operator.tenant_contract import CA_FOLDER, DATABASE_CA, STORE_CA, store_variables
 from support.folders import shared_folder
 from support.forwarder import PostgresTls
@@ -109,6 +110,23 @@ def test_a_file_without_certificates_is_one_line_at_the_start(tmp_path: Path, co
         PostgresBackend("postgresql://a:b@pg/postgres", ca_file=file)
     with pytest.raises(InvalidSettings, match=f"store 'default' in {file}"):
         MinioBackend("https://minio", BUCKET, "a", "b", ca_file=file)
+
+
+def test_the_settings_name_the_files(authority: Authority) -> None:
+    """`ca_file` of a database and of a store reaches what tenants get."""
+    database = {"admin_url": "postgresql://a:b@pg/postgres", "ca_file": authority.certificate}
+    store = {"endpoint": "https://s", "bucket": BUCKET, "access_key": "a", "secret_key": "b"}
+    settings = OperatorSettings.model_validate(
+        {
+            "databases": {"default": database},
+            "stores": {"default": {"kind": "s3", **store, "ca_file": authority.certificate}},
+        }
+    )
+    found = {
+        settings.databases["default"].backend("default").describe("demo", PASSWORDS).ca,
+        settings.stores["default"].backend("default").describe("demo", KEYS).ca,
+    }
+    assert found == {authority.certificate.read_text()}
 
 
 def settings_of(store: Store, authority: Authority) -> StoreSettings:
