@@ -48,7 +48,7 @@ def evaluate_conditions(tenant: Mapping[str, Any], state: ReconcileState) -> lis
     parts = [
         *(_objects(state, *area) for area in _AREAS),
         _credentials(state),
-        _backend(state, "StorageReady", "storage", "storage prefix and access key"),
+        _backend(state, "StorageReady", "storage", "storage prefix and access keys"),
         _backend(state, "DatabaseReady", "database", "database and roles"),
         _schema(state),
         _pods(state, "WorkloadsAvailable", {name: deployments[name] for name in SERVERS}),

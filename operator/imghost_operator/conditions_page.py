@@ -12,7 +12,7 @@ CONDITIONS: Mapping[ConditionType, str] = {
     "SecretsReady": "Secrets and ConfigMaps are",
     "NetworkReady": "network policies and Services are",
     "CredentialsStored": "a second copy of all credentials exists; without it no credential is made or changed",
-    "StorageReady": "storage prefix and access key are provisioned",
+    "StorageReady": "storage prefix and access keys are provisioned",
     "DatabaseReady": "database and roles are provisioned",
     "SchemaReady": "the pre migration of this release is complete; the rollout waits for it",
     "WorkloadsAvailable": "api and imaging each have an available pod",

@@ -111,7 +111,7 @@ class LeaderElector:
         if not is_free and spec["holderIdentity"] != self._identity:
             await self._report_waiting(lease)
             return False
-        self._lease = lease
+        self._lease, self._standing_by = lease, self._others.look(lease)  # as the last leader left it
         transitions = int(spec.get("leaseTransitions") or 0) + 1
         return await self._write(self._holding() | {"acquireTime": _now(), "leaseTransitions": transitions})
 

@@ -33,7 +33,7 @@ class Reason(StrEnum):
     WAITING = "Waiting", "it has not been evaluated yet, or waits for an earlier step", "wait"
     APPLYING = "Applying", "some objects are still missing", "wait"
     APPLIED = "Applied", "all objects are as the spec asks for"
-    PROVISIONED = "Provisioned", "storage prefix and access key, or database and roles, exist"
+    PROVISIONED = "Provisioned", "storage prefix and access keys, or database and roles, exist"
     STORED = "Stored", "a copy of all credentials is in the operator's namespace"
     CREDENTIALS_RESTORED = (
         "CredentialsRestored",

@@ -133,6 +133,19 @@ async def test_a_second_installation_is_noticed_by_the_leader(cluster: Kubernete
     assert lease["metadata"]["annotations"] == {"imghost.dev/installation": "a/x"}
 
 
+async def test_a_new_leader_knows_who_stands_by(cluster: KubernetesClient) -> None:
+    """When a replica takes over, the other installation is still known: conditions do not change for a minute."""
+    (first, _), (other, _) = elector(cluster, "one", "a/x", Clock()), elector(cluster, "two", "b/y", Clock())
+    await first.acquire()
+    assert not await other.try_acquire()
+    assert await renew(first) == ("b/y",)
+    await first.release()
+    replica, noticed = elector(cluster, "three", "a/x", Clock())
+    await replica.acquire()
+    assert replica.standing_by == ("b/y",)
+    assert (await renew(replica), noticed) == (("b/y",), [])
+
+
 async def test_replicas_and_earlier_releases_are_no_second_installation(cluster: KubernetesClient) -> None:
     """A standby writes nothing when the leader is of its own installation, or of a release that does not say which."""
     (first, _), (replica, _) = elector(cluster, "one", "a/x", Clock()), elector(cluster, "two", "a/x", Clock())
