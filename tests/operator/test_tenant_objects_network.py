@@ -127,6 +127,7 @@ def test_migrations_reach_the_database_only() -> None:
             5432,
             [{"ipBlock": {"cidr": "10.2.0.0/16"}}],
         ),
+        (inputs(database_host="pg.example.com", database_networks=("0.0.0.0/0", "::/0")), 5432, EVERYWHERE),
     ],
 )
 def test_backends_outside_are_opened_as_narrowly_as_known(

@@ -1,4 +1,4 @@
-"""Requests as somebody else, for tests of what a stolen token can do."""
+"""Requests as another user, for tests of what a stolen token can do."""
 
 import http.client
 from collections.abc import Callable

@@ -12,7 +12,7 @@ class KubeletVolume:
         folder.mkdir()
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Replace everything at once; the version before is deleted."""
+        """Replace all files in one step; the version before is deleted."""
         self._version += 1
         new, old = self.folder / f"..{self._version}", self.folder / f"..{self._version - 1}"
         for name, text in files.items():

@@ -38,7 +38,7 @@ class TenantLifecycle:
 
     async def run(self) -> None:
         """Apply the sample, wait until it is ready, add an unused object of every kind, change the tenant so that
-        all of it is rolled out anew, and delete it.
+        all of it is rolled out again, and delete it.
         """
         operator = Process(self._command, self._folder / "operator.log", env=self._env)
         workloads = Workloads(self._cluster, self._namespace)

@@ -114,7 +114,7 @@ def _backend(hosts: Sequence[tuple[str, int]], networks: tuple[str, ...]) -> lis
 def _host(host: str, port: int, networks: tuple[str, ...]) -> list[dict[str, Any]]:
     ports = [_port(port)]
     if networks:
-        return [{"to": [_cidr(network) for network in networks], "ports": ports}]
+        return [{"to": [_closed_cidr(network) for network in networks], "ports": ports}]
     if namespace := _cluster_namespace(host):
         return [{"to": [_namespace({_NAMESPACE_NAME: namespace})]}]
     if address := _address(host):
@@ -126,11 +126,17 @@ def _host(host: str, port: int, networks: tuple[str, ...]) -> list[dict[str, Any
 
 
 def _peer(cidr: str, port: int) -> dict[str, Any]:
-    """The egress rule of an entry of the spec; the addresses of cloud metadata are excluded from the widest ranges."""
+    """The egress rule of an entry of the spec."""
+    return {"to": [_closed_cidr(cidr)], "ports": [_port(port)]}
+
+
+def _closed_cidr(cidr: str) -> dict[str, Any]:
+    """A block of addresses; those of cloud metadata are excluded from the widest ones."""
     block = ipaddress.ip_network(cidr, strict=False)
     closed = [each for each in map(ipaddress.ip_network, _METADATA_NETWORKS.values()) if each.version == block.version]
-    without = next((str(network) for network in closed if network.overlaps(block)), None)
-    return {"to": [_cidr(str(block), without)], "ports": [_port(port)]}
+    inside = (each for each in closed if each.overlaps(block) and each.prefixlen > block.prefixlen)
+    without = next(map(str, inside), None)
+    return _cidr(str(block), without)
 
 
 def _cidr(network: str, without: str | None = None) -> dict[str, Any]:

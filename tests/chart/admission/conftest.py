@@ -1,4 +1,4 @@
-"""The chart's admission policies at work, and somebody with the operator's token."""
+"""The chart's admission policies at work, and an attacker with the operator's token."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy

@@ -104,8 +104,8 @@ async def test_labels_of_others_stay(cluster: AuditedKube, thief: Impersonator, 
         await assert_denied(lambda: thief.try_merge(ours, {"metadata": {"labels": {"team": "b"}}}), NOT_OURS)
         assert thief.try_apply(ours).status == 200
     finally:
-        gone = {"metadata": {"labels": {"team": None}, "annotations": {"example.com/note": None}}}
-        cluster.api.request("PATCH", path, gone, "application/merge-patch+json")
+        nothing = {"metadata": {"labels": {"team": None}, "annotations": {"example.com/note": None}}}
+        cluster.api.request("PATCH", path, nothing, "application/merge-patch+json")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ async def test_objects_of_others_in_a_tenants_namespace_stay_theirs(
     await assert_denied(lambda: thief.try_delete(other), OWNED)
 
 
-async def test_other_kinds_are_refused_where_somebody_granted_them(
+async def test_other_kinds_are_refused_even_where_rbac_grants_them(
     cluster: AuditedKube, release: None, thief: Impersonator, children: Children
 ) -> None:
     """With the rights of an administrator the token still makes no pods, tokens, roles or workloads of other kinds."""

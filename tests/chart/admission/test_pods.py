@@ -113,10 +113,10 @@ async def test_certificates_of_authorities_may_be_mounted(thief: Impersonator, c
 async def test_further_containers_are_held_to_the_same_rules(
     thief: Impersonator, children: Children, part: str
 ) -> None:
-    """A container beside ours, or before it, is no way around the rules."""
+    """A second container, or one that starts before ours, is no way around the rules."""
     ours = children["Deployment", "api"]["spec"]["template"]["spec"]["containers"][0]
-    beside = {**ours, "name": "extra", **({"restartPolicy": "Always"} if part == "initContainers" else {})}
-    privileged, foreign = beside | {"securityContext": {"privileged": True}}, beside | {"image": "evil"}
+    second = {**ours, "name": "extra", **({"restartPolicy": "Always"} if part == "initContainers" else {})}
+    privileged, foreign = second | {"securityContext": {"privileged": True}}, second | {"image": "evil"}
     for extra, saying in ((privileged, CONTAINER_SECURITY), (foreign, IMAGES)):
         made = deepcopy(children["Deployment", "api"])
         made["spec"]["template"]["spec"][part].append(extra)

@@ -26,7 +26,7 @@ RELOADS = "imghost_operator_secret_reloads_total"
 
 
 class Administrator:
-    """The operator's role in PostgreSQL, whose password somebody else changes."""
+    """The operator's role in PostgreSQL, whose password an administrator changes."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres, self.name, self.password = postgres, f"admin_{uuid4().hex[:8]}", uuid4().hex
