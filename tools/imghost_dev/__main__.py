@@ -25,6 +25,7 @@ class Verb(NamedTuple):
 VERBS = {
     "addresses": Verb("addresses", "find committed addresses of package indexes and paths of this machine"),
     "bench": Verb("bench", "measure a tenant on this machine"),
+    "bench-attacks": Verb("bench_attacks.main", "measure what a normal client notices of attacks"),
     "bench-events": Verb("bench_events", "measure what publishing and delivering events costs"),
     "bench-stores": Verb("bench_stores.main", "compare two clients of an S3: what they cost, how they meet faults"),
     "chart": Verb("chart", "write or check the files that are made from the chart and for it"),

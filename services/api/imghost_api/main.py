@@ -81,9 +81,8 @@ def create_apps(settings: ApiSettings) -> tuple[RequestEnvelope, RequestEnvelope
     errors.add_handlers(public)
     _allow_browsers(public, settings.browser_origins)
     ops = _ops(registry, probes)
-    front = RequestEnvelope(
-        public, http_metrics, quiet=health.QUIET, traced=False
-    )  # FastAPI makes the spans of its routes
+    # FastAPI makes the spans of its routes.
+    front = RequestEnvelope(public, http_metrics, quiet=health.QUIET, traced=False, pace=settings.pace)
     return front, RequestEnvelope(ops, http_metrics, quiet=health.QUIET)
 
 

@@ -8,10 +8,24 @@ from prometheus_client.process_collector import ProcessCollector
 HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 
+class ConnectionMetrics:
+    """Connections of one process, by listener: public or ops."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.open = Gauge("imghost_connections_open", "Open connections", ["listener"], registry=registry)
+        self.ended = Counter(
+            "imghost_connections_ended_total",
+            "Connections that were refused, or ended before their client closed them, by cause",
+            ["listener", "cause"],
+            registry=registry,
+        )
+
+
 class HttpMetrics:
     """Requests of one process, by method, route template and status; never by path, which would not be bounded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.connections = ConnectionMetrics(registry)
         self.duration = Histogram(
             "http_server_request_duration_seconds",
             "Time from the first byte of the request to the last of the response",

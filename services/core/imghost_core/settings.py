@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from imghost_core.contract.metadata import MetadataPolicy
+from imghost_core.web.pace import Pace
 
 ENVIRONMENT = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True, case_sensitive=False)
 
@@ -60,10 +61,32 @@ class ServerSettings(BaseSettings):
         "only what they append to X-Forwarded-For is believed",
     )
     ops_port: PositiveInt = Field(9090, description="Port of metrics, probes and internal calls")
+    connections: PositiveInt = Field(
+        4096, description="Open connections of the public listener; fewer if the limit of file descriptors is lower"
+    )
+    connections_per_address: PositiveInt = Field(
+        1024, description="Of these, connections from one address that is no trusted proxy"
+    )
+    keep_alive_seconds: PositiveFloat = Field(
+        75.0, description="How long an idle connection stays open; longer than a proxy in front keeps it"
+    )
+    head_seconds: PositiveFloat = Field(20.0, description="How long the head of a request may take")
+    slowest_bytes_per_second: PositiveInt = Field(
+        4096, description="Clients that send bodies, or take responses, more slowly than this lose their connection"
+    )
+    slow_grace_seconds: PositiveFloat = Field(30.0, description="How long a client may pause or be slower than that")
+    response_buffer_bytes: PositiveInt = Field(
+        128 * 1024 * 1024, description="Memory for parts of responses that clients have not taken yet"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     shutdown_grace_seconds: PositiveInt = Field(25, description="How long open requests may finish after SIGTERM")
     otel_exporter_otlp_endpoint: str | None = Field(None, description="Traces go here when set (OTLP over HTTP)")
+
+    @property
+    def pace(self) -> Pace:
+        """How slow a client may be."""
+        return Pace(self.slowest_bytes_per_second, self.slow_grace_seconds)
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

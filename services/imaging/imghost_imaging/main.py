@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from imghost_core import logs, metrics, tracing
 from imghost_core.errors import Unavailable
@@ -14,6 +13,7 @@ from imghost_core.metrics import HttpMetrics
 from imghost_core.settings import DatabaseSettings, StoreSettings, load
 from imghost_core.web import health, serve
 from imghost_core.web.middleware import RequestEnvelope
+from imghost_core.web.pace import Pace
 from imghost_core.web.problems import add_handlers
 from imghost_imaging import internal, routes
 from imghost_imaging.context import ImagingContext, open_context
@@ -26,7 +26,9 @@ from imghost_imaging.settings import ImagingSettings
 PROGRAM = "imghost imaging-server"
 
 
-def create_apps(settings: ImagingSettings, database: DatabaseSettings, store: StoreSettings) -> tuple[ASGIApp, ASGIApp]:
+def create_apps(
+    settings: ImagingSettings, database: DatabaseSettings, store: StoreSettings
+) -> tuple[RequestEnvelope, RequestEnvelope]:
     """The public and the ops app of one process; the public one's lifespan opens the context of both.
 
     Raises `UnsafeLibvips` when the installed libvips must not decode untrusted bytes.
@@ -50,14 +52,14 @@ def create_apps(settings: ImagingSettings, database: DatabaseSettings, store: St
     public.router.routes = [*probes, *routes.routes()]
     public.add_middleware(CrossOrigin)
     ops.router.routes = [*probes, *internal.routes(settings.internal_token, registry)]
-    return _finish(public, http), _finish(ops, http)
+    return _finish(public, http, settings.pace), _finish(ops, http, settings.pace)
 
 
-def _finish(app: Starlette, http: HttpMetrics) -> ASGIApp:
+def _finish(app: Starlette, http: HttpMetrics, pace: Pace) -> RequestEnvelope:
     """Add problem documents, and around everything the envelope, so that it accounts for every failure."""
     app.router.redirect_slashes = False  # it would build a URL from the request's Host header
     add_handlers(app)
-    return RequestEnvelope(app, http, quiet=health.QUIET)
+    return RequestEnvelope(app, http, quiet=health.QUIET, pace=pace)
 
 
 def run() -> None:

@@ -2,20 +2,15 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 
-from imghost_core.metrics import HttpMetrics, new_registry
-from imghost_core.web import protocol
-from imghost_core.web.middleware import RequestEnvelope
-from imghost_core.web.problems import add_handlers
-from support.eventually import eventually
+from imghost_core.web.limits import Limits
+from support.bounded_server import serving
 
 pytestmark = pytest.mark.services
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n"
@@ -28,17 +23,9 @@ async def count(request: Request) -> PlainTextResponse:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    """The port of a server with our protocol and our envelope."""
-    app = Starlette(routes=[Route("/", count, methods=["GET", "POST"])])
-    add_handlers(app)
-    front = RequestEnvelope(app, HttpMetrics(new_registry()))
-    server = uvicorn.Server(uvicorn.Config(front, port=0, http=protocol.BoundedHttp, ws="none", log_config=None))
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
-    running = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started, why="the server listens")
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await running
+    """The port of a server with our protocol, our envelope, and the limits of production."""
+    async with serving(count) as server:
+        yield server.port
 
 
 async def talk(port: int, *pieces: bytes) -> bytes:
@@ -70,9 +57,9 @@ CLOSE = b"Connection: close\r\n\r\n"
 async def test_ordinary_requests_are_served(port: int) -> None:
     """Also with a body in many chunks that is far larger than any limit of a head."""
     assert status(await talk(port, GET + CLOSE)) == b"200"
-    body = b"".join(b"1\r\nx\r\n" for _ in range(50_000)) + b"0\r\n\r\n"
+    body = b"".join(b"8\r\nxxxxxxxx\r\n" for _ in range(50_000)) + b"0\r\n\r\n"
     answer = await talk(port, POST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), body)
-    assert answer.endswith(b"50000")
+    assert answer.endswith(b"400000")
 
 
 @pytest.mark.parametrize(
@@ -81,13 +68,21 @@ async def test_ordinary_requests_are_served(port: int) -> None:
         b"X: " + b"a" * 1_000_000 + b"\r\n",
         b"".join(b"X-%d: a\r\n" % n for n in range(100_000)),
         b"".join(b"X-%d: a\r\n" % n for n in range(101)),
-        b"X: " + b"a" * 140_000 + b"\r\n",
+        b"X: " + b"a" * 65_537 + b"\r\n",
     ],
-    ids=["one long", "100,000", "101", "140 kB"],
+    ids=["one long", "100,000", "101", "64 KiB and a byte"],
 )
 async def test_too_many_headers_are_a_431(port: int, head: bytes) -> None:
-    """Too long a head, or too many headers, are a 431 which the client gets to read."""
-    assert status(await talk(port, GET + head + CLOSE)) == b"431"
+    """Too long a head, or too many headers, are a 431 whose problem document the client gets to read."""
+    received = await talk(port, GET + head + CLOSE)
+    assert status(received) == b"431"
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["code"] == "headers_too_large"
+
+
+async def test_a_head_of_64_kib_is_served(port: int) -> None:
+    """The limit itself is allowed."""
+    names = len(b"Host") + len(b"a.test") + len(b"X") + len(b"Connection") + len(b"close")
+    assert status(await talk(port, GET + b"X: " + b"a" * (65_536 - names) + b"\r\n" + CLOSE)) == b"200"
 
 
 async def test_a_head_without_an_end_is_cut_off(port: int) -> None:
@@ -104,16 +99,64 @@ async def test_a_head_without_an_end_is_cut_off(port: int) -> None:
     assert sent < 20_000_000
 
 
-async def test_trailers_are_bounded(port: int) -> None:
-    """What follows the last chunk is no way around the limit."""
-    assert b"431" in await talk(port, POST + b"1\r\nx\r\n0\r\n" + b"X: " + b"a" * 1_000_000)
+FRAMING = {
+    "trailers": b"1\r\nx\r\n0\r\n" + b"X: " + b"a" * 1_000_000,
+    "one extension": b"1;a=" + b"b" * 1_000_000,
+    "an extension for each chunk": (b"1;a=" + b"b" * 60_000 + b"\r\nx\r\n") * 6,
+    "chunks of one byte": b"1\r\nx\r\n" * 50_000,
+}
+
+
+@pytest.mark.parametrize("body", FRAMING.values(), ids=FRAMING)
+async def test_a_body_is_mostly_data(port: int, body: bytes) -> None:
+    """Trailers, extensions and tiny chunks are no way around the limits."""
+    received = await talk(port, POST + body)
+    assert (status(received), received.count(b"HTTP/1.1")) == (b"400", 1)
+    assert b"too_much_framing" in received
+
+
+async def test_trailers_are_not_headers() -> None:
+    """What follows the body is neither seen by an application nor kept."""
+
+    async def list_headers(request: Request) -> PlainTextResponse:
+        await request.body()
+        return PlainTextResponse(" ".join(request.headers))
+
+    async with serving(list_headers) as server:
+        close = POST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        assert b"x-late" not in await talk(server.port, close + b"1\r\nx\r\n0\r\nX-Late: 1\r\n\r\n")
+
+
+async def test_pipelined_requests_are_bounded(port: int) -> None:
+    """The first ones get their responses, in order; then the connection ends, whatever follows."""
+    received = await talk(port, (GET + b"\r\n") * 5_000)
+    assert 1 <= received.count(b"HTTP/1.1 200") <= 18
+    assert b"connection: close" in received
+
+
+async def test_rubbish_after_a_request_does_not_cut_into_its_response() -> None:
+    """A request that was complete gets its whole response, then the connection ends."""
+    gate = asyncio.Event()
+
+    async def late(request: Request) -> PlainTextResponse:
+        await gate.wait()
+        return PlainTextResponse("late")
+
+    async with serving(late) as server:
+        talking = asyncio.create_task(talk(server.port, GET + b"\r\n\0\0\r\n"))
+        await server.until_busy()
+        gate.set()
+        received = await talking
+    assert received.count(b"HTTP/1.1") == 1
+    assert received.endswith(b"late")
 
 
 @pytest.mark.parametrize("began", [b"", GET + b"X: "], ids=["silent", "half a head"])
-async def test_a_head_must_arrive_in_time(port: int, began: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_head_must_arrive_in_time(began: bytes) -> None:
     """A client that is silent, or stops in the middle of a head, loses its connection."""
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
-    assert await talk(port, began) == b""
+    async with serving(count, Limits(head_seconds=0.05, sweep_seconds=0.01)) as server:
+        assert await talk(server.port, began) == b""
+        assert server.ended("slow_head") == 1
 
 
 HOSTS = [

@@ -16,8 +16,11 @@ pytestmark = pytest.mark.services
 PROGRAM = """
 import asyncio, os, sys, threading
 from contextlib import asynccontextmanager
+from prometheus_client import CollectorRegistry
+from imghost_core.metrics import HttpMetrics
 from imghost_core.settings import ServerSettings
 from imghost_core import logs
+from imghost_core.web.middleware import RequestEnvelope
 from imghost_core.web.addresses import client_address
 from imghost_core.web.serve import run
 from starlette.applications import Starlette
@@ -50,7 +53,9 @@ async def address(request):
     return PlainTextResponse(client_address(request.scope))
 
 routes = [Route("/slow", slow), Route("/address", address)]
-run(Starlette(routes=routes, lifespan=lifespan), Starlette(routes=routes), ServerSettings())
+metrics = HttpMetrics(CollectorRegistry())
+public, ops = Starlette(routes=routes, lifespan=lifespan), Starlette(routes=routes)
+run(RequestEnvelope(public, metrics), RequestEnvelope(ops, metrics), ServerSettings())
 """
 
 

@@ -13,8 +13,12 @@ _IPV6_PREFIX = 64  # one customer of a provider has at least such a network, and
 
 
 def client_address(scope: Scope) -> str:
-    """The client's IPv4 address, or its IPv6 network of 64 bits; `UNKNOWN` for what is no address."""
-    host = (scope.get("client") or ("", 0))[0]
+    """The address of the client of a request, as `count_as` has it."""
+    return count_as((scope.get("client") or ("", 0))[0])
+
+
+def count_as(host: str) -> str:
+    """An IPv4 address as it is, an IPv6 address as its network of 64 bits; `UNKNOWN` for what is no address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

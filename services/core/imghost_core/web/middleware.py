@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from imghost_core import ids, logs
 from imghost_core.errors import HttpError
 from imghost_core.metrics import HttpMetrics
+from imghost_core.web.incoming_body import IncomingBody
+from imghost_core.web.pace import Pace
 from imghost_core.web.problems import CLIENT_CLOSED_REQUEST, PROBLEM_CODE, problem_response
 from imghost_core.web.request_head import check_head
 
@@ -27,13 +29,19 @@ class RequestEnvelope:
     """Wraps a whole app, including the framework's own error responses, so that these are accounted for too.
 
     `quiet` paths (probes, metrics) are neither logged nor traced. `traced` is off for a framework that makes its own
-    spans. `app` is the wrapped app.
+    spans. Bodies that are slower than `pace` are a 408. `app` is the wrapped app.
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: HttpMetrics, *, quiet: frozenset[str] = frozenset(), traced: bool = True
+        self,
+        app: ASGIApp,
+        metrics: HttpMetrics,
+        *,
+        quiet: frozenset[str] = frozenset(),
+        traced: bool = True,
+        pace: Pace = Pace(),
     ) -> None:
-        self.app, self._metrics, self._quiet, self._traced = app, metrics, quiet, traced
+        self.app, self.metrics, self._quiet, self._traced, self._pace = app, metrics, quiet, traced, pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request and account for it; an unexpected exception is logged once, here."""
@@ -45,16 +53,17 @@ class RequestEnvelope:
         if not _ACCEPTABLE_ID.fullmatch(request_id):
             request_id = str(ids.uuid7())
         token = logs.request_id.set(request_id)
-        started, sent = time.perf_counter(), _RecordingSend(send, request_id)
-        self._metrics.active.inc()
+        started, body = time.perf_counter(), IncomingBody(receive, self._pace)
+        sent = _RecordingSend(send, request_id, body if "expect" in given else None)
+        self.metrics.active.inc()
         try:
             with self._span(scope, given) as span:
-                await self._run(scope, receive, sent)
+                await self._run(scope, body, sent)
                 if span is not None:
                     span.set_attribute("http.response.status_code", sent.status)
                     span.set_attribute("http.route", _route(scope))
         finally:
-            self._metrics.active.dec()
+            self.metrics.active.dec()
             self._account(scope, sent, time.perf_counter() - started)
             logs.request_id.reset(token)
 
@@ -84,9 +93,9 @@ class RequestEnvelope:
 
     def _account(self, scope: Scope, sent: "_RecordingSend", seconds: float) -> None:
         status = sent.outcome
-        self._metrics.duration.labels(scope["method"], _route(scope), str(status)).observe(seconds)
+        self.metrics.duration.labels(scope["method"], _route(scope), str(status)).observe(seconds)
         if code := scope.get(PROBLEM_CODE):
-            self._metrics.errors.labels(code).inc()
+            self.metrics.errors.labels(code).inc()
         if scope["path"] not in self._quiet:
             _log.info(
                 "request",
@@ -101,8 +110,8 @@ class RequestEnvelope:
 class _RecordingSend:
     """The `send` callable: adds the headers of every response and records what was sent."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send, self._request_id = send, request_id
+    def __init__(self, send: Send, request_id: str, expected: IncomingBody | None) -> None:
+        self._send, self._request_id, self._expected = send, request_id, expected
         self.status, self.bytes, self.complete, self.broken = 0, 0, False, False
 
     @property
@@ -120,6 +129,9 @@ class _RecordingSend:
             headers.setdefault("X-Content-Type-Options", "nosniff")
             headers.setdefault("X-Frame-Options", "SAMEORIGIN")
             headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+            if self._expected and not self._expected.is_asked_for:
+                # The client waits for a 100 and will not send the body, so what follows may be a body or a request.
+                headers["Connection"] = "close"
         elif message["type"] == "http.response.body":
             self.bytes += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)

@@ -1,91 +1,90 @@
-"""HTTP/1.1 on one connection, with bounds on what a client may send without completing anything."""
+"""HTTP/1.1 on one connection: admitted, watched and ended together with all others of its listener."""
 
 import asyncio
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from imghost_core.web.addresses import count_as
+from imghost_core.web.bounded_parser import BoundedParser
+from imghost_core.web.connections import Connections
+from imghost_core.web.limits import TURN_AWAY_SECONDS, Cause
+from imghost_core.web.raw_response import TooManyConnections
+from imghost_core.web.slow_reader import Reader
 
-HEAD_SECONDS: Final = 20.0
-HEAD_BYTES: Final = 192 * 1024  # with the request line, and above the limit that gets a problem document
-_LINGER_SECONDS: Final = 2.0
-_LINGER_BYTES: Final = 4 * 1024 * 1024
-_TEXT: Final = b"The head of the request is too large. Send fewer or shorter headers."
-_TOO_LARGE: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(_TEXT), _TEXT)
-)
+_WITHOUT_FLUSH: Final = {Cause.SLOW_READER, Cause.BUFFERS, Cause.SLOW_BODY, Cause.REFUSED}
 
 
-class BoundedHttp(HttpToolsProtocol):
-    """Uvicorn's protocol; a head, or the trailers, of more than `HEAD_BYTES` get a 431 and end the connection.
+class BoundedHttp(BoundedParser):
+    """A connection that ends when its client is too slow, silent for too long, or one of too many."""
 
-    A head that is not complete `HEAD_SECONDS` after it began, or after the client connected, ends it silently.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._incomplete = self._discarded = 0
-        self._refused = False
-        self._deadline: asyncio.TimerHandle | None = None
+    def __init__(self, *arguments: Any, connections: Connections, **options: Any) -> None:
+        super().__init__(*arguments, connections=connections, **options)
+        self.address = ""
+        self._reader: Reader | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start to wait for the first head."""
+        """Start to wait for the first head, unless there are too many connections."""
         super().connection_made(transport)
-        self._await_head()
+        self.head_since = self.loop.time()
+        self.address = count_as(self.client[0] if self.client else "")
+        if self.all.admit(self):
+            self.is_deaf = True
+            if self.all.turn_away(self):
+                self.say(TooManyConnections())
+            else:
+                transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
-        self._end_wait()
+        """Count it no longer."""
+        self.all.leave(self)
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Parse, and count what completes nothing: neither a head nor a piece of a body."""
-        if self._refused:
-            self._discard(len(data))
-            return
-        self._incomplete += len(data)
-        super().data_received(data)
-        if self._incomplete > HEAD_BYTES and not self.transport.is_closing():
-            self._refuse()
+    def on_response_complete(self) -> None:
+        """A response is complete; without another request, and once the client has taken it, the connection waits."""
+        super().on_response_complete()
+        self._unset_keepalive_if_required()  # uvicorn's own time-out forgets connections whose bodies go on
+        self._wait()
 
-    def on_message_begin(self) -> None:
-        """A head begins."""
-        if self._deadline is None:
-            self._await_head()
-        super().on_message_begin()
+    def pause_writing(self) -> None:
+        """The client does not take a response as fast as it is sent."""
+        super().pause_writing()
+        self._reader = Reader(self.transport, self.all.limits.pace, self.loop.time())
+        self.all.buffer(self, self.transport.get_write_buffer_size())
 
-    def on_headers_complete(self) -> None:
-        """The head is complete."""
-        self._incomplete = 0
-        self._end_wait()
-        super().on_headers_complete()
+    def resume_writing(self) -> None:
+        """The client has taken most of it."""
+        super().resume_writing()
+        self._reader = None
+        self.all.drained(self)
+        self._wait()
 
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body has arrived."""
-        self._incomplete = 0
-        super().on_body(body)
+    def find_overdue(self, now: float) -> Cause | None:
+        """Why the time of this connection is up, if it is."""
+        if self._reader:
+            return Cause.SLOW_READER if self._reader.is_too_slow(now) else None
+        if self.is_busy:
+            return None  # applications have time limits of their own, and one for the body: see `middleware`
+        cause, begun, seconds = self._find_wait()
+        return cause if now - begun > seconds else None
 
-    def on_message_complete(self) -> None:
-        """The request is complete."""
-        self._incomplete = 0
-        super().on_message_complete()
-
-    def _await_head(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
-
-    def _end_wait(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _refuse(self) -> None:
-        """Respond, and discard what is still on its way: closing now would reset the connection under the response."""
-        self._refused = True
-        self.transport.write(_TOO_LARGE)
-        self.transport.write_eof()
-        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
-
-    def _discard(self, size: int) -> None:
-        self._discarded += size
-        if self._discarded > _LINGER_BYTES:
+    def end(self, cause: Cause) -> None:
+        """Close the connection; what a client has not taken in time is not waited for."""
+        if cause in _WITHOUT_FLUSH or self.transport.get_write_buffer_size():
             self.transport.abort()
+        else:
+            self.transport.close()
+
+    def _wait(self) -> None:
+        if not self.is_busy and self._reader is None:
+            self.since = self.loop.time()
+            self.all.wait(self)
+
+    def _find_wait(self) -> tuple[Cause, float, float]:
+        """What the connection waits for, since when, and for how long it may."""
+        limits = self.all.limits
+        if self.is_deaf:
+            return Cause.REFUSED, self.since, TURN_AWAY_SECONDS
+        if self.head_since is not None:
+            return Cause.SLOW_HEAD, self.head_since, limits.head_seconds
+        if self.in_body:  # the response was sent before its end
+            return Cause.SLOW_BODY, self.since, limits.linger_seconds
+        return Cause.IDLE, self.since, limits.keep_alive_seconds

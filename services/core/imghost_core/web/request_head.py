@@ -8,7 +8,7 @@ from starlette.types import Scope
 from imghost_core.errors import HttpError, InvalidRequest
 
 MAX_HEADERS = 100
-MAX_HEADER_BYTES = 128 * 1024
+MAX_HEADER_BYTES = 64 * 1024
 _HOST = re.compile(rb"[A-Za-z0-9._~%:\[\]-]{0,255}")
 
 

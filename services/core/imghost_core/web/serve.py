@@ -2,55 +2,44 @@
 
 import asyncio
 import signal
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-import uvicorn
-from starlette.types import ASGIApp
+from collections.abc import Callable
 
 from imghost_core import logs
 from imghost_core.settings import ServerSettings
-from imghost_core.web.protocol import BoundedHttp
+from imghost_core.web import descriptors
+from imghost_core.web.listeners import bind, listener, ops_limits, public_limits
+from imghost_core.web.middleware import RequestEnvelope
 
 START_FAILED = 3
 _log = logs.get("imghost.server")
 
 
-class _Listener(uvicorn.Server):
-    """A server without signal handlers: `_serve` handles signals for both listeners."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Install no signal handlers."""
-        yield
-
-
-def run(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> None:
+def run(public: RequestEnvelope, ops: RequestEnvelope, settings: ServerSettings) -> None:
     """Serve until SIGTERM or SIGINT; the public app's lifespan opens and closes what both of them use."""
     import uvloop  # noqa: PLC0415
 
     uvloop.run(_serve(public, ops, settings))
 
 
-def run_ops(ops: ASGIApp, settings: ServerSettings) -> None:
+def run_ops(ops: RequestEnvelope, settings: ServerSettings) -> None:
     """Serve the ops listener only, for a process without public routes; the app's lifespan does the work."""
     import uvloop  # noqa: PLC0415
 
     uvloop.run(_serve_ops(ops, settings))
 
 
-async def _serve_ops(ops: ASGIApp, settings: ServerSettings) -> None:
-    listener = _listener(ops, settings, lifespan="on")
+async def _serve_ops(ops: RequestEnvelope, settings: ServerSettings) -> None:
+    _, most = descriptors.share(descriptors.raise_limit(), settings.connections)
+    back = listener(ops, settings, "ops", ops_limits(settings, most), lifespan="on")
 
     def stop() -> None:
-        listener.force_exit = listener.should_exit
-        listener.should_exit = True
+        back.force_exit = back.should_exit
+        back.should_exit = True
 
     _on_signals(stop)
-    _log.info("listening", host=settings.host, ops_port=settings.ops_port)
-    await listener.serve([_bind(settings.host, settings.ops_port)])
-    if not listener.started:
+    _log.info("listening", host=settings.host, ops_port=settings.ops_port, ops_connections=most)
+    await back.serve([bind(settings.host, settings.ops_port)])
+    if not back.started:
         raise SystemExit(START_FAILED)
 
 
@@ -59,22 +48,27 @@ def _on_signals(stop: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-async def _serve(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> None:
-    front = _listener(public, settings, lifespan="on")
-    back = _listener(ops, settings, lifespan="off")
+async def _serve(public: RequestEnvelope, ops: RequestEnvelope, settings: ServerSettings) -> None:
+    files = descriptors.raise_limit()
+    most, ops_most = descriptors.share(files, settings.connections)
+    front = listener(public, settings, "public", public_limits(settings, most), lifespan="on")
+    back = listener(ops, settings, "ops", ops_limits(settings, ops_most), lifespan="off")
 
     def stop() -> None:
         front.force_exit = back.force_exit = back.should_exit
         back.should_exit = True
 
     _on_signals(stop)
-    sockets = [_bind(settings.host, settings.port), _bind(settings.host, settings.ops_port)]
+    sockets = [bind(settings.host, settings.port), bind(settings.host, settings.ops_port)]
     _log.info(
         "listening",
         host=settings.host,
         port=settings.port,
         ops_port=settings.ops_port,
         trusted_proxies=list(settings.trusted_proxies),
+        file_descriptors=files,
+        connections=most,
+        ops_connections=ops_most,
     )
     behind = asyncio.create_task(back.serve([sockets[1]]))
     # The public listener stops last: its lifespan closes what requests of both still use.
@@ -86,29 +80,3 @@ async def _serve(public: ASGIApp, ops: ASGIApp, settings: ServerSettings) -> Non
         await behind
     if not front.started:
         raise SystemExit(START_FAILED)
-
-
-def _listener(app: ASGIApp, settings: ServerSettings, *, lifespan: str) -> _Listener:
-    return _Listener(
-        uvicorn.Config(
-            app,
-            lifespan=lifespan,  # type: ignore[arg-type]
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=list(settings.trusted_proxies),
-            timeout_graceful_shutdown=settings.shutdown_grace_seconds,
-            http=BoundedHttp,
-            ws="none",
-        )
-    )
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(2048)
-    listener.set_inheritable(True)
-    return listener

@@ -1,0 +1,125 @@
+"""What a client may send on one connection without completing anything, and how it is told that it was too much."""
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from imghost_core.errors import HttpError
+from imghost_core.web import raw_response
+from imghost_core.web.connections import Connections
+from imghost_core.web.limits import DISCARDED_BYTES, HEAD_BYTES, PIPELINED, Cause
+from imghost_core.web.request_head import MAX_HEADERS, HeadersTooLarge
+
+
+class BoundedParser(HttpToolsProtocol):
+    """Uvicorn's protocol with bounds on heads, on what is around the data of bodies, and on pipelined requests."""
+
+    def __init__(self, *arguments: Any, connections: Connections, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.all = connections
+        self.in_body = False
+        self.head_since: float | None = None
+        self.since = self.loop.time()  # when the connection last changed what it waits for
+        self.is_deaf = False  # nothing more is parsed: the client was refused, or will be after what it asked before
+        self._excess = self._discarded = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an application has a response to make."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return bool(self.pipeline) or (cycle is not None and not cycle.response_complete)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and count what is neither a complete head nor data of a body."""
+        if self.is_deaf:
+            self._discard(len(data))
+            return
+        self._excess += len(data)
+        super().data_received(data)
+        if self._excess > HEAD_BYTES and not self.transport.is_closing():
+            self._refuse_excess()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - our text says what to do
+        """Respond to what is no HTTP."""
+        if not self.is_deaf:
+            self._refuse(Cause.INVALID, raw_response.InvalidHttp())
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        if not self.is_deaf:
+            if self.head_since is None:
+                self.head_since = self.loop.time()
+            super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        if not self.is_deaf:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header. One too many is kept, to be noticed; trailers are not, since nothing here may depend on them."""
+        if not self.is_deaf and not self.in_body and len(self.headers) <= MAX_HEADERS:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete. If too many wait for a response already, this one gets none."""
+        if self.is_deaf:
+            return
+        if len(self.pipeline) >= PIPELINED:
+            self._finish(Cause.PIPELINE)
+            return
+        super().on_headers_complete()
+        self._excess, self.head_since, self.in_body = 0, None, True
+        self.all.work(self)  # type: ignore[arg-type]
+
+    def on_body(self, body: bytes) -> None:
+        """Data of the body. Every byte makes up for itself and for one around it."""
+        if not self.is_deaf:
+            self._excess = max(0, self._excess - 2 * len(body))
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        if not self.is_deaf:
+            self._excess, self.in_body, self.since = 0, False, self.loop.time()
+            super().on_message_complete()
+
+    def say(self, error: HttpError) -> None:
+        """Respond, and discard what is still on its way: closing now would reset the connection under the response."""
+        self.is_deaf, self.since = True, self.loop.time()
+        self.transport.write(raw_response.build(error))
+        self.transport.write_eof()
+
+    def _refuse_excess(self) -> None:
+        if self.is_deaf:
+            return
+        if self.head_since is None:
+            self._refuse(Cause.FRAMING, raw_response.TooMuchFraming())
+        else:
+            self._refuse(Cause.HEAD_TOO_LARGE, HeadersTooLarge())
+
+    def _refuse(self, cause: Cause, error: HttpError) -> None:
+        """Respond in place of an application, unless one has to respond, or has begun to."""
+        if self.is_busy and not self.in_body:
+            self._finish(cause)
+            return
+        self.all.count(cause)
+        if not self.is_busy:
+            self.say(error)
+        elif self.pipeline or self.cycle.response_started:
+            self.transport.abort()
+        else:  # the application waits for the rest of the body
+            self.cycle.disconnected = self.cycle.response_complete = True
+            self.cycle.message_event.set()
+            self.say(error)
+
+    def _finish(self, cause: Cause) -> None:
+        """Read no more, and close after the responses to what was asked before."""
+        self.is_deaf = True
+        self.cycle.keep_alive = False
+        self.all.count(cause)
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > DISCARDED_BYTES:
+            self.transport.abort()

@@ -1,0 +1,169 @@
+"""How many connections a listener has, which of them gives way, and how long each may do nothing."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from imghost_core.web.limits import Limits
+from imghost_core.web.pace import Pace
+from support.bounded_server import BoundedServer, serving
+from support.eventually import eventually
+
+pytestmark = pytest.mark.services
+GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+CLOSING = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+POST = b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\n"
+QUICK = Limits(sweep_seconds=0.01)
+
+
+async def hello(request: Request) -> Response:
+    return PlainTextResponse("hello")
+
+
+async def read_all(request: Request) -> Response:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+async def ask(server: BoundedServer, sent: bytes, address: str = "127.0.0.1") -> bytes:
+    """What the server sends until it closes the connection, in at most 10 s."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, local_addr=(address, 0))
+    received = b""
+    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(10):
+            writer.write(sent)
+            while data := await reader.read(65536):
+                received += data
+    return received
+
+
+@contextlib.contextmanager
+def opened(server: BoundedServer, count: int, sent: bytes = b"", address: str = "127.0.0.1") -> Iterator[None]:
+    """So many connections from `address`, each with `sent` on its way, and nothing read."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.bind((address, 0))
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(sent)
+        yield
+
+
+async def test_connections_without_a_request_give_way() -> None:
+    """When all connections are taken, a new one takes the place of one that waits; the address with most gives it."""
+    async with serving(hello, QUICK._replace(in_all=10)) as server:
+        kept = asyncio.create_task(ask(server, b"", "127.0.0.3"))
+        await eventually(lambda: server.open == 1, why="the first one is admitted")
+        with opened(server, 30):
+            await eventually(lambda: server.ended("gave_way") == 21, why="the others share what is left")
+            assert (await ask(server, CLOSING, "127.0.0.2")).endswith(b"hello")
+            assert not kept.done()
+            assert server.open <= 10
+        kept.cancel()
+        await asyncio.wait([kept])
+
+
+async def test_requests_in_progress_do_not_give_way() -> None:
+    """When every connection has a request in progress, one more is a 503 with Retry-After, told and closed."""
+    gate = asyncio.Event()
+
+    async def wait(request: Request) -> Response:
+        await gate.wait()
+        return PlainTextResponse("done")
+
+    async with serving(wait, QUICK._replace(in_all=3)) as server:
+        asked = [asyncio.create_task(ask(server, CLOSING)) for _ in range(3)]
+        await eventually(lambda: server.active == 3, why="three requests are in progress")
+        refused = await ask(server, GET)
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 5\r\n" in refused
+        assert b"too_many_connections" in refused
+        gate.set()
+        assert all([(await each).endswith(b"done") for each in asked])
+        assert server.ended("full") == 1
+
+
+@pytest.mark.parametrize(("proxies", "status"), [((), b"503"), (("127.0.0.0/8",), b"200")])
+async def test_one_address_has_a_share(proxies: tuple[str, ...], status: bytes) -> None:
+    """An address whose share has requests in progress is refused, others are not; a trusted proxy has no share."""
+    gate = asyncio.Event()
+
+    async def wait(request: Request) -> Response:
+        if request.method == "POST":
+            await gate.wait()
+        return PlainTextResponse("done")
+
+    async with serving(wait, QUICK._replace(per_address=5), proxies) as server:
+        with opened(server, 5, POST):
+            await eventually(lambda: server.active == 5, why="all are in progress")
+            assert (await ask(server, CLOSING))[9:12] == status
+            assert (await ask(server, CLOSING, "127.0.0.2"))[9:12] == b"200"
+            gate.set()
+            await eventually(lambda: server.active == 0, why="all are done")
+            assert (await ask(server, CLOSING))[9:12] == b"200"
+
+
+async def test_an_idle_connection_is_closed() -> None:
+    """A connection stays open between requests, for as long as the setting says."""
+    async with serving(hello, QUICK._replace(keep_alive_seconds=0.1)) as server:
+        received = await ask(server, GET + GET)
+        assert received.count(b"hello") == 2
+        assert server.ended("idle") == 1
+
+
+async def test_a_body_after_its_response_is_closed() -> None:
+    """A client that was answered before its body ended does not hold the connection by sending it slowly."""
+    async with serving(hello, QUICK._replace(linger_seconds=0.1)) as server:
+        assert (await ask(server, POST + b"x")).endswith(b"hello")
+        assert server.ended("slow_body") == 1
+
+
+@pytest.mark.parametrize("began", [b"", b"x" * 100], ids=["nothing", "a tenth"])
+async def test_a_slow_body_is_a_408(began: bytes) -> None:
+    """A body that does not keep the pace is a problem document, and the connection ends."""
+    async with serving(read_all, QUICK._replace(pace=Pace(1000, 0.1))) as server:
+        received = await ask(server, POST + began)
+        assert received.startswith(b"HTTP/1.1 408 ")
+        assert b"body_too_slow" in received
+
+
+async def test_a_client_that_does_not_read_is_cut_off() -> None:
+    """A response that is not taken ends with its connection, and costs no memory afterwards."""
+
+    async def large(request: Request) -> Response:
+        return Response(bytes(8_000_000))
+
+    async with serving(large, QUICK._replace(pace=Pace(1_000_000, 0.2))) as server:
+        with opened(server, 5, GET):
+            await eventually(lambda: server.ended("slow_reader") == 5, why="all are cut off")
+            assert server.open == 0
+
+
+async def test_what_waits_for_clients_is_bounded() -> None:
+    """When clients leave too much unread, the address with the most of it loses its connections; others are served."""
+
+    async def large(request: Request) -> Response:
+        return Response(bytes(8_000_000))
+
+    async with serving(large, QUICK._replace(buffered_bytes=20_000_000)) as server:
+        with opened(server, 1, GET, "127.0.0.3"), opened(server, 10, GET):
+            await eventually(lambda: server.ended("buffers") >= 8, why="the budget is kept")
+            assert 1 <= server.open <= 3
+            assert len(await ask(server, CLOSING, "127.0.0.2")) > 8_000_000
+
+
+async def test_a_refusal_before_the_body_ends_an_expecting_connection() -> None:
+    """With `Expect: 100-continue` a response without 100 closes: the client will not send the body it announced."""
+    expecting = POST.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+    async with serving(hello) as server:
+        refused = await ask(server, expecting)
+        assert b"100 Continue" not in refused
+        assert b"connection: close" in refused.lower()
+    async with serving(read_all) as server:
+        served = await ask(server, expecting.replace(b"Host", b"Connection: close\r\nHost") + b"x" * 1000)
+        assert served.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
