@@ -170,6 +170,11 @@ class Workload(Part):
         return self.autoscaling if self.autoscaling and self.autoscaling.enabled else None
 
     @property
+    def fewest_replicas(self) -> int:
+        """The fewest pods that the service has."""
+        return self.autoscaler.min_replicas if self.autoscaler else self.replicas
+
+    @property
     def most_replicas(self) -> int:
         """The most pods that the service may have."""
         return self.autoscaler.max_replicas if self.autoscaler else self.replicas

@@ -1,5 +1,7 @@
 """ConfigMaps: the environment of api, imaging and worker that is not secret."""
 
+import math
+
 from imghost_operator import quantity
 from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.crd.spec import Spec
@@ -8,8 +10,10 @@ from imghost_operator.tenant_contract import DATABASE_CA, HTTP_PORT, OPS_PORT, S
 from imghost_operator.tenant_objects.meta import Component, Owner
 
 DRAIN_SECONDS = 25
-PARALLEL_UPLOADS = 20
-"""Concurrent uploads of one api pod; its /tmp has room for as many."""
+_SPOOLED_FILES = 20  # of the largest size, in the /tmp of an api pod
+_UPLOADS_PER_SLOT = 3
+"""Uploads for each image that imaging processes: one is rendered while another is stored and another waits. Imaging
+queues four for each and rejects more; what is left of that are variants that it has to make again."""
 
 
 AUTHORITIES = "backend-authorities"
@@ -51,6 +55,17 @@ def public_urls(spec: Spec, inputs: BuildInputs) -> dict[str, str]:
     }
 
 
+def spool_bytes(spec: Spec) -> int:
+    """Disk space of one api pod for uploads that have not ended."""
+    return _SPOOLED_FILES * quantity.whole(spec.imaging.limits.max_input_bytes)
+
+
+def _parallel_uploads(spec: Spec) -> int:
+    """Uploads that one api pod passes on at a time: together the api pods give imaging what it can take."""
+    slots = max(1, spec.imaging.fewest_replicas) * spec.imaging.limits.concurrency
+    return math.ceil(slots * _UPLOADS_PER_SLOT / max(1, spec.api.most_replicas))
+
+
 def _common(owner: Owner, inputs: BuildInputs) -> dict[str, str]:
     return {
         "TENANT": owner.name,
@@ -65,7 +80,8 @@ def _api(spec: Spec, inputs: BuildInputs) -> dict[str, str]:
         **public_urls(spec, inputs),
         "IMAGING_URL": inputs.endpoints["internal"],
         "MAX_UPLOAD_BYTES": str(quantity.whole(spec.imaging.limits.max_input_bytes)),
-        "UPLOAD_CONCURRENCY": str(PARALLEL_UPLOADS),
+        "SPOOL_BYTES": str(spool_bytes(spec)),
+        "UPLOAD_CONCURRENCY": str(_parallel_uploads(spec)),
         "METADATA_POLICY": spec.imaging.metadata.policy,
     }
 

@@ -9,7 +9,7 @@ from imghost_operator.built_object import BuiltObject, Requirement
 from imghost_operator.crd.spec import Spec
 from imghost_operator.crd.workloads import Workload
 from imghost_operator.platform import Object
-from imghost_operator.tenant_objects.config import DRAIN_SECONDS, PARALLEL_UPLOADS
+from imghost_operator.tenant_objects.config import DRAIN_SECONDS, spool_bytes
 from imghost_operator.tenant_objects.meta import START_ANNOTATION, Component, Owner
 from imghost_operator.tenant_objects.pods import PRE_STOP_SECONDS, pod, server_container, template_metadata
 
@@ -26,10 +26,7 @@ _REQUIRES = frozenset({Requirement.DATABASE, Requirement.STORAGE, Requirement.EX
 def servers(owner: Owner, spec: Spec, configs: Mapping[Component, Object], inputs: BuildInputs) -> list[BuiltObject]:
     """All Deployments. They wait for what their pods need to start."""
     release = inputs.release
-    spool = PARALLEL_UPLOADS * quantity.whole(
-        spec.imaging.limits.max_input_bytes
-    )  # uploads pass through the api's /tmp
-    upload_space = quantity.canonical(f"{spool // _MEBIBYTE + _SPARE_MEBIBYTES}Mi")
+    upload_space = quantity.canonical(f"{spool_bytes(spec) // _MEBIBYTE + _SPARE_MEBIBYTES}Mi")
     parts: list[tuple[Component, Workload, str, list[str], str]] = [
         ("api", spec.api, release.api_image, API_COMMAND, upload_space),
         ("worker", spec.worker, release.api_image, WORKER_COMMAND, f"{_SPARE_MEBIBYTES}Mi"),

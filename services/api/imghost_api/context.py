@@ -5,14 +5,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from imghost_api.clock import Clock, utc_now
-from imghost_api.concurrency import ConcurrencyLimit
 from imghost_api.crypto.digests import Digest, keyed_digest
 from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import Database
+from imghost_api.fair_queue import FairQueue
 from imghost_api.imaging_client import ImagingClient
 from imghost_api.metrics import ApiMetrics
 from imghost_api.settings import ApiSettings
+from imghost_api.spool_space import SpoolLimits, SpoolSpace
 from imghost_api.tarpit import Tarpit
 from imghost_core.objects.base import ObjectStore
 from imghost_core.objects.open import open_store
@@ -30,7 +31,8 @@ class AppContext:
     tokens: Tokens
     passwords: Passwords
     digest: Digest
-    upload_slots: ConcurrencyLimit
+    spool: SpoolSpace
+    upload_slots: FairQueue
     tarpit: Tarpit
     clock: Clock
 
@@ -54,10 +56,19 @@ async def open_context(settings: ApiSettings, metrics: ApiMetrics) -> AsyncItera
             tokens=Tokens(settings),
             passwords=passwords,
             digest=keyed_digest(settings.api_key_pepper),
-            upload_slots=ConcurrencyLimit(
+            spool=SpoolSpace(
+                SpoolLimits(
+                    settings.upload_bodies,
+                    settings.upload_concurrency_per_workspace,
+                    settings.upload_bodies_per_address,
+                    settings.spool_bytes,
+                )
+            ),
+            upload_slots=FairQueue(
                 settings.upload_concurrency,
                 per_source=settings.upload_concurrency_per_workspace,
-                rejection="Too many uploads of this workspace, or of all, are running. Retry in a moment.",
+                total=settings.upload_bodies,
+                rejection="Too many uploads of this workspace, or of all, wait to be processed. Retry in a moment.",
             ),
             tarpit=Tarpit(settings.refusal_delay_seconds),
             clock=utc_now,

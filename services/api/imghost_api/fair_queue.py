@@ -23,14 +23,21 @@ class FairQueue:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, source: str, *, pause: float = 0.0) -> AsyncIterator[None]:
-        """Wait `pause` seconds and then for a slot, and hold it; raises `Overloaded` without waiting."""
+    async def turn(self, source: str, *, pause: float = 0.0, within: float | None = None) -> AsyncIterator[None]:
+        """Wait `pause` seconds and then for a slot, and hold it.
+
+        Raises `Overloaded`: immediately when there are too many, or when there was no slot `within` that many seconds.
+        """
         if self._present[source] >= self._per_source or self._present.total() >= self._total:
             raise Overloaded(self._rejection, retry_after=_RETRY_SECONDS)
         self._present[source] += 1
         try:
             await asyncio.sleep(pause)
-            await self._take_slot(source)
+            try:
+                async with asyncio.timeout(within):
+                    await self._take_slot(source)
+            except TimeoutError:
+                raise Overloaded(self._rejection, retry_after=_RETRY_SECONDS) from None
             try:
                 yield
             finally:

@@ -83,10 +83,16 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings, MetadataSetti
 
     max_upload_bytes: PositiveInt = Field(50 * 1024 * 1024, description="Upper bound for every plan")
     upload_concurrency: PositiveInt = Field(
-        32, description="Concurrent uploads in this process; more are rejected with 503"
+        32, description="Received uploads that this process stores at a time, as many as imaging can take; others wait"
     )
-    upload_concurrency_per_workspace: PositiveInt = Field(10, description="Of these, uploads of one workspace")
-    upload_timeout_seconds: PositiveFloat = Field(120.0, description="For receiving one request body")
+    upload_queue_seconds: PositiveFloat = Field(30.0, description="Longest wait of a received upload for that")
+    upload_bodies: PositiveInt = Field(128, description="Uploads whose bodies arrive at a time; more are a 503")
+    upload_bodies_per_address: PositiveInt = Field(32, description="Of these, from one address")
+    upload_concurrency_per_workspace: PositiveInt = Field(
+        10, description="Of one workspace: uploads that arrive, and uploads that are stored or wait for it"
+    )
+    upload_timeout_seconds: PositiveFloat = Field(600.0, description="For receiving one upload, however fast it is")
+    spool_bytes: PositiveInt = Field(512 * 1024 * 1024, description="Disk space for uploads that have not ended")
     idempotency_takeover_seconds: PositiveInt = Field(
         4, description="Age at which the claim of an upload without heartbeat counts as abandoned"
     )

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
+
 from support import sample_images
-from support.api import FORM_HEAD, TenantDatabase, problem, register
+from support.api import FORM_HEAD, Person, TenantDatabase, client_from, problem, register
 
 
 async def test_a_key_that_is_revoked_meanwhile_stores_nothing(
@@ -36,57 +40,92 @@ async def test_a_key_that_is_revoked_meanwhile_stores_nothing(
     assert not [path for path in (store_root / "w" / str(workspace)).rglob("*") if path.is_file()]
 
 
-async def test_one_workspace_does_not_take_every_slot(open_api: Any) -> None:
-    """Uploads that dawdle are limited for each workspace; others still upload."""
-    gate, begun = asyncio.Event(), asyncio.Event()
+@asynccontextmanager
+async def arriving(person: Person, count: int = 1) -> AsyncIterator[list[asyncio.Task[httpx.Response]]]:
+    """`count` uploads of a person whose bodies have begun and do not go on before the block ends."""
+    gate, begun = asyncio.Event(), asyncio.Semaphore(0)
 
     async def body() -> AsyncIterator[bytes]:
         yield FORM_HEAD
-        begun.set()
+        begun.release()
         await gate.wait()
+        yield b"x\r\n--b--\r\n"
 
-    async with open_api(upload_concurrency=2, upload_concurrency_per_workspace=1) as api:
-        slow, other = await register(api), await register(api)
-        headers = {**slow.key, "Content-Type": "multipart/form-data; boundary=b"}
-        first = asyncio.create_task(api.post("/upload", headers=headers, content=body()))
-        await begun.wait()
-        problem(await slow.upload(b"x"), 503, "overloaded")
-        problem(await other.upload(b"x"), 503, "imaging_unavailable")  # it got as far as imaging
-        gate.set()
-        await first
+    headers = {**person.key, "Content-Type": "multipart/form-data; boundary=b"}
+    uploads = [
+        asyncio.create_task(person.client.post("/upload", headers=headers, content=body())) for _ in range(count)
+    ]
+    for _ in uploads:
+        await begun.acquire()
+    yield uploads
+    gate.set()
+    await asyncio.gather(*uploads)
+
+
+async def test_slow_bodies_take_no_slot(open_api: Any) -> None:
+    """An upload whose body still arrives leaves the only slot to another, of the same workspace too."""
+    async with open_api(upload_concurrency=1) as api:
+        person = await register(api)
+        async with arriving(person, 3):
+            problem(await person.upload(b"x"), 503, "imaging_unavailable")  # it got as far as imaging
+
+
+@pytest.mark.parametrize("limit", ["upload_concurrency_per_workspace", "upload_bodies_per_address", "upload_bodies"])
+async def test_bodies_that_arrive_are_limited(open_api: Any, limit: str) -> None:
+    """Of a workspace, from an address and in all: one more is a 503 with Retry-After, whose body is not read."""
+    asked = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        asked.set()
+        yield FORM_HEAD
+
+    async with open_api(**{limit: 2}) as api, client_from(api.front, "192.0.2.7") as elsewhere:
+        slow, other = await register(api), await register(elsewhere)
+        async with arriving(slow, 2):
+            headers = {**slow.key, "Content-Type": "multipart/form-data; boundary=b"}
+            refused = await api.post("/upload", headers=headers, content=body())
+            problem(refused, 503, "overloaded")
+            assert int(refused.headers["retry-after"]) >= 1
+            assert not asked.is_set()
+            code = "overloaded" if limit == "upload_bodies" else "imaging_unavailable"
+            problem(await other.upload(b"x"), 503, code)
+        problem(await slow.upload(b"x"), 503, "imaging_unavailable")
+
+
+async def test_disk_space_is_bounded(open_api: Any) -> None:
+    """Bodies that do not fit into the space for uploads are a 503; what an upload used is free when it ends."""
+    async with open_api(spool_bytes=1_000) as api:
+        person = await register(api)
+        problem(await person.upload(b"x" * 1_001), 503, "overloaded")
+        for _ in range(2):
+            problem(await person.upload(b"x" * 1_000), 503, "imaging_unavailable")
+
+
+async def test_a_large_or_unwelcome_body_is_refused_before_the_credential(open_api: Any) -> None:
+    """Its declared length alone rejects an upload, also without a valid credential."""
+    async with open_api(max_upload_bytes=100) as api:
+        answer = await api.post("/upload", headers={"X-API-Key": "unknown"}, content=b"x" * 100_000)
+        problem(answer, 413, "too_large")
 
 
 async def test_a_slow_body_ends(open_api: Any) -> None:
-    """A body that does not arrive in time is given up, and the slot is free again."""
+    """A body that does not arrive in time is given up, and its place is free again."""
 
     async def body() -> AsyncIterator[bytes]:
         yield FORM_HEAD
         await asyncio.Event().wait()
 
-    async with open_api(upload_timeout_seconds=0.1, upload_concurrency=1) as api:
+    async with open_api(upload_timeout_seconds=0.1, upload_bodies=1) as api:
         person = await register(api)
         headers = {**person.key, "Content-Type": "multipart/form-data; boundary=b"}
         for _ in range(2):
             problem(await api.post("/upload", headers=headers, content=body()), 408, "upload_timeout")
 
 
-async def test_more_uploads_than_slots_are_rejected(open_api: Any) -> None:
-    """Beyond the bound an upload is rejected immediately with 503 and Retry-After, and not queued."""
-    gate, begun = asyncio.Event(), asyncio.Event()
-
-    async def body() -> AsyncIterator[bytes]:
-        yield FORM_HEAD
-        begun.set()
-        await gate.wait()
-        yield b"x\r\n--b--\r\n"
-
-    async with open_api(upload_concurrency=1) as api:
+async def test_a_received_upload_waits_for_a_slot(open_api: Any) -> None:
+    """An upload that gets no slot in time is a 503."""
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(open_api(upload_concurrency=1, upload_queue_seconds=0.05))
         person = await register(api)
-        headers = {**person.key, "Content-Type": "multipart/form-data; boundary=b"}
-        first = asyncio.create_task(api.post("/upload", headers=headers, content=body()))
-        await begun.wait()
-        refused = await person.upload(b"x")
-        problem(refused, 503, "overloaded")
-        assert int(refused.headers["retry-after"]) >= 1
-        gate.set()
-        await first
+        await stack.enter_async_context(api.public.state.context.upload_slots.turn("another workspace"))
+        problem(await person.upload(b"x"), 503, "overloaded")

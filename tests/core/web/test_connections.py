@@ -43,7 +43,7 @@ async def ask(server: BoundedServer, sent: bytes, address: str = "127.0.0.1") ->
 
 @contextlib.contextmanager
 def opened(server: BoundedServer, count: int, sent: bytes = b"", address: str = "127.0.0.1") -> Iterator[None]:
-    """So many connections from `address`, each with `sent` on its way, and nothing read."""
+    """`count` connections from `address`, each with `sent` on its way, and nothing read."""
     with contextlib.ExitStack() as stack:
         for _ in range(count):
             client = stack.enter_context(socket.socket())
@@ -69,7 +69,7 @@ async def test_connections_without_a_request_give_way() -> None:
 
 
 async def test_requests_in_progress_do_not_give_way() -> None:
-    """When every connection has a request in progress, one more is a 503 with Retry-After, told and closed."""
+    """When every connection has a request in progress, one more is a 503 with Retry-After."""
     gate = asyncio.Event()
 
     async def wait(request: Request) -> Response:

@@ -1,1 +1,1 @@
-"""What a normal client notices while somebody attacks the listeners of a tenant on this machine."""
+"""What a normal client notices while another attacks the listeners of a tenant on this machine."""

@@ -89,7 +89,7 @@ async def _run_one(name: str, client: httpx.AsyncClient, pods: dict[str, Any], s
 async def _prepare(client: httpx.AsyncClient, api: str, imaging: str) -> tuple[NormalClient, Target]:
     """An account for the normal client and one for the attacker, each with one image."""
     keys, ids = [], []
-    picture = photo(640, 480, seed=secrets.randbelow(10_000))
+    own = photo(640, 480, seed=secrets.randbelow(10_000))
     for _ in range(2):
         name = f"bench-{secrets.token_hex(5)}"
         account = {
@@ -104,7 +104,7 @@ async def _prepare(client: httpx.AsyncClient, api: str, imaging: str) -> tuple[N
         stored = await client.post(f"http://{api}:8080/upload", headers={"X-API-Key": keys[-1]}, files=files)
         ids.append(stored.raise_for_status().json()["image"]["id"])
     view = f"http://{imaging}:8080/i/{ids[0]}?size=small"
-    normal = NormalClient(client, f"http://{api}:8080", f"http://{api}:9090", view, keys[0], picture)
+    normal = NormalClient(client, f"http://{api}:8080", f"http://{api}:9090", view, keys[0], own)
     return normal, Target((api, 8080), (imaging, 8080), keys[1], f"/i/{ids[1]}?size=large")
 
 

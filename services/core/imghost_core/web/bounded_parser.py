@@ -1,4 +1,4 @@
-"""What a client may send on one connection without completing anything, and how it is told that it was too much."""
+"""What a client may send on one connection without completing anything, and the responses to what is too much."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from imghost_core.web.addresses import UNKNOWN
 from imghost_core.web.buffers import Buffers
 from imghost_core.web.limits import Cause, Limits
 
-_TURNED_AWAY_AT_MOST: Final = 64  # connections that are told why and not just reset: each has a file descriptor
+_TURNED_AWAY_AT_MOST: Final = 64  # that get a response and not just a reset: each has a file descriptor
 
 
 class Connection(Protocol):

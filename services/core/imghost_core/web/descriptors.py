@@ -5,7 +5,7 @@ from typing import Final
 
 MOST: Final = 65_536  # more would only cost the kernel memory
 RESERVE: Final = 512  # for files, uploads, and connections to the database, the store and imaging
-OPS_SHARE: Final = 8  # one of so many is kept for the ops listener, so that a flood cannot silence probes and metrics
+OPS_SHARE: Final = 8  # an eighth is kept for the ops listener, so that a flood cannot silence probes and metrics
 
 
 def raise_limit() -> int:

@@ -5,6 +5,7 @@ from imghost_api.imaging_client import ImagingUnavailable
 from imghost_api.plans.errors import DailyLimitReached, StorageLimitReached
 from imghost_core.contract.errors import INGEST_ERRORS, FileTooLarge, OriginalDiffers, Overloaded
 from imghost_core.errors import HttpError, InvalidRequest, Unavailable
+from imghost_core.web.incoming_body import BodyTooSlow
 
 FIELD = "file"
 """Name of the form field that holds the image."""
@@ -55,7 +56,7 @@ class UploadTooLarge(FileTooLarge):
 
 
 class UploadTimeout(HttpError):
-    """The body was sent too slowly."""
+    """The body took longer than one upload may take."""
 
     status, code, title = 408, "upload_timeout", "Upload timeout"
     advice = "Upload the image again over a faster connection, or upload a smaller copy."
@@ -76,6 +77,7 @@ UPLOAD_ERRORS = (
     SeveralFiles,
     UploadTooLarge,
     UploadTimeout,
+    BodyTooSlow,
     NoDiskSpace,
     Overloaded,
     OriginalDiffers,

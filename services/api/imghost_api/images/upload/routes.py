@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from imghost_api.access.declarations import Require
-from imghost_api.access.deps import Context, WorkspaceSession
+from imghost_api.access.deps import ClientAddress, Context, WorkspaceSession
 from imghost_api.access.permissions import Permission
 from imghost_api.access.principal import Principal
 from imghost_api.http.fields import Text
@@ -23,8 +23,10 @@ from imghost_api.images.upload.schemas import (
     UploadResponse,
 )
 from imghost_api.images.upload.service import UploadLimits, UploadRequest, UploadService
+from imghost_api.images.upload.spool import require_size
 from imghost_api.images.urls import Urls
 from imghost_api.plans.quota import CountUsage, QuotaUsage, read_usage
+from imghost_core.errors import HttpError
 
 _LENGTH_DIGITS = 18
 router = APIRouter(tags=["images"])
@@ -59,20 +61,33 @@ def _service(context: Context) -> UploadService:
         database=context.database,
         store=context.store,
         imaging=context.imaging,
+        spool=context.spool,
         slots=context.upload_slots,
         metrics=context.metrics,
         clock=context.clock,
         limits=UploadLimits(
             max_bytes=settings.max_upload_bytes,
             timeout_seconds=settings.upload_timeout_seconds,
+            queue_seconds=settings.upload_queue_seconds,
             takeover=timedelta(seconds=settings.idempotency_takeover_seconds),
         ),
     )
 
 
+def _check_head(context: Context, address: ClientAddress, request: Request) -> None:
+    """Reject what costs nothing to see, before the credential is looked up and the body is read."""
+    try:
+        context.spool.check(address)
+        require_size(_read_length(request), context.settings.max_upload_bytes)
+    except HttpError as error:
+        context.metrics.uploads.labels(error.code).inc()
+        raise
+
+
 @router.post(
     "/api/v1/images",
     status_code=201,
+    dependencies=[Depends(_check_head)],
     operation_id="upload",
     summary="Upload an image",
     openapi_extra=_FORM,
@@ -82,6 +97,7 @@ async def upload(
     service: Annotated[UploadService, Depends(_service)],
     principal: Annotated[Principal, Require(Permission.IMAGES_WRITE)],
     urls: Urls,
+    address: ClientAddress,
     request: Request,
     response: Response,
     idempotency_key: _IdempotencyKey = None,
@@ -91,6 +107,7 @@ async def upload(
         body=request.stream(),
         content_type=request.headers.get("content-type", ""),
         content_length=_read_length(request),
+        address=address,
         idempotency_key=idempotency_key,
     )
     image, replayed = await service.upload(principal, incoming)

@@ -1,8 +1,8 @@
 """One upload, from the first byte to the response, in the order that loses nothing.
 
-Receive → claim the idempotency key → store the original → ingest (check it, make its variants) → one transaction →
-respond. Until that transaction commits, what was stored is an orphan and may be deleted; afterwards only a delete
-request removes it.
+Receive → wait for a turn → claim the idempotency key → store the original → ingest (check it, make its variants) →
+one transaction → respond. Until that transaction commits, what was stored is an orphan and may be deleted; afterwards
+only a delete request removes it.
 """
 
 import time
@@ -14,20 +14,21 @@ from typing import Any
 from imghost_api.access.credentials import require_valid
 from imghost_api.access.principal import Principal
 from imghost_api.clock import Clock
-from imghost_api.concurrency import ConcurrencyLimit
 from imghost_api.db.engine import Database
 from imghost_api.events.outbox import publish
+from imghost_api.fair_queue import FairQueue
 from imghost_api.idempotency.errors import ImageOfKeyDeleted
 from imghost_api.idempotency.service import Claim, claim_key
 from imghost_api.images.events import ImageUploaded
 from imghost_api.images.queries import to_stored_image
 from imghost_api.images.tables import Image
 from imghost_api.images.upload import queries
-from imghost_api.images.upload.spool import ReceivedFile, receive
+from imghost_api.images.upload.spool import IncomingFile, ReceivedFile, receive
 from imghost_api.images.values import StoredImage
 from imghost_api.imaging_client import ImagingClient
 from imghost_api.metrics import ApiMetrics
 from imghost_api.plans import quota
+from imghost_api.spool_space import Sender, SpoolSpace
 from imghost_core import ids, logs, object_keys
 from imghost_core.contract.errors import EmptyFile, OriginalDiffers
 from imghost_core.contract.ingest import Ingested, IngestRequest
@@ -46,6 +47,7 @@ class UploadRequest:
     body: AsyncIterator[bytes]
     content_type: str
     content_length: int | None
+    address: str
     idempotency_key: str | None
 
 
@@ -55,6 +57,7 @@ class UploadLimits:
 
     max_bytes: int
     timeout_seconds: float
+    queue_seconds: float
     takeover: timedelta
 
 
@@ -65,7 +68,8 @@ class UploadService:
     database: Database
     store: ObjectStore
     imaging: ImagingClient
-    slots: ConcurrencyLimit
+    spool: SpoolSpace
+    slots: FairQueue
     metrics: ApiMetrics
     clock: Clock
     limits: UploadLimits
@@ -77,8 +81,7 @@ class UploadService:
         """
         started = time.monotonic()
         try:
-            with self.slots.acquire(principal.workspace_id):
-                image, replayed = await self._receive(principal, request)
+            image, replayed = await self._receive(principal, request)
         except HttpError as error:
             self.metrics.uploads.labels(error.code).inc()
             if limit := quota.limit_of(error):
@@ -91,24 +94,28 @@ class UploadService:
     async def _receive(self, principal: Principal, request: UploadRequest) -> tuple[StoredImage, bool]:
         if request.idempotency_key is None:  # with a key this may be the retry of an upload already counted
             await self._check_quota(principal, size=1)
-        async with receive(
-            request.body,
-            content_type=request.content_type,
-            declared=request.content_length,
-            limit=min(principal.limits.max_file_bytes, self.limits.max_bytes),
-            seconds=self.limits.timeout_seconds,
-        ) as received:
+        sender = Sender(str(principal.workspace_id), request.address)
+        incoming = IncomingFile(request.body, request.content_type, request.content_length, sender)
+        limit = min(principal.limits.max_file_bytes, self.limits.max_bytes)
+        async with receive(incoming, self.spool, limit=limit, seconds=self.limits.timeout_seconds) as received:
             if received.size == 0:
                 raise EmptyFile("The file is empty. Send an image.")
-            if request.idempotency_key is None:
-                return await self._store(principal, received, None), False
-            claim = Claim(principal.workspace_id, request.idempotency_key, ids.uuid7())
-            takeover = self.limits.takeover
-            earlier = await claim_key(self.database, claim, request_hash=received.sha256, takeover=takeover)
-            if earlier is not None:
-                return await self._replay(principal, StoredImage.from_reply(earlier)), True
-            async with claim.keep_renewed(self.database, takeover.total_seconds() / _HEARTBEATS_PER_TAKEOVER):
-                return await self._store(principal, received, claim), False
+            turn = self.slots.turn(str(principal.workspace_id), within=self.limits.queue_seconds)
+            async with turn:  # only now: a body that arrives slowly delays no other
+                return await self._store_once(principal, received, request.idempotency_key)
+
+    async def _store_once(
+        self, principal: Principal, received: ReceivedFile, key: str | None
+    ) -> tuple[StoredImage, bool]:
+        if key is None:
+            return await self._store(principal, received, None), False
+        claim = Claim(principal.workspace_id, key, ids.uuid7())
+        takeover = self.limits.takeover
+        earlier = await claim_key(self.database, claim, request_hash=received.sha256, takeover=takeover)
+        if earlier is not None:
+            return await self._replay(principal, StoredImage.from_reply(earlier)), True
+        async with claim.keep_renewed(self.database, takeover.total_seconds() / _HEARTBEATS_PER_TAKEOVER):
+            return await self._store(principal, received, claim), False
 
     async def _replay(self, principal: Principal, image: StoredImage) -> StoredImage:
         """The image of an earlier upload. A retry must not bring back what was deleted: raises `ImageOfKeyDeleted`."""
