@@ -27,7 +27,7 @@ class Sender(NamedTuple):
 
 
 class SpoolSpace:
-    """Admits bodies, and counts the bytes of each until its upload has ended. What is too much is rejected without waiting."""
+    """Admits bodies, and counts the bytes of each until its upload has ended; rejects without waiting."""
 
     def __init__(self, limits: SpoolLimits) -> None:
         self._limits, self._free = limits, limits.size

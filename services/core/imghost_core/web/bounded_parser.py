@@ -2,13 +2,18 @@
 
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from imghost_core.errors import HttpError
 from imghost_core.web import raw_response
 from imghost_core.web.connections import Connections
-from imghost_core.web.limits import DISCARDED_BYTES, HEAD_BYTES, PIPELINED, Cause
+from imghost_core.web.limits import CHUNK_FRAMING, DISCARDED_BYTES, FRAMING_BYTES, HEAD_BYTES, PIPELINED, Cause
 from imghost_core.web.request_head import MAX_HEADERS, HeadersTooLarge
+
+
+class _Enough(Exception):
+    """Stops the parser in the middle of what was received: all of it would cost time for nothing."""
 
 
 class BoundedParser(HttpToolsProtocol):
@@ -21,7 +26,7 @@ class BoundedParser(HttpToolsProtocol):
         self.head_since: float | None = None
         self.since = self.loop.time()  # when the connection last changed what it waits for
         self.is_deaf = False  # nothing more is parsed: the client was refused, or will be after what it asked before
-        self._excess = self._discarded = 0
+        self._unfinished = self._framing = self._discarded = 0
 
     @property
     def is_busy(self) -> bool:
@@ -34,55 +39,53 @@ class BoundedParser(HttpToolsProtocol):
         if self.is_deaf:
             self._discard(len(data))
             return
-        self._excess += len(data)
-        super().data_received(data)
-        if self._excess > HEAD_BYTES and not self.transport.is_closing():
-            self._refuse_excess()
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - our text says what to do
-        """Respond to what is no HTTP."""
-        if not self.is_deaf:
+        self._unfinished += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # to no protocol that we have: the request is served as if it had not asked
+        except httptools.HttpParserError:
             self._refuse(Cause.INVALID, raw_response.InvalidHttp())
+        if self._unfinished > HEAD_BYTES and not self.transport.is_closing():
+            self._refuse_unfinished()
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        if not self.is_deaf:
-            if self.head_since is None:
-                self.head_since = self.loop.time()
-            super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the target."""
-        if not self.is_deaf:
-            super().on_url(url)
+        if self.head_since is None:
+            self.head_since = self.loop.time()
+        super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header. One too many is kept, to be noticed; trailers are not, since nothing here may depend on them."""
-        if not self.is_deaf and not self.in_body and len(self.headers) <= MAX_HEADERS:
-            super().on_header(name, value)
+        """A header. Trailers are not kept, since nothing here may depend on them."""
+        if self.in_body:
+            return
+        if len(self.headers) >= MAX_HEADERS:
+            self._refuse(Cause.HEAD_TOO_LARGE, HeadersTooLarge())
+            raise _Enough
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is complete. If too many wait for a response already, this one gets none."""
-        if self.is_deaf:
-            return
         if len(self.pipeline) >= PIPELINED:
             self._finish(Cause.PIPELINE)
-            return
+            raise _Enough
         super().on_headers_complete()
-        self._excess, self.head_since, self.in_body = 0, None, True
+        self._unfinished, self._framing, self.head_since, self.in_body = 0, 0, None, True
         self.all.work(self)  # type: ignore[arg-type]
 
     def on_body(self, body: bytes) -> None:
         """Data of the body. Every byte makes up for itself and for one around it."""
-        if not self.is_deaf:
-            self._excess = max(0, self._excess - 2 * len(body))
-            super().on_body(body)
+        self._unfinished = max(0, self._unfinished - 2 * len(body))
+        self._framing = max(0, self._framing + CHUNK_FRAMING - len(body))
+        if self._framing > FRAMING_BYTES:
+            self._refuse(Cause.FRAMING, raw_response.TooMuchFraming())
+            raise _Enough
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is complete."""
-        if not self.is_deaf:
-            self._excess, self.in_body, self.since = 0, False, self.loop.time()
-            super().on_message_complete()
+        self._unfinished, self.in_body, self.since = 0, False, self.loop.time()
+        super().on_message_complete()
 
     def say(self, error: HttpError) -> None:
         """Respond, and discard what is still on its way: closing now would reset the connection under the response."""
@@ -90,9 +93,7 @@ class BoundedParser(HttpToolsProtocol):
         self.transport.write(raw_response.build(error))
         self.transport.write_eof()
 
-    def _refuse_excess(self) -> None:
-        if self.is_deaf:
-            return
+    def _refuse_unfinished(self) -> None:
         if self.head_since is None:
             self._refuse(Cause.FRAMING, raw_response.TooMuchFraming())
         else:
@@ -100,6 +101,8 @@ class BoundedParser(HttpToolsProtocol):
 
     def _refuse(self, cause: Cause, error: HttpError) -> None:
         """Respond in place of an application, unless one has to respond, or has begun to."""
+        if self.is_deaf:
+            return
         if self.is_busy and not self.in_body:
             self._finish(cause)
             return
@@ -107,6 +110,7 @@ class BoundedParser(HttpToolsProtocol):
         if not self.is_busy:
             self.say(error)
         elif self.pipeline or self.cycle.response_started:
+            self.is_deaf = True
             self.transport.abort()
         else:  # the application waits for the rest of the body
             self.cycle.disconnected = self.cycle.response_complete = True

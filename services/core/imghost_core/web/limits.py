@@ -7,6 +7,10 @@ from imghost_core.web.pace import Pace
 
 HEAD_BYTES: Final = 72 * 1024
 """Of a head that is not complete, with its request line; the same for what is around the data of a chunked body."""
+CHUNK_FRAMING: Final = 5
+"""Bytes around the data of a chunk, at least: a digit and two line ends."""
+FRAMING_BYTES: Final = 16 * 1024
+"""By which the framing of chunks may exceed their data."""
 PIPELINED: Final = 16
 """Requests that may wait for the responses to earlier ones on their connection."""
 TURN_AWAY_SECONDS: Final = 2.0
