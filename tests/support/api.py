@@ -119,8 +119,8 @@ def api_values(tenant: TenantDatabase, store: Path, **changes: Any) -> JSON:
         "login_attempts_per_address": 1_000_000,
         "login_attempts_in_all": 1_000_000,
         "upload_concurrency_per_workspace": 1_000,
-        "upload_bodies": 1_000,
-        "upload_bodies_per_address": 1_000,
+        "uploads": 1_000,
+        "uploads_per_address": 1_000,
         "refusal_delay_seconds": 0,
         **changes,
     }

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from imghost_api.clock import Clock, utc_now
 from imghost_api.crypto.digests import Digest, keyed_digest
@@ -18,6 +19,8 @@ from imghost_api.tarpit import Tarpit
 from imghost_core.objects.base import ObjectStore
 from imghost_core.objects.open import open_store
 
+_AUTHENTICATIONS: Final = 2048  # that wait or run; as many seconds of work as a client would wait for
+
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
@@ -32,6 +35,7 @@ class AppContext:
     passwords: Passwords
     digest: Digest
     spool: SpoolSpace
+    authentications: FairQueue
     upload_slots: FairQueue
     tarpit: Tarpit
     clock: Clock
@@ -58,16 +62,23 @@ async def open_context(settings: ApiSettings, metrics: ApiMetrics) -> AsyncItera
             digest=keyed_digest(settings.api_key_pepper),
             spool=SpoolSpace(
                 SpoolLimits(
-                    settings.upload_bodies,
+                    settings.uploads,
+                    settings.uploads_per_address,
                     settings.upload_concurrency_per_workspace,
-                    settings.upload_bodies_per_address,
                     settings.spool_bytes,
                 )
+            ),
+            authentications=FairQueue(
+                max(1, settings.database_pool_size // 2),
+                per_source=_AUTHENTICATIONS // 4,
+                total=_AUTHENTICATIONS,
+                rejection="Too many requests, in all or from your network address, wait to be authenticated. "
+                "Retry in a moment.",
             ),
             upload_slots=FairQueue(
                 settings.upload_concurrency,
                 per_source=settings.upload_concurrency_per_workspace,
-                total=settings.upload_bodies,
+                total=settings.uploads,
                 rejection="Too many uploads of this workspace, or of all, wait to be processed. Retry in a moment.",
             ),
             tarpit=Tarpit(settings.refusal_delay_seconds),

@@ -86,8 +86,8 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings, MetadataSetti
         32, description="Received uploads that this process stores at a time, as many as imaging can take; others wait"
     )
     upload_queue_seconds: PositiveFloat = Field(30.0, description="Longest wait of a received upload for that")
-    upload_bodies: PositiveInt = Field(128, description="Uploads whose bodies arrive at a time; more are a 503")
-    upload_bodies_per_address: PositiveInt = Field(32, description="Of these, from one address")
+    uploads: PositiveInt = Field(128, description="Uploads under way in this process; more are a 503")
+    uploads_per_address: PositiveInt = Field(32, description="Of these, from one address")
     upload_concurrency_per_workspace: PositiveInt = Field(
         10, description="Of one workspace: uploads that arrive, and uploads that are stored or wait for it"
     )

@@ -11,59 +11,37 @@ _RETRY_SECONDS = 2
 
 
 class SpoolLimits(NamedTuple):
-    """Bodies that arrive at a time: in all, of one workspace, from one address; and bytes on disk."""
+    """Uploads under way, in all and from one address; bodies of one workspace that arrive; bytes on disk."""
 
-    bodies: int
-    per_workspace: int
+    uploads: int
     per_address: int
+    arriving_per_workspace: int
     size: int
 
 
-class Sender(NamedTuple):
-    """Whose body it is. `address` is the client's, as limits count it."""
-
-    workspace: str
-    address: str
-
-
 class SpoolSpace:
-    """Admits bodies, and counts the bytes of each until its upload has ended; rejects without waiting."""
+    """Admits uploads and their bodies, and counts the bytes of each until it has ended; rejects without waiting."""
 
     def __init__(self, limits: SpoolLimits) -> None:
         self._limits, self._free = limits, limits.size
-        self._workspaces: Counter[str] = Counter()
         self._addresses: Counter[str] = Counter()
-
-    def check(self, address: str) -> None:
-        """Raise what a body from this address would be rejected with now, from any workspace."""
-        if self._addresses.total() >= self._limits.bodies or self._free <= 0:
-            raise Overloaded("Too many uploads are arriving. Retry in a moment.", retry_after=_RETRY_SECONDS)
-        if self._addresses[address] >= self._limits.per_address:
-            raise Overloaded(
-                f"More than {self._limits.per_address} uploads are arriving from your network address. "
-                "Upload fewer at a time.",
-                retry_after=_RETRY_SECONDS,
-            )
+        self._arriving: Counter[str] = Counter()
 
     @contextmanager
-    def admit(self, sender: Sender) -> Iterator[None]:
-        """Hold a place while a body arrives; raises `Overloaded` when none is free, or the sender has its share."""
-        self.check(sender.address)
-        if self._workspaces[sender.workspace] >= self._limits.per_workspace:
-            raise Overloaded(
-                f"More than {self._limits.per_workspace} uploads of this workspace are arriving. "
-                "Upload fewer at a time.",
-                retry_after=_RETRY_SECONDS,
-            )
-        self._workspaces[sender.workspace] += 1
-        self._addresses[sender.address] += 1
-        try:
+    def admit(self, address: str) -> Iterator[None]:
+        """Hold a place for an upload from `address`, of any workspace; raises `Overloaded`."""
+        if self._addresses.total() >= self._limits.uploads or self._free <= 0:
+            raise Overloaded("Too many uploads are under way. Retry in a moment.", retry_after=_RETRY_SECONDS)
+        most = self._limits.per_address
+        with _held(self._addresses, address, most, f"{most} uploads from your network address are under way."):
             yield
-        finally:
-            self._workspaces.subtract([sender.workspace])
-            self._addresses.subtract([sender.address])
-            self._workspaces += Counter()  # drops those that have nothing left in here
-            self._addresses += Counter()
+
+    @contextmanager
+    def receive(self, workspace: str) -> Iterator[None]:
+        """Hold a place while a body of `workspace` arrives; raises `Overloaded`."""
+        most = self._limits.arriving_per_workspace
+        with _held(self._arriving, workspace, most, f"{most} uploads of this workspace are arriving."):
+            yield
 
     @contextmanager
     def hold(self) -> Iterator["HeldBytes"]:
@@ -91,3 +69,16 @@ class HeldBytes:
         """Take `size` more; raises `Overloaded`."""
         self._space.take(size)
         self.size += size
+
+
+@contextmanager
+def _held(counts: Counter[str], source: str, most: int, rejection: str) -> Iterator[None]:
+    if counts[source] >= most:
+        raise Overloaded(f"{rejection} Upload fewer at a time.", retry_after=_RETRY_SECONDS)
+    counts[source] += 1
+    try:
+        yield
+    finally:
+        counts[source] -= 1
+        if not counts[source]:
+            del counts[source]

@@ -52,7 +52,9 @@ async def test_a_rolled_back_deletion_has_no_consequences(ada: Person, tenant: T
     image = (await ada.upload(IMAGE)).json()["image"]["id"]
     context = ada.client.public.state.context  # type: ignore[attr-defined]
     workspace, image_id = owner_of(tenant, image)
-    authenticator = Authenticator(context.database, context.tokens, context.digest, context.clock)
+    authenticator = Authenticator(
+        context.database, context.tokens, context.digest, context.clock, context.authentications, "192.0.2.1"
+    )
     principal, _ = await authenticator.by_api_key(ada.key["X-API-Key"])
     with pytest.raises(RuntimeError, match="changed my mind"):
         async with context.database.transaction(workspace) as session:

@@ -70,7 +70,7 @@ async def test_slow_bodies_take_no_slot(open_api: Any) -> None:
             problem(await person.upload(b"x"), 503, "imaging_unavailable")  # it got as far as imaging
 
 
-@pytest.mark.parametrize("limit", ["upload_concurrency_per_workspace", "upload_bodies_per_address", "upload_bodies"])
+@pytest.mark.parametrize("limit", ["upload_concurrency_per_workspace", "uploads_per_address", "uploads"])
 async def test_bodies_that_arrive_are_limited(open_api: Any, limit: str) -> None:
     """Of a workspace, from an address and in all: one more is a 503 with Retry-After, whose body is not read."""
     asked = asyncio.Event()
@@ -87,7 +87,7 @@ async def test_bodies_that_arrive_are_limited(open_api: Any, limit: str) -> None
             problem(refused, 503, "overloaded")
             assert int(refused.headers["retry-after"]) >= 1
             assert not asked.is_set()
-            code = "overloaded" if limit == "upload_bodies" else "imaging_unavailable"
+            code = "overloaded" if limit == "uploads" else "imaging_unavailable"
             problem(await other.upload(b"x"), 503, code)
         problem(await slow.upload(b"x"), 503, "imaging_unavailable")
 
@@ -115,7 +115,7 @@ async def test_a_slow_body_ends(open_api: Any) -> None:
         yield FORM_HEAD
         await asyncio.Event().wait()
 
-    async with open_api(upload_timeout_seconds=0.1, upload_bodies=1) as api:
+    async with open_api(upload_timeout_seconds=0.1, uploads=1) as api:
         person = await register(api)
         headers = {**person.key, "Content-Type": "multipart/form-data; boundary=b"}
         for _ in range(2):

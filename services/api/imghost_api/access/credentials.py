@@ -12,6 +12,7 @@ from imghost_api.crypto.errors import InvalidToken
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import Database, Session
 from imghost_api.db.system import all_workspaces
+from imghost_api.fair_queue import FairQueue
 from imghost_api.plans.rate_limits import RateLimit, RateLimitStatus, count_request
 from imghost_core import ids
 from imghost_core.errors import Unauthorized
@@ -23,13 +24,16 @@ FindPrincipal = Callable[[Session], Awaitable[Principal | None]]
 class Authenticator:
     """Turns a credential into a principal, and counts the request against the rate limits.
 
-    Its methods raise `Unauthorized`, `Forbidden` or `TooManyRequests`.
+    The addresses that requests come from take turns, so that a flood from one does not keep the connections to the
+    database from the others. Its methods raise `Unauthorized`, `Forbidden`, `TooManyRequests` or `Overloaded`.
     """
 
     database: Database
     tokens: Tokens
     digest: Digest
     clock: Clock
+    turns: FairQueue
+    address: str
 
     async def by_token(self, token: str, *, counted: bool) -> tuple[Principal, list[RateLimitStatus]]:
         """The member an access token was issued to; `counted` says whether the request counts."""
@@ -56,7 +60,7 @@ class Authenticator:
     ) -> tuple[Principal, list[RateLimitStatus]]:
         """Use one short transaction, so that no counter stays locked while the request is handled."""
         now = self.clock()
-        async with all_workspaces(self.database) as session:
+        async with self.turns.turn(self.address), all_workspaces(self.database) as session:
             principal = await find(session)
             if principal is None:
                 raise missing

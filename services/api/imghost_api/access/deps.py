@@ -22,6 +22,7 @@ from imghost_api.db.engine import Session
 from imghost_api.http.problem_types import declared_errors, raises
 from imghost_api.plans.errors import RateLimitReached
 from imghost_api.plans.rate_limits import rate_limit_headers
+from imghost_core.contract.errors import Overloaded
 from imghost_core.web.addresses import client_address
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An access token, issued at sign-in")
@@ -45,8 +46,10 @@ _Token = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 _Key = Annotated[str | None, Security(_api_key)]
 
 
-def _authenticator(context: Context) -> Authenticator:
-    return Authenticator(context.database, context.tokens, context.digest, context.clock)
+def _authenticator(context: Context, address: ClientAddress) -> Authenticator:
+    return Authenticator(
+        context.database, context.tokens, context.digest, context.clock, context.authentications, address
+    )
 
 
 _Authenticator = Annotated[Authenticator, Depends(_authenticator)]
@@ -62,7 +65,7 @@ def _require_one(request: Request) -> None:
 _ONE = Depends(_require_one)
 
 
-@raises(CredentialMissing, InvalidToken, TokenExpired, AccountBlocked, WorkspaceSuspended)
+@raises(CredentialMissing, InvalidToken, TokenExpired, AccountBlocked, WorkspaceSuspended, Overloaded)
 async def authenticate_user(
     authenticator: _Authenticator, response: Response, token: _Token, _one: Annotated[None, _ONE]
 ) -> Principal:

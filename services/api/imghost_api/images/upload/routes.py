@@ -1,5 +1,7 @@
 """Upload and quota, by API key or access token."""
 
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -74,20 +76,22 @@ def _service(context: Context) -> UploadService:
     )
 
 
-def _check_head(context: Context, address: ClientAddress, request: Request) -> None:
-    """Reject what costs nothing to see, before the credential is looked up and the body is read."""
-    try:
-        context.spool.check(address)
-        require_size(_read_length(request), context.settings.max_upload_bytes)
-    except HttpError as error:
-        context.metrics.uploads.labels(error.code).inc()
-        raise
+async def _admit(context: Context, address: ClientAddress, request: Request) -> AsyncIterator[None]:
+    """Reject what costs nothing to see, before the credential is looked up and the body is read; then hold a place."""
+    with ExitStack() as place:
+        try:
+            require_size(_read_length(request), context.settings.max_upload_bytes)
+            place.enter_context(context.spool.admit(address))
+        except HttpError as error:
+            context.metrics.uploads.labels(error.code).inc()
+            raise
+        yield
 
 
 @router.post(
     "/api/v1/images",
     status_code=201,
-    dependencies=[Depends(_check_head)],
+    dependencies=[Depends(_admit)],
     operation_id="upload",
     summary="Upload an image",
     openapi_extra=_FORM,
@@ -97,7 +101,6 @@ async def upload(
     service: Annotated[UploadService, Depends(_service)],
     principal: Annotated[Principal, Require(Permission.IMAGES_WRITE)],
     urls: Urls,
-    address: ClientAddress,
     request: Request,
     response: Response,
     idempotency_key: _IdempotencyKey = None,
@@ -107,7 +110,6 @@ async def upload(
         body=request.stream(),
         content_type=request.headers.get("content-type", ""),
         content_length=_read_length(request),
-        address=address,
         idempotency_key=idempotency_key,
     )
     image, replayed = await service.upload(principal, incoming)

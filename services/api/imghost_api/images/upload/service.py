@@ -28,7 +28,7 @@ from imghost_api.images.values import StoredImage
 from imghost_api.imaging_client import ImagingClient
 from imghost_api.metrics import ApiMetrics
 from imghost_api.plans import quota
-from imghost_api.spool_space import Sender, SpoolSpace
+from imghost_api.spool_space import SpoolSpace
 from imghost_core import ids, logs, object_keys
 from imghost_core.contract.errors import EmptyFile, OriginalDiffers
 from imghost_core.contract.ingest import Ingested, IngestRequest
@@ -47,7 +47,6 @@ class UploadRequest:
     body: AsyncIterator[bytes]
     content_type: str
     content_length: int | None
-    address: str
     idempotency_key: str | None
 
 
@@ -94,13 +93,13 @@ class UploadService:
     async def _receive(self, principal: Principal, request: UploadRequest) -> tuple[StoredImage, bool]:
         if request.idempotency_key is None:  # with a key this may be the retry of an upload already counted
             await self._check_quota(principal, size=1)
-        sender = Sender(str(principal.workspace_id), request.address)
-        incoming = IncomingFile(request.body, request.content_type, request.content_length, sender)
+        workspace = str(principal.workspace_id)
+        incoming = IncomingFile(request.body, request.content_type, request.content_length, workspace)
         limit = min(principal.limits.max_file_bytes, self.limits.max_bytes)
         async with receive(incoming, self.spool, limit=limit, seconds=self.limits.timeout_seconds) as received:
             if received.size == 0:
                 raise EmptyFile("The file is empty. Send an image.")
-            turn = self.slots.turn(str(principal.workspace_id), within=self.limits.queue_seconds)
+            turn = self.slots.turn(workspace, within=self.limits.queue_seconds)
             async with turn:  # only now: a body that arrives slowly delays no other
                 return await self._store_once(principal, received, request.idempotency_key)
 

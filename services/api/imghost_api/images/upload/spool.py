@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from imghost_api.images.upload.errors import NoDiskSpace, UploadTimeout, UploadTooLarge
 from imghost_api.images.upload.multipart import MAX_FIELD_BYTES, UploadParser
-from imghost_api.spool_space import HeldBytes, Sender, SpoolSpace
+from imghost_api.spool_space import HeldBytes, SpoolSpace
 
 _BATCH = 256 * 1024
 
@@ -33,7 +33,7 @@ class IncomingFile:
     body: AsyncIterator[bytes]
     content_type: str
     declared: int | None
-    sender: Sender
+    workspace: str
 
 
 @asynccontextmanager
@@ -48,7 +48,7 @@ async def receive(
     with space.hold() as held, _open() as file:
         spool = _Spool(file, held)
         parser = UploadParser(incoming.content_type, limit=limit, write=spool.write)
-        with space.admit(incoming.sender):
+        with space.receive(incoming.workspace):
             await _read(incoming.body, parser, spool, seconds)
         parser.finish()
         yield ReceivedFile(spool.path, parser.size, spool.sha256, parser.file_name or "")
