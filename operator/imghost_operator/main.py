@@ -169,17 +169,15 @@ class Operator:
         for name in self._tenants.names(lambda body: body.get("spec", {}).get(part, {}).get(reference) == breaker.name):
             self._queue.add(name, Priority.DRIFT)
 
-<<<<<<< HEAD
     def _wake_all(self) -> None:
         for name in self._tenants.names():
             self._queue.add(name, Priority.DRIFT)
-=======
+
     def _use_secret(self, source: Source) -> None:
         """Sign in to a backend, or let tenants pull, with what a mounted Secret has now."""
         if source.kind == "registries":
             self._reconciler.roll_out(self._settings.release())
-            for name in self._tenants.names():
-                self._queue.add(name, Priority.DRIFT)
+            self._wake_all()
             return
         configured = self._settings.databases if source.kind == "database" else self._settings.stores
         backend = configured[source.name].backend(source.name)
@@ -187,7 +185,6 @@ class Operator:
             if (breaker.kind, breaker.name) == (source.kind, source.name):
                 breaker.replace(backend)
                 self._backend_changed(breaker)
->>>>>>> 628bebe (Read mounted Secrets again when they change, without a restart)
 
     def _silent_watches(self) -> str | None:
         if not self._cache.synced.is_set():
