@@ -1,4 +1,4 @@
-"""What a request is told of its rate limits."""
+"""What a response says of rate limits."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
