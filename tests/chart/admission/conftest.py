@@ -25,17 +25,18 @@ def thief(cluster: AuditedKube) -> Iterator[Impersonator]:
 
 
 @pytest.fixture(scope="module")
-def children(cluster: AuditedKube, release: None) -> Children:
+def children(cluster: AuditedKube, release: None) -> Iterator[Children]:
     """Everything that is built for a tenant, by kind and name, its namespace stored."""
     tenant = {"apiVersion": "imghost.dev/v1", "kind": "ImageHostTenant", "metadata": {"name": TENANT}}
-    answer = cluster.api.create(tenant)
-    stored = answer.body if answer.status == 201 else cluster.get("imghost.dev/v1", "imagehosttenants", "", TENANT)
+    stored = cluster.api.create(tenant).body
     built = objects(TENANT, api={"autoscaling": {"maxReplicas": 4}, "env": [{"name": "LOG_LEVEL", "value": "debug"}]})
     made = {
         (ref.kind, _plain_name(ref)): _owned(manifest, stored["metadata"]["uid"]) for ref, manifest in built.items()
     }
-    assert cluster.api.create(made["Namespace", f"imghost-{TENANT}"]).status in {201, 409}
-    return made
+    assert cluster.api.create(made["Namespace", f"imghost-{TENANT}"]).status == 201
+    yield made
+    cluster.kubectl("delete", "namespace", f"imghost-{TENANT}", "--timeout=40s")
+    cluster.kubectl("delete", "imagehosttenant", TENANT)
 
 
 @pytest.fixture
