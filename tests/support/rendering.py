@@ -1,7 +1,5 @@
 """Renders a body as the service does, and gives the pixels of what comes out."""
 
-import time
-
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
@@ -9,14 +7,14 @@ from numpy.typing import NDArray
 from imghost_imaging.formats import Format
 from imghost_imaging.render import renditions, source
 from imghost_imaging.render.limits import Limits
-from imghost_imaging.render.renditions import Renditions
+from imghost_imaging.render.results import Renditions
 
 LIMITS = Limits(pixels=100_000_000, frames=300)
 
 
 def render(body: bytes, kind: Format) -> Renditions:
     """All renditions of `body`, within the default limits."""
-    return renditions.render_all(source.read(body, kind, LIMITS), time.monotonic() + 60)
+    return renditions.render_all(source.read(body, kind, LIMITS))
 
 
 def large(body: bytes, kind: Format) -> list[NDArray[np.uint8]]:

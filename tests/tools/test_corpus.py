@@ -9,8 +9,7 @@ import pytest
 from imghost_dev.corpus import main as corpus
 from imghost_dev.corpus.packages import Package, folder
 from imghost_imaging.formats import DEFAULT_FORMATS
-from imghost_imaging.render import engine
-from imghost_imaging.render.renderer import Renderer
+from imghost_imaging.render import engine, pipeline
 from support import sample_images
 
 PACKAGE = Package("pypi", "samples", "1.0")
@@ -67,6 +66,6 @@ def test_an_exception_is_a_failure(
     def fail(*_: object) -> None:
         raise ValueError("as planned")
 
-    monkeypatch.setattr(Renderer, "render", fail)
+    monkeypatch.setattr(pipeline, "render", fail)
     assert corpus.print_report(render(package, tmp_path), {}) == 1
     assert "3 unexpected exceptions\n  samples: samples-1.0/good.jpg: ValueError: as planned" in capsys.readouterr().out

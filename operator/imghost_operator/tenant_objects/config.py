@@ -94,6 +94,7 @@ def _imaging(spec: Spec) -> dict[str, str]:
         "MAX_FRAMES": str(limits.max_frames),
         "FORMATS": ",".join(limits.formats),
         "CONCURRENCY": str(limits.concurrency),
+        **_memory_limit(spec),
         "METADATA_POLICY": spec.imaging.metadata.policy,
         "KEEP_COPYRIGHT": str(spec.imaging.metadata.keep_copyright).lower(),
         # Measured: a second arena or thread for each image costs memory and saves no time.
@@ -101,6 +102,12 @@ def _imaging(spec: Spec) -> dict[str, str]:
         "VIPS_CONCURRENCY": "1",
         "VIPS_BLOCK_UNTRUSTED": "1",
     }
+
+
+def _memory_limit(spec: Spec) -> dict[str, str]:
+    """Images are decoded within the limit of the container; without one, within the default of the setting."""
+    memory = spec.imaging.resources.limits.memory
+    return {"MEMORY_LIMIT_BYTES": str(quantity.whole(memory))} if memory else {}
 
 
 def _config(owner: Owner, name: str, values: dict[str, str]) -> Object:

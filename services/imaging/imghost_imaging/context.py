@@ -12,12 +12,14 @@ from imghost_core.web.request_rate import RequestRate
 from imghost_imaging.catalog import Catalog
 from imghost_imaging.deliver import Delivery
 from imghost_imaging.ingest import Ingest
+from imghost_imaging.memory_budget import MemoryBudget
 from imghost_imaging.metadata.rule import MetadataRule
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.originals import Originals
 from imghost_imaging.render.limits import Limits
-from imghost_imaging.render.renderer import Renderer
 from imghost_imaging.render_queue import RenderQueue
+from imghost_imaging.renderer import Renderer
+from imghost_imaging.sandbox.sandbox import Sandbox
 from imghost_imaging.settings import ImagingSettings
 from imghost_imaging.views import ViewBuffer
 
@@ -37,14 +39,17 @@ class ImagingContext:
 
 @asynccontextmanager
 async def open_context(
-    settings: ImagingSettings, database: DatabaseSettings, storage: StoreSettings, metrics: ImagingMetrics
+    settings: ImagingSettings,
+    database: DatabaseSettings,
+    storage: StoreSettings,
+    metrics: ImagingMetrics,
+    sandbox: Sandbox,
 ) -> AsyncIterator[ImagingContext]:
     """Open every part; database and store connect on first use. At the end, write waiting views and close all."""
     connections = create_engine(database, application="imghost-imaging")
     store = open_store(storage)
     queue = RenderQueue(settings.concurrency, settings.queue_per_slot, metrics, wait_seconds=settings.slot_wait_seconds)
-    limits = Limits(pixels=settings.max_pixels, frames=settings.max_frames)
-    renderer = Renderer(settings.formats, limits, metrics, seconds=settings.render_seconds)
+    renderer = _open_renderer(settings, metrics, sandbox)
     rate = RequestRate(settings.requests_per_second_per_address, settings.requests_per_second_in_all)
     catalog = Catalog(connections)
     views = ViewBuffer(catalog.add_views, metrics)
@@ -53,11 +58,28 @@ async def open_context(
     writing = asyncio.create_task(views.run())
     try:
         delivery, originals = Delivery(store, queue, renderer, metrics), Originals(store, queue, rule)
-        yield ImagingContext(catalog, store, delivery, originals, ingest, views, rate)
+        async with sandbox.opened():
+            yield ImagingContext(catalog, store, delivery, originals, ingest, views, rate)
+            await ingest.drain(settings.shutdown_grace_seconds)
     finally:
-        await ingest.drain(settings.shutdown_grace_seconds)
         views.stop()
         await writing
         queue.close()
         await store.close()
         await connections.dispose()
+
+
+def _open_renderer(settings: ImagingSettings, metrics: ImagingMetrics, sandbox: Sandbox) -> Renderer:
+    budget = MemoryBudget(settings.memory_budget)
+    metrics.memory_budget.set(budget.total)
+    metrics.memory_reserved.set_function(lambda: budget.reserved)
+    bounds = Limits(pixels=settings.max_pixels, frames=settings.max_frames)
+    return Renderer(
+        sandbox,
+        budget,
+        settings.formats,
+        bounds,
+        metrics,
+        seconds=settings.render_seconds,
+        wait_seconds=settings.slot_wait_seconds,
+    )

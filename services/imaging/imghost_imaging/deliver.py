@@ -8,8 +8,8 @@ from imghost_core.objects import ObjectMissing, ObjectStore
 from imghost_imaging.formats import VARIANT_MIME_TYPES
 from imghost_imaging.ingest import store_renditions
 from imghost_imaging.metrics import ImagingMetrics
-from imghost_imaging.render.renderer import Renderer
 from imghost_imaging.render_queue import RenderQueue
+from imghost_imaging.renderer import Renderer
 from imghost_imaging.single_flight import SingleFlight
 
 _log = logs.get("imghost.deliver")
@@ -55,7 +55,7 @@ class Delivery:
         """Render all variants again, which gives the bytes that the ETag stands for, and stores every one of them."""
         key = object_keys.original(image.workspace_id, image.image_id, image.sha256)
         try:
-            renditions = (await self._queue.run(self._renderer.render, await self._store.get(key))).renditions
+            renditions = (await self._renderer.render(await self._store.get(key))).renditions
         except (ObjectMissing, Unprocessable, UnsupportedMedia):  # limits may be lower now than when it was taken
             return None
         if renditions.extension != image.variant_extension:
@@ -68,7 +68,7 @@ class Delivery:
         extension, ids = image.variant_extension, (image.workspace_id, image.image_id)
         try:
             mezzanine = await self._store.get(object_keys.mezzanine(*ids, extension))
-            body = await self._queue.run(self._renderer.variant, mezzanine, name, extension)
+            body = await self._renderer.variant(mezzanine, name, extension)
         except (ObjectMissing, Unprocessable):
             return None
         await self._store.put(

@@ -13,9 +13,9 @@ from imghost_core.objects import ObjectStore
 from imghost_imaging.formats import EXTENSIONS, MIME_TYPES, VARIANT_MIME_TYPES
 from imghost_imaging.metadata.rule import MetadataRule, Stripped
 from imghost_imaging.metrics import ImagingMetrics
-from imghost_imaging.render.renderer import Rendered, Renderer
-from imghost_imaging.render.renditions import Renditions
+from imghost_imaging.render.results import Rendered, Renditions
 from imghost_imaging.render_queue import RenderQueue
+from imghost_imaging.renderer import Renderer
 
 _MIB = 1024 * 1024
 
@@ -70,7 +70,8 @@ class Ingest:
         _check_size((await self._store.stat(key)).size, self._max_bytes)
         async with self._queue.slot():
             data = await self._store.get(key)
-            rendered = await self._queue.run(self._render, data, request)
+            await self._queue.run(_check_content, data, request)
+            rendered = await self._renderer.render(data)
             stripped = await self._queue.run(self._rule.apply, data, rendered.format, request.metadata_policy)
         del data  # free up to MAX_INPUT_BYTES before waiting for the store
         await asyncio.gather(
@@ -84,14 +85,6 @@ class Ingest:
             key = object_keys.delivered(request.workspace, request.image, stripped.filter)
             await self._store.put(key, stripped.body, content_type=mime_type)
 
-    def _render(self, data: bytes, request: IngestRequest) -> Rendered:
-        if len(data) != request.size or hashlib.sha256(data).hexdigest() != request.sha256:
-            raise OriginalDiffers(
-                "The stored original differs from the announced one. Nothing was stored; upload the image again.",
-                retry_after=1,
-            )
-        return self._renderer.render(data)
-
 
 async def store_renditions(store: ObjectStore, workspace: UUID, image: UUID, renditions: Renditions) -> None:
     """Store every file of `renditions` under the keys of its image."""
@@ -101,6 +94,14 @@ async def store_renditions(store: ObjectStore, workspace: UUID, image: UUID, ren
         for name, body in renditions.variants.items()
     }
     await asyncio.gather(*(store.put(key, body, content_type=mime_type) for key, body in files.items()))
+
+
+def _check_content(data: bytes, request: IngestRequest) -> None:
+    if len(data) != request.size or hashlib.sha256(data).hexdigest() != request.sha256:
+        raise OriginalDiffers(
+            "The stored original differs from the announced one. Nothing was stored; upload the image again.",
+            retry_after=1,
+        )
 
 
 def _check_size(size: int, allowed: int) -> None:

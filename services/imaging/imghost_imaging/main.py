@@ -19,11 +19,13 @@ from imghost_imaging import internal, routes
 from imghost_imaging.context import ImagingContext, open_context
 from imghost_imaging.cross_origin import CrossOrigin
 from imghost_imaging.metrics import ImagingMetrics
-from imghost_imaging.render import engine
-from imghost_imaging.render.engine import UnsafeLibvips
+from imghost_imaging.sandbox import lockdown
+from imghost_imaging.sandbox.sandbox import Sandbox
+from imghost_imaging.sandbox.server_process import NotStarted
 from imghost_imaging.settings import ImagingSettings
 
 PROGRAM = "imghost imaging-server"
+DECODER = (sys.executable, "-I", "-m", "imghost_imaging.render")
 
 
 def create_apps(
@@ -31,15 +33,15 @@ def create_apps(
 ) -> tuple[RequestEnvelope, RequestEnvelope]:
     """The public and the ops app of one process; the public one's lifespan opens the context of both.
 
-    Raises `UnsafeLibvips` when the installed libvips must not decode untrusted bytes.
+    Raises `NotStarted` when decoders cannot run, as with a libvips that must not decode untrusted bytes.
     """
-    engine.start(settings.formats)
     registry = metrics.new_registry()
     measured, http = ImagingMetrics(registry), HttpMetrics(registry)
+    sandbox = _start_sandbox(settings, measured)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_context(settings, database, store, measured) as context:
+        async with open_context(settings, database, store, measured, sandbox) as context:
             app.state.context = context
             yield
             del (
@@ -53,6 +55,14 @@ def create_apps(
     public.add_middleware(CrossOrigin)
     ops.router.routes = [*probes, *internal.routes(settings.internal_token, registry)]
     return _finish(public, http, settings.pace), _finish(ops, http, settings.pace)
+
+
+def _start_sandbox(settings: ImagingSettings, measured: ImagingMetrics) -> Sandbox:
+    command = [*DECODER, ",".join(settings.formats)]
+    sandbox = Sandbox(command, settings.concurrency, measured.fork_server_restarts.inc)
+    for layer in lockdown.LAYERS:
+        measured.sandbox.labels(layer).set(layer in sandbox.layers)
+    return sandbox
 
 
 def _finish(app: Starlette, http: HttpMetrics, pace: Pace) -> RequestEnvelope:
@@ -74,7 +84,7 @@ def run() -> None:
     try:
         public, ops = create_apps(settings, database, store)
         serve.run(public, ops, settings)
-    except UnsafeLibvips as error:
+    except NotStarted as error:
         sys.exit(f"{PROGRAM}: {error}")
     finally:
         stop_tracing()

@@ -23,6 +23,29 @@ class ImagingMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.killed = Counter(
+            "imghost_imaging_decoders_killed_total",
+            "Decoders stopped without a result, by cause: memory, cpu, time, crash, or protocol (an invalid answer)",
+            ["cause"],
+            registry=registry,
+        )
+        self.fork_server_restarts = Counter(
+            "imghost_imaging_fork_server_restarts_total", "Ends of the fork server of decoders", registry=registry
+        )
+        self.sandbox = Gauge(
+            "imghost_imaging_sandbox_layer",
+            "Whether decoders are restricted by this layer: limits, landlock, seccomp",
+            ["layer"],
+            registry=registry,
+        )
+        self.memory_budget = Gauge(
+            "imghost_imaging_memory_budget_bytes",
+            "Memory for images that are rendered in parallel",
+            registry=registry,
+        )
+        self.memory_reserved = Gauge(
+            "imghost_imaging_memory_reserved_bytes", "How much of it is reserved by estimates", registry=registry
+        )
         self.rejects = Counter(
             "imghost_imaging_rejects_total", "Rejected originals, by error code", ["reason"], registry=registry
         )

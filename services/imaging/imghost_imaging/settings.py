@@ -10,6 +10,7 @@ from imghost_core.settings import MetadataSettings, ServerSettings
 from imghost_imaging.formats import DEFAULT_FORMATS, Format
 
 _MIB = 1024 * 1024
+_OWN_MEMORY = 256 * _MIB  # the service under load, the fork server, and originals that are delivered or read
 
 
 class ImagingSettings(ServerSettings, MetadataSettings):
@@ -30,6 +31,9 @@ class ImagingSettings(ServerSettings, MetadataSettings):
     concurrency: PositiveInt = Field(
         default_factory=lambda: os.cpu_count() or 1, description="Images rendered in parallel (slots)"
     )
+    memory_limit_bytes: PositiveInt = Field(
+        1024 * _MIB, description="Memory limit of the container; what the process itself does not use is for images"
+    )
     queue_per_slot: NonNegativeInt = Field(4, description="Requests that may wait per slot; further ones get a 503")
     slot_wait_seconds: PositiveFloat = Field(10.0, description="Longest wait for a slot, in seconds")
     requests_per_second_per_address: PositiveInt = Field(
@@ -37,6 +41,11 @@ class ImagingSettings(ServerSettings, MetadataSettings):
     )
     requests_per_second_in_all: PositiveInt = Field(3_000, description="The same from all addresses, in this process")
     render_seconds: PositiveFloat = Field(30.0, description="Longest work on one image, in seconds")
+
+    @property
+    def memory_budget(self) -> int:
+        """Bytes for images that are rendered at the same time."""
+        return max(self.memory_limit_bytes - _OWN_MEMORY, self.memory_limit_bytes // 4)
 
     @field_validator("formats", mode="before")
     @classmethod

@@ -66,11 +66,6 @@ def test_a_wrong_decoder_is_rejected_at_start(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_only_render_imports_pyvips() -> None:
-    """The rest of the service can be imported without libvips, so nothing else can decode by accident."""
-    code = (
-        "import sys; sys.modules['pyvips'] = None\n"
-        "import imghost_imaging.render_queue, imghost_imaging.catalog, imghost_imaging.settings\n"
-        "import imghost_imaging.http_conditional\n"
-        "import imghost_imaging.metadata.rule, imghost_imaging.views, imghost_imaging.render.sniff\n"
-    )
+    """The service itself runs without libvips, so it cannot decode by accident."""
+    code = "import sys; sys.modules['pyvips'] = None\nimport imghost_imaging.main\n"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

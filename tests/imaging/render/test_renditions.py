@@ -1,29 +1,25 @@
 """The sizes of an image: how large, how alike, which way up, and made of what."""
 
-import time
 from functools import cache
 
 import numpy as np
 import pytest
 import pyvips
 
-from imghost_core.errors import Unavailable, Unprocessable
+from imghost_core.errors import Unprocessable
 from imghost_imaging.formats import FORMATS, Format
-from imghost_imaging.render import load, renditions, source
+from imghost_imaging.render import renditions, source
 from imghost_imaging.render.limits import Limits
-from imghost_imaging.render.renditions import ANIMATION_PIXELS, BOXES, Renditions
+from imghost_imaging.render.renditions import ANIMATION_PIXELS, BOXES
+from imghost_imaging.render.results import Renditions
 from support import hostile, image_similarity, sample_images
 
 BOUNDS = Limits(pixels=100_000_000, frames=300)
 
 
-def soon() -> float:
-    return time.monotonic() + 60
-
-
 @cache
 def build(body: bytes, kind: Format) -> Renditions:
-    return renditions.render_all(source.read(body, kind, BOUNDS), soon())
+    return renditions.render_all(source.read(body, kind, BOUNDS))
 
 
 SCENE = sample_images.scene(1600, 1200, noise=2)
@@ -184,7 +180,7 @@ def test_a_large_animation_is_scaled_down(monkeypatch: pytest.MonkeyPatch) -> No
     """All frames of an animated size together stay below the budget; it shrinks and goes on moving."""
     monkeypatch.setattr(renditions, "ANIMATION_PIXELS", 10 * 160 * 120 // 4)
     body = sample_images.gif(10)
-    made = renditions.render_all(source.read(body, "gif", BOUNDS), soon())
+    made = renditions.render_all(source.read(body, "gif", BOUNDS))
     large = pyvips.Image.new_from_buffer(made.variants["large"], "")
     assert (large.width, large.height, large.get("n-pages")) == (80, 60, 10)
     assert ANIMATION_PIXELS > 1_000_000
@@ -202,20 +198,13 @@ def test_damaged_pixel_data_is_corrupt() -> None:
     body = hostile.truncate(sample_images.photo(), 60)
     original = source.read(body, "jpeg", BOUNDS)
     with pytest.raises(Unprocessable) as caught:
-        renditions.render_all(original, soon())
+        renditions.render_all(original)
     assert caught.value.code == "corrupt_image"
-
-
-def test_decoding_stops_at_the_deadline() -> None:
-    """Libvips itself is stopped in the middle of an image when the time is over."""
-    with pytest.raises(Unavailable) as caught:
-        load.load(sample_images.photo(4000, 3000), "jpeg", 1600, animated=False, deadline=time.monotonic() + 0.005)
-    assert caught.value.code == "overloaded"
 
 
 def test_a_variant_from_the_mezzanine_is_similar_to_the_original_variant() -> None:
     """A size made again later looks like the one made at ingest."""
     made = build(scene("jpeg"), "jpeg")
     for name, body in made.variants.items():
-        again = image_similarity.pixels(renditions.render_variant(made.mezzanine, name, "jpg", soon()))
+        again = image_similarity.pixels(renditions.render_variant(made.mezzanine, name, "jpg"))
         assert image_similarity.difference(again, image_similarity.pixels(body)) < 3

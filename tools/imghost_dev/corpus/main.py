@@ -17,16 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry
-
 from imghost_core.contract.errors import INGEST_ERRORS, CorruptImage
 from imghost_core.errors import HttpError
 from imghost_dev.corpus.packages import PACKAGES, Package, decoder_python, read_files
 from imghost_imaging.formats import DEFAULT_FORMATS
-from imghost_imaging.metrics import ImagingMetrics
-from imghost_imaging.render import engine, sniff
+from imghost_imaging.render import engine, pipeline, sniff
 from imghost_imaging.render.limits import Limits
-from imghost_imaging.render.renderer import Renderer
 
 _LIMITS = Limits(pixels=100_000_000, frames=300)
 _SIMILAR = 8.0  # of 255: lossy encoding and another filter for scaling
@@ -59,7 +55,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def render_all(packages: Sequence[Package], folder: Path) -> Iterator[Outcome]:
     """Render each image of `packages` once; originals and their `large` are kept in `folder`."""
-    renderer = Renderer(DEFAULT_FORMATS, _LIMITS, ImagingMetrics(CollectorRegistry()))
     seen: set[str] = set()
     for package in packages:
         for name, body in read_files(package, _say):
@@ -67,18 +62,18 @@ def render_all(packages: Sequence[Package], folder: Path) -> Iterator[Outcome]:
             if digest in seen or not _is_image(name, body):
                 continue
             seen.add(digest)
-            yield _render(renderer, f"{package.name}: {name}", body, folder / digest)
+            yield _render(f"{package.name}: {name}", body, folder / digest)
 
 
 def _is_image(name: str, body: bytes) -> bool:
     return Path(name).suffix.lower() in _SUFFIXES or sniff.identify(body) is not None
 
 
-def _render(renderer: Renderer, name: str, body: bytes, path: Path) -> Outcome:
+def _render(name: str, body: bytes, path: Path) -> Outcome:
     path.write_bytes(body)
     large, started = path.with_suffix(".large"), time.monotonic()
     try:
-        large.write_bytes(renderer.render(body).renditions.variants["large"])
+        large.write_bytes(pipeline.render(body, DEFAULT_FORMATS, _LIMITS).renditions.variants["large"])
     except HttpError as error:
         return Outcome(name, error.code, path, None, time.monotonic() - started)
     except Exception as error:  # noqa: BLE001 - these are what this program looks for

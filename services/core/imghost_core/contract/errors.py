@@ -53,6 +53,13 @@ class TooManyFrames(Unprocessable):
     advice = "Shorten the animation and upload it again."
 
 
+class ImageTooComplex(Unprocessable):
+    """Decoding the image takes more memory or time than the service has for one image, or than its header announces."""
+
+    code, title = "too_complex", "Image too complex to decode"
+    advice = "Scale the image down, or save it without interlacing and with 8 bits a channel, and upload it again."
+
+
 class EmbeddedContent(Unprocessable):
     """The file is an image and also a document of another kind, such as HTML or a ZIP archive."""
 
@@ -116,6 +123,7 @@ INGEST_ERRORS = (
     CorruptImage,
     TooManyPixels,
     TooManyFrames,
+    ImageTooComplex,
     EmbeddedContent,
     MetadataNotRemovable,
 )

@@ -4,7 +4,6 @@ import ctypes
 
 import pyvips
 
-from imghost_core import logs
 from imghost_imaging.formats import Format
 from imghost_imaging.render import decoder
 
@@ -25,7 +24,6 @@ _SAVERS: dict[Format, tuple[str, dict[str, object]]] = {
 }
 _SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>'
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
-_log = logs.get("imghost.render")
 
 
 class UnsafeLibvips(RuntimeError):
@@ -33,18 +31,32 @@ class UnsafeLibvips(RuntimeError):
 
 
 def start(formats: tuple[Format, ...]) -> None:
-    """Configure libvips for `formats` and check it. Raises `UnsafeLibvips`; the process must not serve then."""
-    _check_build()
+    """Configure libvips for `formats` and check it. Raises `UnsafeLibvips`; the process must not decode then."""
+    configure(formats)
+    check(formats)
+
+
+def configure(formats: tuple[Format, ...]) -> None:
+    """Configure libvips. Computes no pixel, which would start threads that a fork leaves behind."""
     _limit_malloc()
     decoder.start()
     pyvips.concurrency_set(1)  # images are rendered in parallel; threads within one would only cost memory
     pyvips.cache_set_max(0)  # never hits for buffers
     _allow_only(formats)
+
+
+def check(formats: tuple[Format, ...]) -> None:
+    """Check the configured libvips. Raises `UnsafeLibvips`; the process must not decode then."""
+    _check_build()
     _check_codecs(formats)
     _check_blocked_loaders()
     if "jpeg" in formats:
         _check_damage_is_found()
-    _log.info("image engine ready", libvips=".".join(map(str, _version())), formats=list(formats))
+
+
+def version() -> str:
+    """The version of libvips."""
+    return ".".join(map(str, _version()))
 
 
 def _version() -> tuple[int, ...]:
@@ -55,7 +67,7 @@ def _check_build() -> None:
     """Check the version: with system headers installed, pip silently compiles pyvips against the system library."""
     if not pyvips.API_mode or _version() < _MINIMUM:
         mode = "API" if pyvips.API_mode else "ABI"
-        found, needed = ".".join(map(str, _version())), ".".join(map(str, _MINIMUM))
+        found, needed = version(), ".".join(map(str, _MINIMUM))
         raise UnsafeLibvips(
             f"libvips {found} in {mode} mode is in use; {needed} or newer in API mode is needed. "
             "Install pyvips-binary on a machine without libvips headers."

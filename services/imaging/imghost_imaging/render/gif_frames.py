@@ -5,21 +5,16 @@ from collections.abc import Iterator
 import pyvips
 
 from imghost_imaging.render import gif
-from imghost_imaging.render.deadline import check_deadline
 from imghost_imaging.render.gif import Frame, Gif
 from imghost_imaging.render.limits import corrupt
 
 _OPAQUE = 255
 
 
-def draw(image: Gif, deadline: float) -> Iterator[pyvips.Image]:
-    """Each frame of `image` as it is shown, RGBA in memory. Raises `CorruptImage` for missing pixels, `pyvips.Error`.
-
-    The deadline is checked between frames, each of which takes a few milliseconds a megapixel.
-    """
+def draw(image: Gif) -> Iterator[pyvips.Image]:
+    """Each frame of `image` as shown, RGBA in memory. Raises `CorruptImage` for missing pixels, `pyvips.Error`."""
     canvas = _transparent(image.width, image.height)
     for frame in image.frames:
-        check_deadline(deadline)
         before = canvas
         canvas = shown = _draw_over(canvas, frame)
         yield shown

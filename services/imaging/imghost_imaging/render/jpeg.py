@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from imghost_imaging.render.limits import corrupt
 
-_SOI, _EOI, _SOS = b"\xff\xd8", b"\xff\xd9", 0xDA
+_SOI, _EOI, SCAN = b"\xff\xd8", b"\xff\xd9", 0xDA
 _APP0 = 0xE0
 _SEQUENTIAL = {0xC0, 0xC1, 0xC9}  # frame headers of baseline and extended sequential images
 _MARKER = re.compile(rb"\xff+([\x01-\xfe])", re.DOTALL)
@@ -23,9 +23,9 @@ def normalise(data: bytes) -> bytes:
     """The JPEG to decode instead of `data`. Raises `CorruptImage` when the file ends before its first scan."""
     parts: list[bytes | memoryview] = [_SOI]
     sequential = False
-    for marker, start, end in _segments(data):
+    for marker, start, end in segments(data):
         sequential = sequential or marker in _SEQUENTIAL
-        if marker == _SOS:
+        if marker == SCAN:
             stop = data.find(_EOI, end)  # never part of a scan
             scans = memoryview(data)[end : stop if stop >= 0 else None]
             return b"".join((*parts, _scan_header(data[start:end], sequential=sequential), scans, _EOI))
@@ -33,7 +33,7 @@ def normalise(data: bytes) -> bytes:
     raise corrupt()
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Each marker with the start and end of its segment, up to that of the first scan. Bytes between are skipped."""
     position = len(_SOI)
     while match := _MARKER.search(data, position):
@@ -46,7 +46,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         if position > len(data):
             return
         yield marker, start, position
-        if marker == _SOS:
+        if marker == SCAN:
             return
 
 

@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pyvips
 
 from imghost_core.object_keys import VARIANT_NAMES, VariantName
 from imghost_imaging.formats import Format
 from imghost_imaging.render import save
-from imghost_imaging.render.deadline import check_deadline, shrink
 from imghost_imaging.render.limits import Header
-from imghost_imaging.render.load import load
+from imghost_imaging.render.load import load, shrink
+from imghost_imaging.render.results import Renditions
 from imghost_imaging.render.source import Source
 
 MEZZANINE = 1600
@@ -23,58 +22,43 @@ _FORMATS: dict[str, Format] = {"jpg": "jpeg", "webp": "webp"}
 ANIMATION_PIXELS = 25_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Renditions:
-    """The files made from one original, all with the same extension, `jpg` or `webp`."""
-
-    extension: str
-    mezzanine: bytes
-    variants: dict[VariantName, bytes]
-
-    @property
-    def total_bytes(self) -> int:
-        """Size of all files together."""
-        return len(self.mezzanine) + sum(map(len, self.variants.values()))
-
-
-def render_all(original: Source, deadline: float) -> Renditions:
+def render_all(original: Source) -> Renditions:
     """All renditions of `original`."""
     header, animated = original.header, original.animated
     box = min(MEZZANINE, _animation_box(header)) if animated else MEZZANINE
-    top = _drop_opaque_alpha(load(original.data, original.kind, box, animated=animated, deadline=deadline))
+    top = _drop_opaque_alpha(load(original.data, original.kind, box, animated=animated))
     exact = max(header.width, header.height) <= box
     kind, size = save.extension(top), (top.width, top.height)
     full_size: dict[tuple[int, int], bytes] = {}
     if exact and original.lossless and max(top.width, _height(top)) <= BOXES["large"]:
         kind, full_size[size] = save.encode_exact(top, _QUALITY, original.stored)
-    variants = dict(_cascade(top, kind, dict(full_size), deadline, exact=exact))
+    variants = dict(_cascade(top, kind, dict(full_size), exact=exact))
     mezzanine = full_size.get(size) or save.encode(top, kind, _MEZZANINE_QUALITY, exact=exact)
     return Renditions(kind, mezzanine, variants)
 
 
-def render_variant(mezzanine: bytes, name: VariantName, kind: str, deadline: float) -> bytes:
+def render_variant(mezzanine: bytes, name: VariantName, kind: str) -> bytes:
     """The variant `name` from a stored mezzanine with the extension `kind`."""
     animated = kind == "webp" and name != "thumb"
-    image = load(mezzanine, _FORMATS[kind], BOXES[name], animated=animated, deadline=deadline)
+    image = load(mezzanine, _FORMATS[kind], BOXES[name], animated=animated)
     return save.encode(image, kind, _QUALITY, exact=max(image.width, _height(image)) < BOXES[name])
 
 
 def _cascade(
-    image: pyvips.Image, kind: str, encoded: dict[tuple[int, int], bytes], deadline: float, *, exact: bool
+    image: pyvips.Image, kind: str, encoded: dict[tuple[int, int], bytes], *, exact: bool
 ) -> Iterator[tuple[VariantName, bytes]]:
     """Each size from the next larger one. A size that would not be smaller reuses the same file."""
     full = image.width
     for name, box in BOXES.items():
-        check_deadline(deadline)
-        image = _fit(_first_frame(image) if name == "thumb" else image, box, deadline)
+        image = _fit(_first_frame(image) if name == "thumb" else image, box)
         size = (image.width, image.height)
         if size not in encoded:
             encoded[size] = save.encode(image, kind, _QUALITY, exact=exact and image.width == full)
         yield name, encoded[size]
 
 
-def _fit(image: pyvips.Image, box: int, deadline: float) -> pyvips.Image:
-    return image if max(image.width, _height(image)) <= box else shrink(image, box, deadline)
+def _fit(image: pyvips.Image, box: int) -> pyvips.Image:
+    return image if max(image.width, _height(image)) <= box else shrink(image, box)
 
 
 def _height(image: pyvips.Image) -> int:

@@ -1,0 +1,1 @@
+"""What an image will cost to decode, from its header. Pure, without libvips."""

@@ -1,0 +1,39 @@
+"""The most memory that rendering an image takes, from its shape. The figures are measured: docs/benchmarks.md."""
+
+from imghost_imaging.cost.shape import Shape
+from imghost_imaging.formats import Format
+
+_MIB = 1024**2
+_BASE = 48 * _MIB  # renditions of a still image of any size, with their encoders
+_COPIES = 3  # of the file in the child: as received, without metadata, and what the decoder reads
+_PARENT_COPIES = 2  # in the service: the file, and the delivered original
+_ROWS = 1280  # kept while an image is shrunk
+_SCALED = 3200  # pixels of the longest side after scaling while decoding, at most twice the mezzanine
+_LARGEST, _ANIMATION = 1600, 25_000_000  # pixels: side of the mezzanine, all frames of an animation
+_FRAME_BYTES = 8  # a pixel of all frames: two sizes at a time, with the encoder
+
+
+def child_bytes(data: bytes, kind: Format, image: Shape) -> int:
+    """Memory of the child that renders `data`, in addition to what it shares with the fork server."""
+    return _BASE + _COPIES * len(data) + image.whole + _rows(image, kind) + _animation(image, kind)
+
+
+def service_bytes(data: bytes) -> int:
+    """Memory of the service while it waits for the child."""
+    return _PARENT_COPIES * len(data)
+
+
+def _rows(image: Shape, kind: Format) -> int:
+    width, height = image.width, min(image.height, _ROWS)
+    if kind in {"jpeg", "webp"}:  # scaled while they are decoded
+        width = min(width, _SCALED)
+    return width * height * image.pixel * 5 // 4
+
+
+def _animation(image: Shape, kind: Format) -> int:
+    if image.frames == 1 or kind not in {"gif", "webp"}:
+        return 0
+    longest = max(image.width, image.height, 1)
+    scale = min(1.0, _LARGEST / longest)
+    pixels = image.frames * image.width * image.height * scale**2
+    return int(_FRAME_BYTES * min(pixels, _ANIMATION))

@@ -1,0 +1,154 @@
+"""A sandbox for work on untrusted bytes: each piece of work has a child of its own, forked before it is needed."""
+
+import asyncio
+import math
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
+
+from imghost_core import logs
+from imghost_imaging.sandbox.exchange import exchange
+from imghost_imaging.sandbox.server_process import Child, NotStarted, ServerEnded, ServerProcess
+from imghost_imaging.sandbox.wire import InvalidMessage
+
+_RESTART_SECONDS = 1.0
+_CAUSES = {signal.SIGKILL: "memory", signal.SIGTRAP: "memory", signal.SIGXCPU: "cpu"}  # SIGTRAP: GLib without memory
+_log = logs.get("imghost.sandbox")
+
+
+class Job(NamedTuple):
+    """Work by its name, its arguments, memory in bytes, and seconds until it is stopped."""
+
+    work: str
+    arguments: dict[str, Any]
+    memory: int
+    seconds: float
+
+
+class Answer(NamedTuple):
+    """What a child says: it had untrusted bytes, so nothing in it may be believed. `peak` is its memory in bytes."""
+
+    head: dict[str, Any]
+    bodies: Sequence[bytes]
+    peak: int = 0
+
+
+class ChildKilled(Exception):
+    """The child ended without an answer; `cause` is `memory`, `cpu`, `time`, `crash` or `protocol`."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the child was stopped: {cause}")
+        self.cause = cause
+
+
+class Sandbox:
+    """Runs jobs in children of the fork server `command`; `spare` of them wait for work. Starts in its constructor."""
+
+    def __init__(self, command: Sequence[str], spare: int, on_restart: Callable[[], None] = lambda: None) -> None:
+        """Start the fork server. Raises `NotStarted`."""
+        self._command, self._spare, self._on_restart = command, spare, on_restart
+        self._server = ServerProcess.start(command)
+        self._waiting: deque[Child] = deque()
+        self._filling: asyncio.Task[None] | None = None
+        _log.info("sandbox ready", fork_server=self.server_pid, **self._server.report)
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """What the children are restricted by."""
+        return list(self._server.report["layers"])
+
+    @property
+    def server_pid(self) -> int:
+        """The process id of the fork server."""
+        return self._server.pid
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Keep children ready, and start the fork server again when it ends; at the end of the block, end all."""
+        supervising = asyncio.create_task(self._supervise())
+        self._fill()
+        try:
+            yield
+        finally:
+            supervising.cancel()
+            await self._drop()
+            await asyncio.wait([supervising])
+
+    async def run(self, job: Job, body: bytes) -> Answer:
+        """Do `job` on `body` in a child, which has ended when this returns or raises, also when it is cancelled.
+
+        Raises `ChildKilled`, and `ServerEnded` until the fork server has started again.
+        """
+        server = self._server
+        child = self._waiting.popleft() if self._waiting else await server.fork()
+        self._fill()
+        try:
+            answer = await _exchange(child, job, body)
+        finally:
+            child.channel.close()
+            ended = await asyncio.shield(server.end(child))
+        if answer is None:
+            raise ChildKilled(_cause(ended.status))
+        return answer._replace(peak=ended.peak)
+
+    def _fill(self) -> None:
+        if self._filling is None or self._filling.done():
+            self._filling = asyncio.create_task(self._fork_spares())
+
+    async def _fork_spares(self) -> None:
+        server = self._server
+        with suppress(ServerEnded):
+            while len(self._waiting) < self._spare and server is self._server:
+                self._waiting.append(await server.fork())
+
+    async def _supervise(self) -> None:
+        while True:
+            await asyncio.to_thread(self._server.wait)
+            _log.error("the fork server has ended and is started again")
+            self._on_restart()
+            await self._drop()
+            self._server = await self._start_again()
+            self._fill()
+
+    async def _start_again(self) -> ServerProcess:
+        while True:
+            try:
+                return await asyncio.to_thread(ServerProcess.start, self._command)
+            except NotStarted as error:
+                _log.error("the fork server does not start", reason=str(error))
+                await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _drop(self) -> None:
+        """End the fork server, and so all of its children."""
+        self._server.close()
+        if self._filling:
+            await asyncio.wait([self._filling])
+        for child in self._waiting:
+            child.channel.close()
+        self._waiting.clear()
+
+
+async def _exchange(child: Child, job: Job, body: bytes) -> Answer | None:
+    """The answer of `child`, None when it ended without one. Raises `ChildKilled` when it is late or nonsense."""
+    head = {
+        "work": job.work,
+        "arguments": job.arguments,
+        "memory": job.memory,
+        "cpu_seconds": math.ceil(job.seconds) + 1,
+    }
+    try:
+        async with asyncio.timeout(job.seconds):
+            return Answer(*await exchange(child.channel, head, body, most=job.memory))
+    except TimeoutError:
+        raise ChildKilled("time") from None
+    except InvalidMessage as error:
+        raise ChildKilled("protocol") from error
+    except ConnectionError:
+        return None
+
+
+def _cause(status: int) -> str:
+    return _CAUSES.get(signal.Signals(os.WTERMSIG(status)), "crash") if os.WIFSIGNALED(status) else "crash"

@@ -1,0 +1,119 @@
+"""The estimate from the header is never below what the real decoder takes, and not absurdly above."""
+
+import struct
+import sys
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pyvips
+
+from imghost_imaging import main
+from imghost_imaging.cost import estimate, shape
+from imghost_imaging.cost.shape import Shape
+from imghost_imaging.formats import FORMATS, Format
+from imghost_imaging.sandbox.sandbox import Job, Sandbox
+from support import hostile, sample_images
+from support.sample_images import encode, scene
+
+MIB = 1024**2
+
+
+def deep(width: int, height: int) -> pyvips.Image:
+    return (scene(width, height, noise=0).cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
+
+
+IMAGES: dict[str, tuple[Format, Callable[[], bytes]]] = {
+    "jpeg": ("jpeg", lambda: encode(scene(2400, 1800, noise=0), "jpeg")),
+    "jpeg progressive": ("jpeg", lambda: encode(scene(2400, 1800, noise=0), "jpeg", interlace=True)),
+    "jpeg cmyk progressive": (
+        "jpeg",
+        lambda: encode(scene(2400, 1800, noise=0).colourspace("cmyk"), "jpeg", interlace=True),
+    ),
+    "png interlaced": ("png", lambda: encode(scene(2400, 1800, noise=0), "png", interlace=True, compression=1)),
+    "png interlaced, 16 bits": ("png", lambda: encode(deep(2400, 1800), "png", interlace=True, compression=1)),
+    "png interlaced, 16 bits, alpha": (
+        "png",
+        lambda: encode(deep(2400, 1800).bandjoin(30_000), "png", interlace=True, compression=1),
+    ),
+    "png wide": ("png", lambda: encode(scene(16_000, 400, noise=0), "png", compression=1)),
+    "gif": ("gif", lambda: sample_images.gif(1, 1800, 1200)),
+    "gif animated": ("gif", lambda: sample_images.gif(40, 800, 600)),
+    "webp lossless": ("webp", lambda: encode(scene(2400, 1800, noise=0), "webp", lossless=True, effort=0)),
+    "webp animated": ("webp", lambda: sample_images.webp(40, 800, 600)),
+    "avif": ("avif", lambda: encode(scene(1800, 1200, noise=0), "avif", effort=0)),
+    "avif, 12 bits": ("avif", lambda: encode(deep(1800, 1200), "avif", effort=0, bitdepth=12)),
+}
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """The real decoder."""
+    made = Sandbox([*main.DECODER, ",".join(FORMATS)], 0)
+    async with made.opened():
+        yield made
+
+
+@pytest.mark.parametrize("name", IMAGES)
+async def test_the_estimate_holds_what_the_decoder_takes(sandbox: Sandbox, name: str) -> None:
+    """Within the limit of its estimate each image is rendered, and at least a third of what exceeds 64 MiB is used."""
+    kind, make = IMAGES[name]
+    body = make()
+    expected = estimate.child_bytes(body, kind, shape.read(body, kind))
+    answer = await sandbox.run(Job("render", {"pixels": 100_000_000, "frames": 300}, expected, 60), body)
+    assert "result" in answer.head, answer.head
+    sys.stdout.write(f"{name}: {answer.peak // MIB} of {expected // MIB} MiB\n")
+    assert answer.peak <= expected <= 3 * answer.peak + 64 * MIB
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "expected"),
+    [
+        (encode(scene(48, 32), "jpeg"), "jpeg", Shape(48, 32, 1, 3, 0)),
+        (encode(scene(48, 32), "jpeg", interlace=True), "jpeg", Shape(48, 32, 1, 3, 2 * 64 * 48 * 3 // 2)),
+        (encode(scene(48, 32), "png"), "png", Shape(48, 32, 1, 3, 0)),
+        (encode(deep(48, 32), "png", interlace=True), "png", Shape(48, 32, 1, 6, 48 * 32 * 6 * 9 // 8)),
+        (sample_images.gif(3, 48, 32), "gif", Shape(48, 32, 3, 4, 13 * 48 * 32)),
+        (sample_images.webp(1, 48, 32), "webp", Shape(48, 32, 1, 4, 0)),
+        (encode(scene(48, 32), "webp", lossless=True), "webp", Shape(48, 32, 1, 4, 4 * 48 * 32)),
+        (sample_images.webp(3, 48, 32), "webp", Shape(48, 32, 3, 4, 8 * 48 * 32)),
+        (encode(scene(48, 32), "avif"), "avif", Shape(48, 32, 1, 4, 16 * 48 * 32)),
+    ],
+)
+def test_the_header_gives_the_shape(body: bytes, kind: Format, expected: Shape) -> None:
+    """Size, frames, and what is held for the whole image."""
+    assert shape.read(body, kind) == expected
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_header_that_makes_no_sense_is_an_empty_image(kind: Format) -> None:
+    """Cut anywhere, a file is never another error; what is wrong with it, the decoder says."""
+    body = sample_images.photo(64, 48, kind)
+    for end in range(4, min(200, len(body))):
+        shape.read(body[:end], kind)
+    assert shape.read(b"", kind).width == 0
+
+
+async def test_a_header_that_lies_does_not_get_more_memory(sandbox: Sandbox) -> None:
+    """A PNG of 81 megapixels whose estimate was that of a small image runs into its limit, and is refused."""
+    body = hostile.bomb_png(9000, 9000)
+    interlaced = body[:28] + b"\x01" + body[29:]  # with a wrong CRC: refused before it is decoded
+    arguments = {"pixels": 100_000_000, "frames": 300}
+    refused = await sandbox.run(Job("render", arguments, 48 * MIB, 60), interlaced)
+    assert refused.head["refused"] == "corrupt_image"
+    whole = encode(pyvips.Image.black(9000, 9000, bands=3).copy(interpretation="srgb"), "png", interlace=True)
+    answer = await sandbox.run(Job("render", arguments, 8 * MIB, 60), whole)
+    assert "result" not in answer.head
+    assert answer.peak < 120 * MIB
+
+
+def test_frames_of_a_gif_are_counted_up_to_a_bound() -> None:
+    """A GIF of a million frames costs the service no memory for each."""
+    assert shape.read(hostile.gif_frames(20_000), "gif").frames == 5_001
+
+
+def test_a_jpeg_of_several_scans_holds_its_coefficients() -> None:
+    """Also a sequential one: the decoder needs the whole image, whatever the frame header says."""
+    body = encode(scene(64, 64), "jpeg")
+    scan = body.index(b"\xff\xda")
+    one = body[:scan] + struct.pack(">2sHB", b"\xff\xda", 8, 1) + b"\1\0\0\x3f\0" + body[scan + 14 :]
+    assert shape.read(one, "jpeg").whole > 0
