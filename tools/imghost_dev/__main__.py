@@ -27,6 +27,7 @@ VERBS = {
     "bench": Verb("bench", "measure a tenant on this machine"),
     "bench-attacks": Verb("bench_attacks.main", "measure what a normal client notices of attacks"),
     "bench-events": Verb("bench_events", "measure what publishing and delivering events costs"),
+    "bench-imaging": Verb("bench_imaging", "measure what the sandbox of the decoders costs and holds"),
     "bench-stores": Verb("bench_stores.main", "compare two clients of an S3: what they cost, how they meet faults"),
     "chart": Verb("chart", "write or check the files that are made from the chart and for it"),
     "cluster": Verb("cluster.main", "start, fill, inspect and remove a real Kubernetes cluster"),
