@@ -41,12 +41,15 @@ class Impersonator(KubeApi):
         return super()._send(method, path, data, headers | {"Impersonate-User": self._user})
 
 
-async def assert_denied(attempt: Callable[[], Answer], saying: str) -> None:
-    """Wait until an attempt is denied for this reason; the API server takes a moment to learn of a new policy."""
+async def assert_denied(attempt: Callable[[], Answer], *reasons: str) -> None:
+    """Wait until an attempt is denied for one of these reasons; the API server takes a moment to learn of a new policy.
+
+    Of several policies that deny a request, it names any one.
+    """
 
     def is_denied() -> None:
         answer = attempt()
         assert "ValidatingAdmissionPolicy" in answer.body.get("message", ""), answer.body
-        assert saying in answer.body["message"], answer.body["message"]
+        assert any(reason in answer.body["message"] for reason in reasons), answer.body["message"]
 
     await eventually(is_denied, within=20, why="it is not denied")

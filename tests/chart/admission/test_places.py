@@ -12,6 +12,7 @@ from support.impersonation import TENANT, Children, Impersonator, assert_denied
 OWN = f"imghost-{TENANT}"
 WHERE = "only in namespaces imghost-<tenant> that are its own, and its recovery Secrets"
 OWNED = f"only objects whose owner is the tenant {TENANT}"
+LABELS = "namespaces of tenants have the labels of imghost-operator"
 
 
 def namespace(cluster: AuditedKube, name: str) -> dict[str, object]:
@@ -50,17 +51,18 @@ async def test_namespaces_of_others_stay_theirs(
     cluster: AuditedKube, release: None, thief: Impersonator, children: Children
 ) -> None:
     """A namespace without a tenant as its owner can be neither made, taken, labelled nor deleted."""
+    labelled = {"metadata": {"labels": {"a": "b"}}}
     payroll, backends = namespace(cluster, "payroll"), namespace(cluster, "imghost-backends")
     for other in (payroll, backends):
-        await assert_denied(lambda other=other: thief.try_merge(other, {"metadata": {"labels": {"a": "b"}}}), WHERE)
+        await assert_denied(lambda other=other: thief.try_merge(other, labelled), WHERE, LABELS)
         await assert_denied(lambda other=other: thief.try_delete(other), WHERE)
     owners = children["Namespace", OWN]["metadata"]["ownerReferences"]
     taken = {"metadata": {"ownerReferences": [{**owners[0], "name": "backends"}]}}
-    await assert_denied(lambda: thief.try_merge(backends, taken), WHERE)
+    await assert_denied(lambda: thief.try_merge(backends, taken), WHERE, LABELS)
     for name in ("hr", "imghost-hr", NAMESPACE):
         made = deepcopy(children["Namespace", OWN])
         made["metadata"]["name"] = name
-        await assert_denied(lambda made=made: thief.try_create(made), WHERE)
+        await assert_denied(lambda made=made: thief.try_create(made), WHERE, LABELS)
 
 
 async def test_objects_of_others_in_a_tenants_namespace_stay_theirs(
