@@ -67,7 +67,7 @@ class Flooded:
 
     def connect(self) -> socket.socket:
         client = socket.create_connection(("127.0.0.1", self.port), 5)
-        client.settimeout(2)
+        client.settimeout(0.5)
         return client
 
 

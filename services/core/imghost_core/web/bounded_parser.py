@@ -37,8 +37,10 @@ class BoundedParser(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse, and count what is neither a complete head nor data of a body."""
         if self.is_deaf:
-            self._discard(len(data))
+            self._slow_down(len(data))
             return
+        if self.in_body and not self.is_busy:  # the rest of a body whose response was sent before its end
+            self._slow_down(len(data))
         self._unfinished += len(data)
         try:
             self.parser.feed_data(data)
@@ -123,7 +125,13 @@ class BoundedParser(HttpToolsProtocol):
         self.cycle.keep_alive = False
         self.all.count(cause)
 
-    def _discard(self, size: int) -> None:
+    def speed_up(self) -> None:
+        """Read on; called once a second."""
+        self._discarded = 0
+        self.flow.resume_reading()
+
+    def _slow_down(self, size: int) -> None:
+        """Read at most `DISCARDED_BYTES` of what is only discarded, of a body in each second."""
         self._discarded += size
         if self._discarded > DISCARDED_BYTES:
-            self.transport.abort()
+            self.flow.pause_reading()

@@ -15,7 +15,7 @@ PIPELINED: Final = 16
 """Requests that may wait for the responses to earlier ones on their connection."""
 TURN_AWAY_SECONDS: Final = 2.0
 DISCARDED_BYTES: Final = 4 * 1024 * 1024
-"""What is still read of a client that was refused, so that it can read why."""
+"""What is still read of a client that was refused, so that it can read why; of a refused body, in each second."""
 
 
 class Cause(StrEnum):
