@@ -167,3 +167,21 @@ async def test_a_refusal_before_the_body_ends_an_expecting_connection() -> None:
     async with serving(read_all) as server:
         served = await ask(server, expecting.replace(b"Host", b"Connection: close\r\nHost") + b"x" * 1000)
         assert served.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(("sweep_seconds", "is_whole"), [(60.0, False), (0.01, True)])
+async def test_a_body_that_is_only_discarded_is_read_slowly(sweep_seconds: float, is_whole: bool) -> None:
+    """After its response a body is read some megabytes at a time, and the next ones when the timer has run."""
+    size = 40_000_000
+    sent = 0
+    async with serving(hello, Limits(sweep_seconds=sweep_seconds)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(POST.replace(b"1000", b"%d" % size))
+        await reader.readuntil(b"hello")
+        with contextlib.closing(writer), contextlib.suppress(TimeoutError):
+            while sent < size:
+                writer.write(bytes(1_000_000))
+                async with asyncio.timeout(10 if is_whole else 0.5):
+                    await writer.drain()
+                sent += 1_000_000
+        assert (sent == size) is is_whole
