@@ -1,7 +1,5 @@
 """ConfigMaps: the environment of api, imaging and worker that is not secret."""
 
-import math
-
 from imghost_operator import quantity
 from imghost_operator.build_inputs import BuildInputs
 from imghost_operator.crd.spec import Spec
@@ -61,9 +59,12 @@ def spool_bytes(spec: Spec) -> int:
 
 
 def _parallel_uploads(spec: Spec) -> int:
-    """Uploads that one api pod passes on at a time: together the api pods give imaging what it can take."""
-    slots = max(1, spec.imaging.fewest_replicas) * spec.imaging.limits.concurrency
-    return math.ceil(slots * _UPLOADS_PER_SLOT / max(1, spec.api.most_replicas))
+    """Uploads that one api pod passes on at a time: what imaging can take.
+
+    It does not depend on how many api pods there are, or scaling them would replace all of them. Several that are busy
+    at the same time fill imaging's queue, which then says so.
+    """
+    return max(1, spec.imaging.fewest_replicas) * spec.imaging.limits.concurrency * _UPLOADS_PER_SLOT
 
 
 def _common(owner: Owner, inputs: BuildInputs) -> dict[str, str]:

@@ -109,7 +109,9 @@ async def test_what_changed_while_a_request_ran_is_noticed(
     others does not matter to it.
     """
     context = api.public.state.context  # type: ignore[attr-defined]
-    admit = Authenticator(context.database, context.tokens, context.digest, context.clock)
+    admit = Authenticator(
+        context.database, context.tokens, context.digest, context.clock, context.authentications, "192.0.2.1"
+    )
     person, other = await register(api), await register(api)
     for change_of, rejections in ((other, (None, None)), (person, (by_key, by_token))):
         principals = [
