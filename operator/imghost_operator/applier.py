@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from imghost_operator import diff, tenant_objects
+from imghost_operator.admitted import Admitted
+from imghost_operator.built_object import BuiltObject
 from imghost_operator.contention import Contention
 from imghost_operator.errors import NotOwned, PlatformDown, PlatformRefused, Problem, StaleObject
 from imghost_operator.platform import Object, ObjectRef, Platform, check_owner, owned_by
@@ -16,6 +18,7 @@ from imghost_operator.tenant_objects.meta import APPLIED_ANNOTATION
 
 MAX_PRUNED = 10  # per pass; more deletions would indicate a defect
 RETRY_MIGRATION = timedelta(minutes=5)
+_MOST_FIELDS = 5  # that an event names
 
 
 class Applier:
@@ -24,10 +27,16 @@ class Applier:
     def __init__(self, platform: Platform, clock: Callable[[], datetime]) -> None:
         self._platform, self._clock = platform, clock
         self._contention = Contention(lambda: clock().timestamp())
+        self._admitted = Admitted()
+
+    def expect(self, built: BuiltObject) -> BuiltObject:
+        """An object as it was built, with the form in which it is stored where admission webhooks change it."""
+        return self._admitted.expect(built)
 
     def forget(self, tenant: str) -> None:
         """Discard what is stored about a deleted tenant."""
-        self._contention.forget(tenant_objects.namespace_of(tenant))
+        for known in (self._contention, self._admitted):
+            known.forget(tenant_objects.namespace_of(tenant))
 
     async def retry_migration(self, ctx: ReconcileContext) -> None:
         """Delete a Job that failed some time ago, so that it is created again: its cause may have been fixed."""
@@ -43,7 +52,7 @@ class Applier:
         """Apply wave by wave, all objects of a wave concurrently; what has to wait is left as it is."""
         for wave in tenant_objects.WAVES:
             ready = ctx.applicable(wave)
-            results = await asyncio.gather(*(self._apply_one(ctx, built.manifest) for built in ready))
+            results = await asyncio.gather(*(self._apply_one(ctx, built) for built in ready))
             # In the order of the objects, not of the responses: the status must not differ from pass to pass.
             for built, failure in zip(ready, results, strict=True):
                 if isinstance(failure, PlatformDown | StaleObject):
@@ -53,21 +62,21 @@ class Applier:
             if not ctx.namespace_is_usable:
                 return
 
-    async def _apply_one(self, ctx: ReconcileContext, obj: Object) -> Problem | StaleObject | None:
+    async def _apply_one(self, ctx: ReconcileContext, built: BuiltObject) -> Problem | StaleObject | None:
         """Returns what failed."""
-        key = ObjectRef.of(obj)
-        live = ctx.live.get(key)
+        live = ctx.live.get(built.ref)
         try:
             if live is not None:
                 check_owner(live, ctx.uid)
-            if live is None or diff.changed(obj, live) or diff.foreign(obj, live):
-                await self._write(ctx, key, obj, live)
+            if live is None or diff.changed(built.expected, live) or diff.foreign(built.expected, live):
+                await self._write(ctx, built, live)
         except (NotOwned, PlatformRefused, PlatformDown, StaleObject) as error:
             return error
         return None
 
-    async def _write(self, ctx: ReconcileContext, key: ObjectRef, obj: Object, live: Object | None) -> None:
+    async def _write(self, ctx: ReconcileContext, built: BuiltObject, live: Object | None) -> None:
         """Apply an object, or leave it for later where something else keeps changing it."""
+        key, obj = built.ref, built.manifest
         stamp = str(obj["metadata"]["annotations"][APPLIED_ANNOTATION])
         if pause := self._contention.pause(key, stamp):
             ctx.paused.append(pause)
@@ -77,8 +86,16 @@ class Applier:
             )
             await self._platform.event(ctx.tenant, "Warning", Reason.CONTESTED, text)
             return
-        ctx.live[key] = await self._platform.apply(obj, live)
+        ctx.live[key] = stored = await self._platform.apply(obj, live)
         self._contention.note(key, stamp)
+        fields = self._admitted.note(built, stored)
+        ctx.desired = [self._admitted.expect(each) if each.ref == key else each for each in ctx.desired]
+        if fields:
+            text = (
+                f"{key.kind} {key.name}: the cluster's admission changed {', '.join(fields[:_MOST_FIELDS])}"
+                f"{', …' if fields[_MOST_FIELDS:] else ''}; it is kept like that."
+            )
+            await self._platform.event(ctx.tenant, "Normal", Reason.CHANGED_BY_ADMISSION, text)
 
     async def prune(self, ctx: ReconcileContext) -> None:
         """Delete objects of ours that are no longer desired: of the kinds we make, with our label and our owner."""

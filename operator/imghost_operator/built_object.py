@@ -23,11 +23,20 @@ class Requirement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BuiltObject:
-    """A manifest, what it `requires`, and what is met once it and all others with the same `provides` are done."""
+    """A manifest, what it `requires`, and what is met once it and all others with the same `provides` are done.
+
+    `admitted` is the form in which it is stored where admission webhooks change it.
+    """
 
     manifest: Object
     requires: frozenset[Requirement] = frozenset()
     provides: Requirement | None = None
+    admitted: Object | None = None
+
+    @property
+    def expected(self) -> Object:
+        """What the stored object is compared with."""
+        return self.admitted or self.manifest
 
     @property
     def ref(self) -> ObjectRef:

@@ -51,6 +51,23 @@ def foreign(desired: Object, live: Object) -> list[str]:
     return [pointer for key, name in parts for pointer in _foreign(desired[key], live.get(key), f"/{key}", name)][::-1]
 
 
+def adopt(desired: Object, stored: Object) -> Object:
+    """`desired` with the values that `stored` has instead, so that `changed` and `foreign` find nothing in it."""
+    return {key: _adopt(value, stored[key], key) for key, value in desired.items() if key in stored}
+
+
+def differences(one: Any, other: Any, pointer: str = "") -> Iterator[str]:
+    """JSON pointers to where two manifests differ; a list of another length differs as a whole."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in sorted(one.keys() | other.keys()):
+            yield from differences(one.get(key), other.get(key), f"{pointer}/{_escape(key)}")
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, pair in enumerate(zip(one, other, strict=True)):
+            yield from differences(*pair, f"{pointer}/{index}")
+    elif one != other:
+        yield pointer
+
+
 def with_shared(desired: Object, live: Object | None) -> Object:
     """What to apply: `desired`, and the items that others added to a shared list that applying would replace."""
     if live is None or desired["kind"] != "ServiceAccount":
@@ -83,6 +100,29 @@ def _covers_list(desired: list[Any], live: list[Any], name: str) -> bool:
         return len(desired) == len(live) and all(map(_covers, desired, live, [""] * len(live)))
     by_key = {_identity(item, keys): item for item in reversed(live)}
     return all(_covers(item, by_key.get(_identity(item, keys)), "") for item in desired)
+
+
+def _adopt(desired: Any, stored: Any, name: str) -> Any:
+    if isinstance(desired, Mapping) and isinstance(stored, Mapping) and name not in _ATOMIC_MAPS:
+        kept = stored if name in _CLOSED_MAPS else {}
+        return {**kept, **{key: _adopt(value, stored[key], key) for key, value in desired.items() if key in stored}}
+    if isinstance(desired, list) and isinstance(stored, list):
+        return _adopt_list(desired, stored, name)
+    return stored
+
+
+def _adopt_list(desired: list[Any], stored: list[Any], name: str) -> list[Any]:
+    keys = _keys(name, desired)
+    if keys is None:
+        same = len(desired) == len(stored)
+        return [_adopt(*pair, "") for pair in zip(desired, stored, strict=True)] if same else stored
+    wanted = {_identity(item, keys): item for item in desired}
+    known = [(wanted.get(_identity(item, keys)), item) for item in stored]
+    return [
+        item if match is None else _adopt(match, item, "")
+        for match, item in known
+        if match is not None or name not in _OPEN_LISTS
+    ]
 
 
 def _foreign(desired: Any, live: Any, pointer: str, name: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ def is_done(built: BuiltObject, live: Object | None, completed: Collection[str] 
         return migration_state(built, live, completed) == "done"
     if live is None:
         return False
-    return not diff.changed(built.manifest, live) and (built.kind != "Deployment" or is_rolled_out(live))
+    return not diff.changed(built.expected, live) and (built.kind != "Deployment" or is_rolled_out(live))
 
 
 def is_rolled_out(deployment: Mapping[str, Any]) -> bool:

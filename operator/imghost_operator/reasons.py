@@ -184,6 +184,11 @@ class Reason(StrEnum):
         "another tool changes an object again and again; the operator restores it less and less often",
         "find the other writer in the object's `managedFields`, and stop one of the two",
     )
+    CHANGED_BY_ADMISSION = (
+        "ChangedByAdmission",
+        "an admission webhook or policy of the cluster changed a workload while it was written; it is kept like that",
+        "nothing, if that is meant; otherwise exempt the namespace from the webhook",
+    )
     UNKNOWN_FIELD = (
         "UnknownField",
         "the spec has a field that only another version of the operator knows; it is ignored",

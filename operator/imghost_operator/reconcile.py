@@ -186,7 +186,8 @@ class Reconciler:
             self._release, found.signing, found.database, found.store, self._endpoints(ctx.name), self._facts
         )
         objects = tenant_objects.build(ctx.name, ctx.uid, spec, ctx.inputs)
-        ctx.desired = [built for built in objects if built.kind != "Namespace" or ctx.makes_namespace]
+        wanted = (built for built in objects if built.kind != "Namespace" or ctx.makes_namespace)
+        ctx.desired = [self._applier.expect(built) for built in wanted]
         return found.due_in
 
     def _endpoints(self, tenant: str) -> Mapping[Port, str]:

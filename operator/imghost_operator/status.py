@@ -135,7 +135,7 @@ def _objects(state: ReconcileState) -> ObjectsStatus:
     applied = sum(
         1
         for built, obj in live
-        if (built.ref.name in state.migrated if obj is None else not diff.changed(built.manifest, obj))
+        if (built.ref.name in state.migrated if obj is None else not diff.changed(built.expected, obj))
     )
     return ObjectsStatus(desired=len(state.desired), applied=applied)
 

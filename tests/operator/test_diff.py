@@ -143,3 +143,35 @@ def test_a_wish_that_was_dropped_is_a_change() -> None:
     before = objects(podMetadata={"annotations": {"example.com/a": "b"}})
     key = ObjectRef("Deployment", "imghost-demo", "api")
     assert diff.changed(MADE[key], before[key])
+
+
+@given(st.sampled_from(sorted(key for key in MADE if key.kind == "Deployment")), st.data())
+def test_what_was_adopted_is_as_expected(key: ObjectRef, data: st.DataObject) -> None:
+    """A stored form that differs by a value, an item too many and an item too few is no difference once it is adopted,
+    and what is changed afterwards is.
+    """
+    desired = MADE[key]
+    live = copy.deepcopy(desired)
+    container = live["spec"]["template"]["spec"]["containers"][0]
+    container["image"] = "mirror.example.com/x:1"
+    container["resources"] = {"requests": {"ephemeral-storage": "1Gi"}}
+    container["env"].append({"name": "INJECTED", "value": "yes"})
+    if data.draw(st.booleans()):
+        container["env"].pop(0)
+    live["status"] = {"replicas": 1}
+    expected = diff.adopt(desired, live)
+    assert not diff.changed(expected, live)
+    assert diff.foreign(expected, live) == []
+    assert "status" not in expected
+    assert all(
+        pointer.startswith("/spec/template/spec/containers/0/") for pointer in diff.differences(desired, expected)
+    )
+    container["image"] = "other.example.com/x:1"
+    assert diff.changed(expected, live)
+
+
+def test_differences_are_named_where_they_are() -> None:
+    """A value by its own pointer; a list of another length as a whole."""
+    one = {"a": {"b/c": 1, "same": 2}, "list": [{"x": 1}, {"x": 2}], "longer": [1]}
+    other = {"a": {"b/c": 2, "same": 2}, "list": [{"x": 1}, {"x": 3}], "longer": [1, 2], "new": {}}
+    assert list(diff.differences(one, other)) == ["/a/b~1c", "/list/1/x", "/longer", "/new"]
