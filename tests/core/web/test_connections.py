@@ -169,12 +169,19 @@ async def test_a_refusal_before_the_body_ends_an_expecting_connection() -> None:
         assert served.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
 
 
-@pytest.mark.parametrize(("sweep_seconds", "is_whole"), [(60.0, False), (0.01, True)])
-async def test_a_body_that_is_only_discarded_is_read_slowly(sweep_seconds: float, is_whole: bool) -> None:
-    """After its response a body is read some megabytes at a time, and the next ones when the timer has run."""
+@pytest.mark.parametrize(
+    ("sweep_seconds", "in_all", "is_whole"),
+    [(60.0, 20_000_000, False), (0.01, 20_000_000, True), (60.0, 64 << 20, True)],
+)
+async def test_bodies_that_are_only_discarded_are_read_slowly(
+    sweep_seconds: float, in_all: int, is_whole: bool
+) -> None:
+    """After its response a body is read fast until all of them were too much; then some megabytes at a time, and the
+    next ones when the timer has run.
+    """
     size = 40_000_000
     sent = 0
-    async with serving(hello, Limits(sweep_seconds=sweep_seconds)) as server:
+    async with serving(hello, Limits(sweep_seconds=sweep_seconds, discarded_bytes=in_all)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(POST.replace(b"1000", b"%d" % size))
         await reader.readuntil(b"hello")

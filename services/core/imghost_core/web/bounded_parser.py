@@ -131,7 +131,7 @@ class BoundedParser(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def _slow_down(self, size: int) -> None:
-        """Read at most `DISCARDED_BYTES` of what is only discarded, of a body in each second."""
+        """Read only so much in each second of what is only discarded. One client alone is not slowed."""
         self._discarded += size
-        if self._discarded > DISCARDED_BYTES:
+        if self.all.discard(size) and self._discarded > DISCARDED_BYTES:
             self.flow.pause_reading()

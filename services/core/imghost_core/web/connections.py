@@ -43,6 +43,7 @@ class Connections:
         self._turned_away: dict[Connection, None] = {}
         self._per_address: Counter[str] = Counter()
         self._buffers: Buffers[Connection] = Buffers(limits.buffered_bytes)
+        self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def admit(self, connection: Connection) -> Cause | None:
@@ -98,6 +99,11 @@ class Connections:
         """The client has taken what waited for it."""
         self._buffers.drop(connection)
 
+    def discard(self, size: int) -> bool:
+        """Count what was read only to be discarded; whether that is too much for this second."""
+        self._discarded += size
+        return self._discarded > self.limits.discarded_bytes
+
     def count(self, cause: Cause) -> Cause:
         """Count a connection that is refused or ended."""
         self._metrics.ended.labels(self._listener, cause.value).inc()
@@ -129,7 +135,7 @@ class Connections:
 
     def _sweep(self) -> None:
         """End what is overdue, and look again as long as there are connections."""
-        self._timer = None
+        self._timer, self._discarded = None, 0
         now = asyncio.get_running_loop().time()
         for connection in [*self._open, *self._turned_away]:
             if cause := connection.find_overdue(now):

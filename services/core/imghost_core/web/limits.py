@@ -15,7 +15,7 @@ PIPELINED: Final = 16
 """Requests that may wait for the responses to earlier ones on their connection."""
 TURN_AWAY_SECONDS: Final = 2.0
 DISCARDED_BYTES: Final = 4 * 1024 * 1024
-"""What is still read of a client that was refused, so that it can read why; of a refused body, in each second."""
+"""What is read in each second of a client that was refused, so that it can read why, however many there are."""
 
 
 class Cause(StrEnum):
@@ -37,7 +37,11 @@ class Cause(StrEnum):
 
 
 class Limits(NamedTuple):
-    """How many connections, how long, how slow. `linger_seconds`: for a body whose response was sent before its end."""
+    """How many connections, how long, how slow.
+
+    `linger_seconds` is for a body whose response was sent before its end, `discarded_bytes` for all such bodies in
+    each second.
+    """
 
     in_all: int = 4096
     per_address: int = 1024
@@ -45,5 +49,6 @@ class Limits(NamedTuple):
     keep_alive_seconds: float = 75.0
     linger_seconds: float = 30.0
     buffered_bytes: int = 128 * 1024 * 1024
+    discarded_bytes: int = 64 * 1024 * 1024
     pace: Pace = Pace()
     sweep_seconds: float = 1.0
