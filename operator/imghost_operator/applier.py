@@ -11,13 +11,14 @@ from imghost_operator.built_object import BuiltObject
 from imghost_operator.contention import Contention
 from imghost_operator.errors import NotOwned, PlatformDown, PlatformRefused, Problem, StaleObject
 from imghost_operator.platform import Object, ObjectRef, Platform, check_owner, owned_by
-from imghost_operator.progress import job_state
+from imghost_operator.progress import is_done, job_state
 from imghost_operator.reasons import Reason
 from imghost_operator.reconcile_context import ReconcileContext
 from imghost_operator.tenant_objects.meta import APPLIED_ANNOTATION
 
 MAX_PRUNED = 10  # per pass; more deletions would indicate a defect
 RETRY_MIGRATION = timedelta(minutes=5)
+_READ_BY_PODS = frozenset({"ConfigMap", "Secret", "ServiceAccount"})
 _MOST_FIELDS = 5  # that an event names
 
 
@@ -29,9 +30,9 @@ class Applier:
         self._contention = Contention(lambda: clock().timestamp())
         self._admitted = Admitted()
 
-    def expect(self, built: BuiltObject) -> BuiltObject:
+    def expect(self, built: BuiltObject, live: Object | None) -> BuiltObject:
         """An object as it was built, with the form in which it is stored where admission webhooks change it."""
-        return self._admitted.expect(built)
+        return self._admitted.expect(built, live)
 
     def forget(self, tenant: str) -> None:
         """Discard what is stored about a deleted tenant."""
@@ -76,7 +77,7 @@ class Applier:
 
     async def _write(self, ctx: ReconcileContext, built: BuiltObject, live: Object | None) -> None:
         """Apply an object, or leave it for later where something else keeps changing it."""
-        key, obj = built.ref, built.manifest
+        key, obj = built.ref, built.expected if built.kind == "Job" else built.manifest
         stamp = str(obj["metadata"]["annotations"][APPLIED_ANNOTATION])
         if pause := self._contention.pause(key, stamp):
             ctx.paused.append(pause)
@@ -89,7 +90,7 @@ class Applier:
         ctx.live[key] = stored = await self._platform.apply(obj, live)
         self._contention.note(key, stamp)
         fields = self._admitted.note(built, stored)
-        ctx.desired = [self._admitted.expect(each) if each.ref == key else each for each in ctx.desired]
+        ctx.desired = [self.expect(each, stored) if each.ref == key else each for each in ctx.desired]
         if fields:
             text = (
                 f"{key.kind} {key.name}: the cluster's admission changed {', '.join(fields[:_MOST_FIELDS])}"
@@ -98,18 +99,25 @@ class Applier:
             await self._platform.event(ctx.tenant, "Normal", Reason.CHANGED_BY_ADMISSION, text)
 
     async def prune(self, ctx: ReconcileContext) -> None:
-        """Delete objects of ours that are no longer desired: of the kinds we make, with our label and our owner."""
+        """Delete objects of ours that are no longer desired: of the kinds we make, with our label and our owner.
+
+        What pods of the former release read stays until they are replaced; one that starts again would not start.
+        """
         if not ctx.namespace_is_usable:
             return
         wanted = {built.ref for built in ctx.desired}
+        deployments = [built for built in ctx.desired if built.kind == "Deployment"]
+        is_rolled_out = all(is_done(built, ctx.live.get(built.ref)) for built in deployments)
         doomed = [
             obj
             for key, obj in ctx.live.items()
             if key not in wanted
             and key.kind in tenant_objects.KINDS
+            and (is_rolled_out or key.kind not in _READ_BY_PODS)
             and owned_by(obj, ctx.uid)
             and not obj["metadata"].get("deletionTimestamp")
         ]
         for obj in islice(doomed, MAX_PRUNED):
             await self._platform.delete(obj)
+            self._admitted.discard(ObjectRef.of(obj))
             del ctx.live[ObjectRef.of(obj)]

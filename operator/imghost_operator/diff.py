@@ -53,7 +53,7 @@ def foreign(desired: Object, live: Object) -> list[str]:
 
 def adopt(desired: Object, stored: Object) -> Object:
     """`desired` with the values that `stored` has instead, so that `changed` and `foreign` find nothing in it."""
-    return {key: _adopt(value, stored[key], key) for key, value in desired.items() if key in stored}
+    return _adopt_members(desired, stored)
 
 
 def differences(one: Any, other: Any, pointer: str = "") -> Iterator[str]:
@@ -105,10 +105,19 @@ def _covers_list(desired: list[Any], live: list[Any], name: str) -> bool:
 def _adopt(desired: Any, stored: Any, name: str) -> Any:
     if isinstance(desired, Mapping) and isinstance(stored, Mapping) and name not in _ATOMIC_MAPS:
         kept = stored if name in _CLOSED_MAPS else {}
-        return {**kept, **{key: _adopt(value, stored[key], key) for key, value in desired.items() if key in stored}}
+        return {**kept, **_adopt_members(desired, stored)}
     if isinstance(desired, list) and isinstance(stored, list):
         return _adopt_list(desired, stored, name)
     return stored
+
+
+def _adopt_members(desired: Mapping[str, Any], stored: Mapping[str, Any]) -> Object:
+    """What is desired empty stays so: the server leaves it out, and an item in it later is foreign."""
+    return {
+        key: _adopt(value, stored[key], key) if key in stored else value
+        for key, value in desired.items()
+        if key in stored or value in ([], {})
+    }
 
 
 def _adopt_list(desired: list[Any], stored: list[Any], name: str) -> list[Any]:

@@ -6,6 +6,7 @@ it is found out from the quota itself.
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -22,7 +23,8 @@ def explain(text: str) -> str | None:
     """What a refusal by a quota or a LimitRange means; None when it is something else."""
     if found := _EXCEEDED.search(text):
         name, asked, used, hard = found[1], *map(_amounts, found.groups()[1:])
-        return _sentence(name, [_line(key, asked[key], used.get(key), hard[key]) for key in asked if key in hard])
+        with suppress(ValueError):  # a quantity in another notation, such as 2e9
+            return _sentence(name, [_line(key, asked[key], used.get(key), hard[key]) for key in asked if key in hard])
     if "exceeded quota" in text:
         return f"{text}; {_RAISE}"
     if re.search(r"(minimum|maximum) .* per (Container|Pod)", text):
@@ -31,7 +33,16 @@ def explain(text: str) -> str | None:
 
 
 def shortage(template: Mapping[str, Any], live: Mapping[ObjectRef, Object]) -> str | None:
-    """Why a pod of this template does not fit into what is left of a quota among `live`; None when it fits."""
+    """Why a pod of this template does not fit into what is left of a quota among `live`; None when it fits.
+
+    Also None when a quantity is in another notation than ours.
+    """
+    with suppress(ValueError):
+        return _find_shortage(template, live)
+    return None
+
+
+def _find_shortage(template: Mapping[str, Any], live: Mapping[ObjectRef, Object]) -> str | None:
     needed = _needs(template["spec"], live)
     for ref, found in live.items():
         status = found.get("status") or {}

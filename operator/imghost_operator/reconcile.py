@@ -187,7 +187,7 @@ class Reconciler:
         )
         objects = tenant_objects.build(ctx.name, ctx.uid, spec, ctx.inputs)
         wanted = (built for built in objects if built.kind != "Namespace" or ctx.makes_namespace)
-        ctx.desired = [self._applier.expect(built) for built in wanted]
+        ctx.desired = [self._applier.expect(built, ctx.live.get(built.ref)) for built in wanted]
         return found.due_in
 
     def _endpoints(self, tenant: str) -> Mapping[Port, str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,16 @@ def test_two_backends_of_one_name_are_refused(helm: Helm) -> None:
     twice = values_of_the_chart()["stores"] * 2
     with pytest.raises(HelmFailed, match="the name default is there twice"):
         helm.template(f"--set-json=stores={json.dumps(twice)}")
+
+
+def test_values_of_a_former_chart_are_enough(helm: Helm, tmp_path: Path) -> None:
+    """`helm upgrade --reuse-values` takes the former chart's defaults, which lack what was added since."""
+    chart = shutil.copytree(CHART, tmp_path / "imghost")
+    shutil.copy(ROOT / "tests" / "data" / "chart" / "former-values.yaml", chart / "values.yaml")
+    flags = (f"--kube-version={KUBERNETES}", f"--values={VALUES[0]}")
+    objects = parse(helm.run("template", "imghost", chart, f"--namespace={NAMESPACE}", *flags))
+    assert {obj["kind"] for obj in objects} >= {"Deployment", "ValidatingAdmissionPolicy"}
+    assert "in null" not in json.dumps(objects)
 
 
 def test_every_value_is_described_and_checked() -> None:

@@ -72,3 +72,12 @@ def test_a_quota_of_others_is_not_to_be_raised_in_the_spec() -> None:
         "ask the owner of this quota for more, or ask for fewer or smaller pods"
     )
     assert quota_room.explain('admission webhook "x" denied the request: no') is None
+
+
+def test_a_quantity_in_another_notation_is_no_failure() -> None:
+    """The quota of others may have exponents, which we do not write: the cluster's own text is shown then."""
+    text = "exceeded quota: team, requested: limits.memory=1Gi, used: limits.memory=1Gi, limited: limits.memory=2e9"
+    assert str(quota_room.explain(text)).startswith(text)
+    ref = ObjectRef("ResourceQuota", "imghost-demo", "team")
+    live: dict[ObjectRef, Object] = {ref: {"status": {"hard": {"pods": "1e1"}, "used": {"pods": "0"}}}}
+    assert quota_room.shortage({"spec": {"containers": []}}, live) is None

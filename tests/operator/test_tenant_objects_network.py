@@ -12,7 +12,7 @@ from support.tenants import FILES, inputs, objects
 API, IMAGING, MIGRATE, WORKER = "api", "imaging", "migrate", "worker"
 EVERYWHERE = [
     {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}},
-    {"ipBlock": {"cidr": "::/0", "except": ["fe80::/10"]}},
+    {"ipBlock": {"cidr": "::/0", "except": ["fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128"]}},
 ]
 
 
@@ -106,7 +106,9 @@ def test_ways_out_that_the_tenant_asks_for() -> None:
         found = rules(made, component, "egress")
         assert peers(found, 4317, "to") == [{"ipBlock": {"cidr": "10.9.0.0/16"}}]
         assert peers(found, 443, "to") == [{"ipBlock": {"cidr": "168.0.0.0/7", "except": ["169.254.0.0/16"]}}]
-        assert peers(found, 8443, "to") == [{"ipBlock": {"cidr": "::/0", "except": ["fe80::/10"]}}]
+        assert peers(found, 8443, "to") == [
+            {"ipBlock": {"cidr": "::/0", "except": ["fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128"]}}
+        ]
     assert rules(made, MIGRATE, "egress") == rules(objects(), MIGRATE, "egress")
 
 

@@ -45,7 +45,7 @@ class CircuitBreaker(Generic[_B]):
         """Use another login or another server from the next call on; what was known of the former may not hold."""
         self.backend = backend
         self.outages += 1
-        self._close()
+        self._close(backend)
 
     async def call(self, action: Callable[[_B], Awaitable[_T]]) -> _T:
         """Run `action` on the backend; while it is down, fail immediately with its last failure.
@@ -54,12 +54,13 @@ class CircuitBreaker(Generic[_B]):
         """
         if self.problem and self.retry_in:
             raise self.problem
-        running = asyncio.ensure_future(action(self.backend))
+        backend = self.backend
+        running = asyncio.ensure_future(action(backend))
         self._running.add(running)
         try:
             result = await running
         except BackendDown as error:
-            self._open(error)
+            self._open(error, backend)
             raise
         except asyncio.CancelledError:
             if self.problem and not _is_cancelled():
@@ -67,7 +68,7 @@ class CircuitBreaker(Generic[_B]):
             raise
         finally:
             self._running.discard(running)
-        self._close()
+        self._close(backend)
         return result
 
     async def watch(self, changed: Callable[[], None], *, every: float = PROBE_SECONDS) -> None:
@@ -82,22 +83,29 @@ class CircuitBreaker(Generic[_B]):
 
     async def probe(self) -> None:
         """Probe the backend now, whether the circuit is open or not; raises its failure."""
+        backend = self.backend
         try:
-            await self.backend.check()
+            await backend.check()
         except (BackendDown, BackendRefused) as error:
-            self._open(error)
-            for running in self._running:
-                running.cancel()
+            if self._open(error, backend):
+                for running in self._running:
+                    running.cancel()
             raise
-        self._close()
+        self._close(backend)
 
-    def _open(self, error: Problem) -> None:
+    def _open(self, error: Problem, backend: _B) -> bool:
+        """Note a failure, unless it is that of a backend that was replaced meanwhile."""
+        if backend is not self.backend:
+            return False
         if self.problem is None:
             _log.warning("backend is down", kind=self.kind, backend=self.name, detail=error.detail)
             self.outages += 1
         self.problem, self._retry_at = error, self._clock() + next(self._delays)
+        return True
 
-    def _close(self) -> None:
+    def _close(self, backend: _B) -> None:
+        if backend is not self.backend:
+            return
         if self.problem is not None:
             _log.info("backend is back", kind=self.kind, backend=self.name)
         self.problem, self._retry_at, self._delays = None, 0.0, _delays()

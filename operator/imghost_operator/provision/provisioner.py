@@ -176,11 +176,13 @@ class Provisioner:
         if expected.is_delivered and last and last.fingerprint == fingerprint and self.clock() < last.due:
             return _Ensured(last.value, breaker.problem or last.problem, is_ready=True)
         value, problem, due = expected.value, None, VERIFY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+        outages = breaker.outages  # before: what a backend that is replaced meanwhile did, its successor did not
         try:
             value = await breaker.call(action)
         except (BackendDown, BackendRefused) as error:
             problem, due = error, breaker.retry_in or RETRY_REFUSED_SECONDS
-        self._verified[key] = _Verified(fingerprint, self.clock() + due, breaker.outages, value, problem)
+            outages = breaker.outages
+        self._verified[key] = _Verified(fingerprint, self.clock() + due, outages, value, problem)
         return _Ensured(value, problem, is_ready=expected.is_delivered or problem is None)
 
     async def _first_look(
@@ -193,12 +195,13 @@ class Provisioner:
         async with self._looking[id(breaker)]:
             inventory = self._inventories.get(id(breaker))
             if inventory is None or inventory[0] != breaker.outages:
+                outages = breaker.outages
                 found = await breaker.call(lambda backend: backend.inventory())
-                inventory = self._inventories[id(breaker)] = (breaker.outages, found)
+                inventory = self._inventories[id(breaker)] = (outages, found)
         if not expected.listed.items() <= inventory[1].items():
             return None
         due = self.clock() + random.uniform(0, VERIFY_SECONDS)  # noqa: S311 - spreads load
-        last = self._verified[key] = _Verified(fingerprint, due, breaker.outages, expected.value)
+        last = self._verified[key] = _Verified(fingerprint, due, inventory[0], expected.value)
         return last
 
     def _due_in(self, tenant: str, *breakers: CircuitBreaker[Any]) -> float:

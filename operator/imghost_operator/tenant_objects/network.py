@@ -23,7 +23,8 @@ METRICS_LABEL = "imghost.dev/metrics"
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NODE_LOCAL_DNS = "169.254.20.10/32"
-_METADATA_NETWORKS = {"0.0.0.0/0": "169.254.0.0/16", "::/0": "fe80::/10"}
+_METADATA_NETWORKS = ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128")  # link-local; AWS, Google
+_EVERYWHERE = ("0.0.0.0/0", "::/0")
 _DNS_PORT = 53
 
 
@@ -119,7 +120,7 @@ def _host(host: str, port: int, networks: tuple[str, ...]) -> list[dict[str, Any
         return [{"to": [_namespace({_NAMESPACE_NAME: namespace})]}]
     if address := _address(host):
         return [{"to": [_cidr(f"{address}/{address.max_prefixlen}")], "ports": ports}]
-    outside = {"to": [_cidr(every, without) for every, without in _METADATA_NETWORKS.items()], "ports": ports}
+    outside = {"to": [_closed_cidr(every) for every in _EVERYWHERE], "ports": ports}
     if namespace := _possible_namespace(host):  # not every network plugin counts pods among addresses
         return [{"to": [_namespace({_NAMESPACE_NAME: namespace})]}, outside]
     return [outside]
@@ -131,16 +132,15 @@ def _peer(cidr: str, port: int) -> dict[str, Any]:
 
 
 def _closed_cidr(cidr: str) -> dict[str, Any]:
-    """A block of addresses; those of cloud metadata are excluded from the widest ones."""
+    """A block of addresses, without those of cloud metadata where it contains them."""
     block = ipaddress.ip_network(cidr, strict=False)
-    closed = [each for each in map(ipaddress.ip_network, _METADATA_NETWORKS.values()) if each.version == block.version]
-    inside = (each for each in closed if each.overlaps(block) and each.prefixlen > block.prefixlen)
-    without = next(map(str, inside), None)
-    return _cidr(str(block), without)
+    closed = [each for each in map(ipaddress.ip_network, _METADATA_NETWORKS) if each.version == block.version]
+    inside = [str(each) for each in closed if each.overlaps(block) and each.prefixlen > block.prefixlen]
+    return _cidr(str(block), inside)
 
 
-def _cidr(network: str, without: str | None = None) -> dict[str, Any]:
-    return {"ipBlock": {"cidr": network, **({"except": [without]} if without else {})}}
+def _cidr(network: str, without: Sequence[str] = ()) -> dict[str, Any]:
+    return {"ipBlock": {"cidr": network, **({"except": [*without]} if without else {})}}
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

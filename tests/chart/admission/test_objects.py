@@ -43,6 +43,7 @@ def merged(value: Any, change: Any) -> Any:
         ("Secret", "storage", {"type": "kubernetes.io/tls", "data": {"tls.crt": "", "tls.key": ""}}, TYPE),
         ("Secret", "storage", {"data": {"LD_PRELOAD": "YQ=="}}, "no variable that changes which code runs"),
         ("ConfigMap", "api", {"data": {"pythonpath": "/tmp"}}, "no variable that changes which code runs"),
+        ("ConfigMap", "api", {"metadata": {"name": "backend-authorities"}}, "database.crt and store.crt only"),
         ("ServiceAccount", "api", {"metadata": {"name": "builder"}}, "service accounts of tenants are"),
         ("ServiceAccount", "api", {"automountServiceAccountToken": True}, "service accounts of tenants are"),
         ("ServiceAccount", "api", CLOUD_ROLE, "its own annotations only"),
@@ -57,6 +58,9 @@ def merged(value: Any, change: Any) -> Any:
         ("NetworkPolicy", "http", {"spec": {"ingress": [{}]}}, "names its peers"),
         ("NetworkPolicy", "dns", egress_to(cidr="169.254.169.254/32"), LINK_LOCAL),
         ("NetworkPolicy", "dns", egress_to(cidr="168.0.0.0/6"), LINK_LOCAL),
+        ("NetworkPolicy", "dns", egress_to(cidr="fe80::/64"), LINK_LOCAL),
+        ("NetworkPolicy", "dns", egress_to(cidr="fd00::/8"), LINK_LOCAL),
+        ("NetworkPolicy", "dns", egress_to(**{"cidr": "::/0", "except": ["fe80::/10"]}), LINK_LOCAL),
         ("NetworkPolicy", "dns", egress_to(**{"cidr": "0.0.0.0/0", "except": ["169.254.0.0/17"]}), LINK_LOCAL),
     ],
 )  # fmt: skip

@@ -15,10 +15,18 @@ PLACE = "no nodeName, no system priority class"
 POD_SECURITY = "runAsNonRoot, the seccomp profile RuntimeDefault"
 CONTAINER_SECURITY = "not privileged"
 VOLUMES = "volumes of the kind emptyDir"
+MOUNTS = "mount /tmp, and authorities at /etc/imghost/ca"
 IMAGES = "images of tenants' pods are those"
 COMMAND = "run a command of imghost"
 HOOKS = "neither runs a command"
 VARIABLES = "no environment variable that changes which code runs"
+
+
+def _with_items() -> dict[str, Any]:
+    """The certificates of authorities under another name."""
+    items = [{"key": "database.crt", "path": "sitecustomize.py"}]
+    return {"name": "authorities", "configMap": {"name": "backend-authorities", "items": items}}
+
 
 _UNSAFE: list[tuple[str, dict[str, Any], str]] = [
     ("pod", {"hostNetwork": True}, NODE),
@@ -54,6 +62,13 @@ _UNSAFE: list[tuple[str, dict[str, Any], str]] = [
         {"volumes": [{"name": "tmp", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]},
         VOLUMES,
     ),
+    ("pod", {"volumes": [{"name": "tmp", "configMap": {"name": "backend-authorities"}}]}, VOLUMES),
+    ("pod", {"volumes": [{"name": "tmp", "emptyDir": {}}, _with_items()]}, VOLUMES),
+    ("container", {"volumeMounts": [{"name": "tmp", "mountPath": "/opt/imghost"}]}, MOUNTS),
+    ("container", {"volumeMounts": [{"name": "tmp", "mountPath": "/tmp", "subPath": "a"}]}, MOUNTS),
+    ("container", {"volumeMounts": [{"name": "tmp", "mountPath": "/tmp", "subPathExpr": "$(A)"}]}, MOUNTS),
+    ("container", {"workingDir": "/tmp"}, MOUNTS),
+    ("container", {"envFrom": [{"prefix": "LD_", "configMapRef": {"name": "api"}}]}, MOUNTS),
     ("container", {"image": "evil.example.com/imghost-api:1"}, IMAGES),
     ("container", {"image": "imghost-api:5000/evil:1"}, IMAGES),
     ("container", {"image": "imghost-api-evil:1"}, IMAGES),
@@ -104,8 +119,9 @@ async def test_dangerous_pods_are_denied(
 async def test_certificates_of_authorities_may_be_mounted(thief: Impersonator, children: Children) -> None:
     """The one ConfigMap that pods of tenants mount is that with the certificates of the backends' authorities."""
     trusted = {"name": "authorities", "configMap": {"name": "backend-authorities"}}
-    volumes = {"volumes": [{"name": "tmp", "emptyDir": {}}, trusted]}
-    answer = thief.try_create(spoil(children["Deployment", "api"], "pod", volumes))
+    mounts = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "authorities", "mountPath": "/etc/imghost/ca"}]
+    made = spoil(children["Deployment", "api"], "pod", {"volumes": [{"name": "tmp", "emptyDir": {}}, trusted]})
+    answer = thief.try_create(spoil(made, "container", {"volumeMounts": mounts}))
     assert answer.status == 201, answer.body
 
 

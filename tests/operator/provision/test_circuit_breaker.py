@@ -102,3 +102,24 @@ async def test_watching_reports_an_outage_and_the_return() -> None:
     await eventually(lambda: changes == [False, True])
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_what_a_replaced_backend_still_answers_does_not_count() -> None:
+    """The failure of the former login, which comes after it was replaced, neither opens the circuit nor ends a call."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    class Former(Flaky):
+        async def check(self) -> None:
+            asked.set()
+            await answer.wait()
+            raise DOWN
+
+    breaker: CircuitBreaker[Flaky] = CircuitBreaker("database", "default", Former())
+    probing = asyncio.create_task(breaker.probe())
+    await asked.wait()
+    breaker.replace(Flaky())
+    outages = breaker.outages
+    answer.set()
+    with pytest.raises(BackendDown):
+        await probing
+    assert (breaker.problem, breaker.outages) == (None, outages)

@@ -112,6 +112,15 @@ def test_a_file_without_certificates_is_one_line_at_the_start(tmp_path: Path, co
         MinioBackend("https://minio", BUCKET, "a", "b", ca_file=file)
 
 
+def test_a_private_key_next to_the_certificates_stays_here(authority: Authority, tmp_path: Path) -> None:
+    """Of a file with a key and certificates, as some servers want them, tenants get the certificates only."""
+    file, pair = tmp_path / "both.pem", authority.server(["pg"], [], file="both")
+    certificates = [path.read_text() for path in (pair.certificate, authority.certificate)]
+    file.write_text(pair.key.read_text() + "".join(certificates))
+    given = PostgresBackend("postgresql://a:b@pg/postgres", ca_file=file).describe("demo", PASSWORDS).ca
+    assert given == "".join(certificates)
+
+
 def test_the_settings_name_the_files(authority: Authority) -> None:
     """`ca_file` of a database and of a store reaches what tenants get."""
     database = {"admin_url": "postgresql://a:b@pg/postgres", "ca_file": authority.certificate}

@@ -73,3 +73,26 @@ async def test_when_the_webhook_is_removed_the_next_rollout_is_as_built(
 
         await bench.until(as_built, why="the Deployment is as built")
         assert condition(await bench.ready(), "Ready")["status"] == "True"
+
+
+async def test_after_a_restart_nothing_is_written_to_jobs_that_admission_changed(
+    bench: ReconcileHarness, tmp_path: Path
+) -> None:
+    """A new process, without the webhook, leaves the specs of Jobs as they are, which cannot be changed."""
+    with mutating(bench.api, tmp_path, bench.namespace, mutate):
+        bench.create()
+        async with bench.running():
+            await bench.ready()
+    async with bench.running():
+        tenant = await bench.ready()
+        jobs = [key for key in bench.children() if key.kind == "Job"]
+        assert len(jobs) == 2
+        assert tenant["status"]["objects"]["applied"] == tenant["status"]["objects"]["desired"]
+        bench.patch(jobs[0], {"metadata": {"labels": {"app.kubernetes.io/component": "another"}}})
+        await bench.calm()
+
+        def restored() -> bool:
+            return bool(bench.get(jobs[0])["metadata"]["labels"]["app.kubernetes.io/component"] == "migrate")
+
+        await bench.until(restored, why="the label of the Job is restored")
+        assert condition(bench.tenant(), "Ready")["status"] == "True"

@@ -52,6 +52,26 @@ async def test_a_pass_with_nothing_to_do_makes_no_call(bench: ReconcileHarness) 
         assert bench.calls() == before
 
 
+async def test_what_running_pods_read_is_pruned_after_the_rollout(bench: ReconcileHarness) -> None:
+    """A ConfigMap that no longer belongs to the tenant stays until all pods are replaced: old ones may start again."""
+    bench.create()
+    async with bench.running():
+        await bench.ready()
+        stray = bench.get(ObjectRef("ConfigMap", bench.namespace, "worker"))
+        kept = ("labels", "annotations", "namespace", "ownerReferences")
+        stray["metadata"] = {"name": "former", **{key: stray["metadata"][key] for key in kept}}
+        bench.edit(api={"env": [{"name": "LOG_LEVEL", "value": "debug"}]})
+        assert bench.api.create({**stray, "apiVersion": "v1", "kind": "ConfigMap"}).status == 201
+        former = ObjectRef("ConfigMap", bench.namespace, "former")
+        api = ObjectRef("Deployment", bench.namespace, "api")
+        await bench.until(lambda: "LOG_LEVEL" in str(bench.get(api)), why="the rollout begins")
+        await bench.calm()
+        await bench.one_pass()
+        assert bench.exists(former)
+        await bench.ready()
+        await bench.until(lambda: not bench.exists(former), why="it is pruned")
+
+
 async def test_what_is_no_longer_wanted_is_pruned(bench: ReconcileHarness) -> None:
     """An object that the spec no longer asks for is deleted; one without our owner is not."""
     bench.create()
