@@ -32,6 +32,8 @@ class BoundedServer:
 
     port: int
     registry: CollectorRegistry
+    connections: set[Any]
+    """The protocol of each connection that is open."""
 
     def ended(self, cause: str) -> float:
         """How many connections it refused or ended because of `cause`."""
@@ -71,6 +73,6 @@ async def serving(
     with bind("127.0.0.1", 0) as socket:
         running = asyncio.create_task(server.serve([socket]))
         await eventually(lambda: server.started, why="the server listens")
-        yield BoundedServer(socket.getsockname()[1], registry)
+        yield BoundedServer(socket.getsockname()[1], registry, server.server_state.connections)
         server.should_exit = server.force_exit = True
         await running

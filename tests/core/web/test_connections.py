@@ -192,3 +192,19 @@ async def test_bodies_that_are_only_discarded_are_read_slowly(
                     await writer.drain()
                 sent += 1_000_000
         assert (sent == size) is is_whole
+
+
+async def test_a_connection_outlives_the_bodies_it_was_refused() -> None:
+    """A body whose end is read slowly delays the next request on its connection, but does not keep it unread."""
+    size = 4 * 1024 * 1024 + 1
+    async with serving(hello, Limits(sweep_seconds=0.5, discarded_bytes=1)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await eventually(lambda: bool(server.connections), why="the connection is accepted")
+        (connection,) = server.connections
+        with contextlib.closing(writer):
+            for _ in range(4):
+                writer.write(POST.replace(b"1000", b"%d" % size))
+                async with asyncio.timeout(5):
+                    await reader.readuntil(b"hello")
+                writer.write(bytes(size))
+                await eventually(lambda: not connection.in_body, why="the body has ended, and no request follows yet")

@@ -126,9 +126,13 @@ class BoundedParser(HttpToolsProtocol):
         self.all.count(cause)
 
     def speed_up(self) -> None:
-        """Read on; called once a second."""
+        """Read on, unless the rest is for an application, which says when, or for nobody; called once a second.
+
+        A body may have ended since reading was paused, and then it is the next request that waits to be read.
+        """
         self._discarded = 0
-        self.flow.resume_reading()
+        if not (self.is_busy or self.is_deaf or self.transport.is_closing()):
+            self.flow.resume_reading()
 
     def _slow_down(self, size: int) -> None:
         """Read only so much in each second of what is only discarded. One client alone is not slowed."""

@@ -59,12 +59,11 @@ class BoundedHttp(BoundedParser):
 
     def find_overdue(self, now: float) -> Cause | None:
         """Why the time of this connection is up, if it is."""
+        self.speed_up()
         if self._reader:
             return Cause.SLOW_READER if self._reader.is_too_slow(now) else None
         if self.is_busy:
             return None  # applications have time limits of their own, and one for the body: see `middleware`
-        if self.in_body and not self.is_deaf:
-            self.speed_up()
         cause, begun, seconds = self._find_wait()
         return cause if now - begun > seconds else None
 
