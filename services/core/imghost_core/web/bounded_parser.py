@@ -135,7 +135,8 @@ class BoundedParser(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _slow_down(self, size: int) -> None:
-        """Read only so much in each second of what is only discarded. One client alone is not slowed."""
+        """Read only so much in each second of what is only discarded. One client alone is not slowed in its body."""
         self._discarded += size
-        if self.all.discard(size) and self._discarded > DISCARDED_BYTES:
+        is_too_much = self.all.discard(size) or self.is_deaf
+        if is_too_much and self._discarded > DISCARDED_BYTES:
             self.flow.pause_reading()
