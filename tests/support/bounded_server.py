@@ -57,7 +57,10 @@ class BoundedServer:
 
 @contextlib.asynccontextmanager
 async def serving(
-    handle: Callable[[Request], Awaitable[Response]], limits: Limits = Limits(), proxies: Sequence[str] = ()
+    handle: Callable[[Request], Awaitable[Response]],
+    limits: Limits = Limits(),
+    proxies: Sequence[str] = (),
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[BoundedServer]:
     """Serve `handle` for GET and POST of `/`."""
     registry = CollectorRegistry()
@@ -70,7 +73,7 @@ async def serving(
     )
     front = RequestEnvelope(app, metrics, pace=limits.pace)
     server = Listener(uvicorn.Config(front, http=protocol, ws="none", lifespan="off", log_config=None))
-    with bind("127.0.0.1", 0) as socket:
+    with bind(host, 0) as socket:
         running = asyncio.create_task(server.serve([socket]))
         await eventually(lambda: server.started, why="the server listens")
         yield BoundedServer(socket.getsockname()[1], registry, server.server_state.connections)

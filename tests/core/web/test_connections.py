@@ -108,6 +108,35 @@ async def test_one_address_has_a_share(proxies: tuple[str, ...], status: bytes) 
             assert (await ask(server, CLOSING))[9:12] == b"200"
 
 
+@pytest.mark.parametrize(
+    ("host", "peer", "proxy", "status"),
+    [
+        ("::1", "::1", "::1/128", b"200"),  # narrower than what limits count as one client
+        ("::1", "::1", "::/128", b"503"),  # another one in the same network of 64 bits
+        ("::", "127.0.0.1", "127.0.0.1/32", b"200"),  # IPv4 inside IPv6
+    ],
+)
+async def test_a_proxy_is_known_by_its_whole_address(host: str, peer: str, proxy: str, status: bytes) -> None:
+    """A trusted proxy has no share however narrow its network is, and its neighbours still have one."""
+    gate = asyncio.Event()
+
+    async def wait(request: Request) -> Response:
+        if request.method == "POST":
+            await gate.wait()
+        return PlainTextResponse("done")
+
+    async with serving(wait, QUICK._replace(per_address=1), (proxy,), host) as server:
+        _, busy = await asyncio.open_connection(peer, server.port)
+        with contextlib.closing(busy):
+            busy.write(POST)
+            await server.until_busy()
+            reader, writer = await asyncio.open_connection(peer, server.port)
+            with contextlib.closing(writer):
+                writer.write(CLOSING)
+                assert (await reader.read())[9:12] == status
+            gate.set()
+
+
 async def test_an_idle_connection_is_closed() -> None:
     """A connection stays open between requests, for as long as the setting says."""
     async with serving(hello, QUICK._replace(keep_alive_seconds=0.1)) as server:

@@ -8,6 +8,7 @@ import ipaddress
 
 from starlette.types import Scope
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 UNKNOWN = "unknown"
 _IPV6_PREFIX = 64  # one customer of a provider has at least such a network, and so every address in it
 
@@ -19,12 +20,18 @@ def client_address(scope: Scope) -> str:
 
 def count_as(host: str) -> str:
     """An IPv4 address as it is, an IPv6 address as its network of 64 bits; `UNKNOWN` for what is no address."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    address = read_address(host)
+    if address is None:
         return UNKNOWN
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((int(address), _IPV6_PREFIX), strict=False))
+
+
+def read_address(host: str) -> Address | None:
+    """The address that `host` is, an IPv4 address also if it is written inside IPv6; None for what is no address."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address

@@ -3,12 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from itertools import islice
 from typing import Final, Protocol
 
 from imghost_core.metrics import ConnectionMetrics
-from imghost_core.web.addresses import UNKNOWN
+from imghost_core.web.addresses import read_address
 from imghost_core.web.buffers import Buffers
 from imghost_core.web.limits import Cause, Limits
 
@@ -21,6 +21,10 @@ class Connection(Protocol):
     @property
     def address(self) -> str:
         """The peer's address, as limits count it."""
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether it stands for many clients, and so has no share."""
 
     def find_overdue(self, now: float) -> Cause | None:
         """Why the time of this connection is up, if it is."""
@@ -46,10 +50,15 @@ class Connections:
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
 
+    def is_proxy(self, host: str) -> bool:
+        """Whether the peer at `host`, its whole address, is one of the proxies."""
+        address = read_address(host)
+        return address is not None and any(address in proxy for proxy in self._proxies)
+
     def admit(self, connection: Connection) -> Cause | None:
         """Count a new connection, or say why not. When there are too many, one without a request gives way."""
         address = connection.address
-        has_its_share = self._per_address[address] >= self.limits.per_address and not self._is_proxy(address)
+        has_its_share = self._per_address[address] >= self.limits.per_address and not connection.is_proxy
         if has_its_share and not self._make_room(address):
             return self.count(Cause.ADDRESS)
         if len(self._open) >= self.limits.in_all and not any(map(self._make_room, self._list_candidates())):
@@ -124,9 +133,6 @@ class Connections:
     def _end(self, connection: Connection, cause: Cause) -> None:
         self.leave(connection)
         connection.end(self.count(cause))
-
-    def _is_proxy(self, address: str) -> bool:
-        return address != UNKNOWN and any(ip_address(address.partition("/")[0]) in proxy for proxy in self._proxies)
 
     def _watch(self) -> None:
         self._metrics.open.labels(self._listener).set(len(self._open))

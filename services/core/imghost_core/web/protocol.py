@@ -18,14 +18,16 @@ class BoundedHttp(BoundedParser):
 
     def __init__(self, *arguments: Any, connections: Connections, **options: Any) -> None:
         super().__init__(*arguments, connections=connections, **options)
-        self.address = ""
+        self.address, self.is_proxy = "", False
         self._reader: Reader | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first head, unless there are too many connections."""
         super().connection_made(transport)
         self.head_since = self.loop.time()
-        self.address = count_as(self.client[0] if self.client else "")
+        host = self.client[0] if self.client else ""
+        self.is_proxy = self.all.is_proxy(host)
+        self.address = host if self.is_proxy else count_as(host)  # its network may have clients too
         if self.all.admit(self):
             self.is_deaf = True
             if self.all.turn_away(self):
