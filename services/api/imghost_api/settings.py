@@ -92,7 +92,10 @@ class ApiSettings(ServerSettings, DatabaseSettings, StoreSettings, MetadataSetti
         10, description="Of one workspace: uploads that arrive, and uploads that are stored or wait for it"
     )
     upload_timeout_seconds: PositiveFloat = Field(600.0, description="For receiving one upload, however fast it is")
-    spool_bytes: PositiveInt = Field(512 * 1024 * 1024, description="Disk space for uploads that have not ended")
+    spool_bytes: PositiveInt = Field(
+        512 * 1024 * 1024,
+        description="Disk space for uploads that have not ended; a quarter of it for one workspace, or one address",
+    )
     idempotency_takeover_seconds: PositiveInt = Field(
         4, description="Age at which the claim of an upload without heartbeat counts as abandoned"
     )

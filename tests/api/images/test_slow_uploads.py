@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,12 @@ async def test_a_key_that_is_revoked_meanwhile_stores_nothing(
 
 
 @asynccontextmanager
-async def arriving(person: Person, count: int = 1) -> AsyncIterator[list[asyncio.Task[httpx.Response]]]:
-    """`count` uploads of a person whose bodies have begun and do not go on before the block ends."""
+async def arriving(person: Person, count: int = 1, sent: int = 0) -> AsyncIterator[list[asyncio.Task[httpx.Response]]]:
+    """`count` uploads of a person whose bodies have begun, with `sent` bytes, and go on only when the block ends."""
     gate, begun = asyncio.Event(), asyncio.Semaphore(0)
 
     async def body() -> AsyncIterator[bytes]:
-        yield FORM_HEAD
+        yield FORM_HEAD + b"x" * sent
         begun.release()
         await gate.wait()
         yield b"x\r\n--b--\r\n"
@@ -94,11 +95,54 @@ async def test_bodies_that_arrive_are_limited(open_api: Any, limit: str) -> None
 
 async def test_disk_space_is_bounded(open_api: Any) -> None:
     """Bodies that do not fit into the space for uploads are a 503; what an upload used is free when it ends."""
-    async with open_api(spool_bytes=1_000) as api:
-        person = await register(api)
-        problem(await person.upload(b"x" * 1_001), 503, "overloaded")
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(open_api(spool_bytes=40_000))
+        people = [await register(client_from(api.front, f"192.0.2.{number}")) for number in range(1, 6)]
+        async with AsyncExitStack() as bodies:
+            for person in people[:4]:
+                await bodies.enter_async_context(arriving(person, sent=9_500))
+            refused = problem(await people[4].upload(b"x" * 3_000), 503, "overloaded")
+            assert refused["detail"].startswith("No disk space is left")
         for _ in range(2):
-            problem(await person.upload(b"x" * 1_000), 503, "imaging_unavailable")
+            problem(await people[4].upload(b"x" * 10_000), 503, "imaging_unavailable")
+
+
+async def test_disk_space_is_shared(open_api: Any) -> None:
+    """A quarter of it is for one workspace, from wherever it uploads, and for one address, whatever its workspaces."""
+    async with open_api(spool_bytes=40_000) as api, client_from(api.front, "192.0.2.7") as elsewhere:
+        slow, neighbour, other = await register(api), await register(api), await register(elsewhere)
+        async with arriving(slow, 5, sent=1_900):
+            for person, share in ((replace(slow, client=elsewhere), "of this workspace"), (neighbour, "your address")):
+                refused = await person.upload(b"x" * 1_000)
+                assert share in problem(refused, 503, "overloaded")["detail"]
+                assert int(refused.headers["retry-after"]) >= 1
+            problem(await other.upload(b"x" * 10_000), 503, "imaging_unavailable")
+        problem(await slow.upload(b"x" * 10_001), 503, "overloaded")
+        problem(await neighbour.upload(b"x" * 10_000), 503, "imaging_unavailable")
+
+
+async def test_unknown_keys_take_no_place_from_others(open_api: Any) -> None:
+    """Uploads whose credential waits to be looked up leave the places to those that turn out to be valid."""
+    async with open_api(uploads=1, database_pool_size=2) as api, client_from(api.front, "192.0.2.7") as elsewhere:
+        person = await register(api)
+        unknown = {"X-API-Key": person.key["X-API-Key"][:-8] + "AAAAAAAA"}
+        async with api.public.state.context.authentications.turn("another address"):  # the only slot
+            guesses = [
+                asyncio.create_task(elsewhere.post("/upload", headers=unknown, files={"file": b"x"})) for _ in range(8)
+            ]
+            upload = asyncio.create_task(person.upload(b"x"))
+            finished, _ = await asyncio.wait([upload], timeout=0.2)
+            assert not finished, (await upload).text
+        problem(await upload, 503, "imaging_unavailable")
+        for guess in guesses:
+            assert (await guess).status_code == 401
+
+
+async def test_an_upload_beyond_all_places_is_refused_before_the_credential(open_api: Any) -> None:
+    """While every place is taken, a request costs no look at its credential."""
+    async with open_api(uploads=1) as api, arriving(await register(api)):
+        answer = await api.post("/upload", headers={"X-API-Key": "unknown"}, content=b"x")
+        problem(answer, 503, "overloaded")
 
 
 async def test_a_large_or_unwelcome_body_is_refused_before_the_credential(open_api: Any) -> None:

@@ -126,7 +126,7 @@ class BoundedParser(HttpToolsProtocol):
         self.all.count(cause)
 
     def speed_up(self) -> None:
-        """Read on, unless the rest is for an application, which says when, or for nobody; called once a second.
+        """Read on, unless an application decides that, or nothing more is parsed; called once a second.
 
         A body may have ended since reading was paused, and then it is the next request that waits to be read.
         """

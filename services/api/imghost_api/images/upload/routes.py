@@ -77,7 +77,10 @@ def _service(context: Context) -> UploadService:
 
 
 async def _admit(context: Context, address: ClientAddress, request: Request) -> AsyncIterator[None]:
-    """Reject what costs nothing to see, before the credential is looked up and the body is read; then hold a place."""
+    """Reject what costs nothing to see, before the credential is looked up and the body is read.
+
+    Then hold a place of those of the address; one of those in all is only for who has a valid credential.
+    """
     with ExitStack() as place:
         try:
             require_size(_read_length(request), context.settings.max_upload_bytes)
@@ -101,12 +104,14 @@ async def upload(
     service: Annotated[UploadService, Depends(_service)],
     principal: Annotated[Principal, Require(Permission.IMAGES_WRITE)],
     urls: Urls,
+    address: ClientAddress,
     request: Request,
     response: Response,
     idempotency_key: _IdempotencyKey = None,
 ) -> UploadResponse:
     """Store the image in the form field `file`. Its format is detected by content, never by name or header."""
     incoming = UploadRequest(
+        address=address,
         body=request.stream(),
         content_type=request.headers.get("content-type", ""),
         content_length=_read_length(request),

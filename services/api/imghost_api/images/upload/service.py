@@ -28,7 +28,7 @@ from imghost_api.images.values import StoredImage
 from imghost_api.imaging_client import ImagingClient
 from imghost_api.metrics import ApiMetrics
 from imghost_api.plans import quota
-from imghost_api.spool_space import SpoolSpace
+from imghost_api.spool_space import Source, SpoolSpace
 from imghost_core import ids, logs, object_keys
 from imghost_core.contract.errors import EmptyFile, OriginalDiffers
 from imghost_core.contract.ingest import Ingested, IngestRequest
@@ -42,8 +42,9 @@ _log = logs.get("imghost.upload")
 
 @dataclass(frozen=True, slots=True)
 class UploadRequest:
-    """An upload whose body is still unread."""
+    """An upload whose body is still unread, from `address` as limits count it."""
 
+    address: str
     body: AsyncIterator[bytes]
     content_type: str
     content_length: int | None
@@ -94,7 +95,8 @@ class UploadService:
         if request.idempotency_key is None:  # with a key this may be the retry of an upload already counted
             await self._check_quota(principal, size=1)
         workspace = str(principal.workspace_id)
-        incoming = IncomingFile(request.body, request.content_type, request.content_length, workspace)
+        source = Source(workspace, request.address)
+        incoming = IncomingFile(request.body, request.content_type, request.content_length, source)
         limit = min(principal.limits.max_file_bytes, self.limits.max_bytes)
         async with receive(incoming, self.spool, limit=limit, seconds=self.limits.timeout_seconds) as received:
             if received.size == 0:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from imghost_api.images.upload.errors import NoDiskSpace, UploadTimeout, UploadTooLarge
 from imghost_api.images.upload.multipart import MAX_FIELD_BYTES, UploadParser
-from imghost_api.spool_space import HeldBytes, SpoolSpace
+from imghost_api.spool_space import HeldBytes, Source, SpoolSpace
 
 _BATCH = 256 * 1024
 
@@ -33,22 +33,22 @@ class IncomingFile:
     body: AsyncIterator[bytes]
     content_type: str
     declared: int | None
-    workspace: str
+    source: Source
 
 
 @asynccontextmanager
 async def receive(
     incoming: IncomingFile, space: SpoolSpace, *, limit: int, seconds: float
 ) -> AsyncIterator[ReceivedFile]:
-    """Receive a file of at most `limit` bytes within `seconds`. It has a place in `space` only while it arrives.
+    """Receive a file of at most `limit` bytes within `seconds`. Its workspace has a place less while it arrives.
 
     Raises `UploadTooLarge` as soon as that is certain, `UploadTimeout`, and what `UploadParser` and `space` raise.
     """
     require_size(incoming.declared, limit)
-    with space.hold() as held, _open() as file:
+    with space.hold(incoming.source) as held, _open() as file:
         spool = _Spool(file, held)
         parser = UploadParser(incoming.content_type, limit=limit, write=spool.write)
-        with space.receive(incoming.workspace):
+        with space.receive(incoming.source.workspace):
             await _read(incoming.body, parser, spool, seconds)
         parser.finish()
         yield ReceivedFile(spool.path, parser.size, spool.sha256, parser.file_name or "")
