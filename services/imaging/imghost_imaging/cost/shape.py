@@ -46,7 +46,7 @@ def _jpeg(data: bytes) -> Shape:
     """Several scans need the coefficients of the whole image (libjpeg: jdcoefct.c)."""
     shape, several, components = Shape(0, 0), False, 0
     for marker, start, _ in jpeg.segments(data):
-        if marker in _FRAMES:
+        if marker in _FRAMES and not components:  # decoders refuse a second one
             height, width, components = struct.unpack_from(">HHB", data, start + 5)
             factors = [data[start + 11 + 3 * number] for number in range(components)]
             shape = Shape(width, height, 1, components, _coefficients(width, height, factors))

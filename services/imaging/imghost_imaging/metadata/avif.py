@@ -3,6 +3,7 @@
 The file keeps its size, so that every offset in it stays valid. Layout: ISO/IEC 14496-12 and 23008-12, AVIF 1.1.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from imghost_imaging.metadata import avif_items, avif_meta, avif_sequence
@@ -24,6 +25,7 @@ def strip(data: bytes, *, keep_copyright: bool) -> Iterator[bytes]:  # noqa: ARG
     needed = items.needed()
     ranges = items.ranges(needed, avif_items.IN_FILE)
     ranges += [one for box in boxes if box.kind == b"moov" for one in avif_sequence.ranges(data, box)]
+    ranges = avif_items.merge(ranges)
     _check_inside(boxes, ranges)
     for box in boxes:
         if box.kind == b"ftyp":
@@ -33,14 +35,16 @@ def strip(data: bytes, *, keep_copyright: bool) -> Iterator[bytes]:  # noqa: ARG
         elif box.kind == b"moov":
             yield avif_sequence.write(data, box)
         elif box.kind == b"mdat":
-            yield data[box.start : box.body] + avif_meta.erase(data, box.body, box.end, ranges)
+            first, behind = bisect_left(ranges, (box.body,)), bisect_left(ranges, (box.end,))
+            yield data[box.start : box.body] + avif_meta.erase(data, box.body, box.end, ranges[first:behind])
         else:
             yield to_free(box.end - box.start)
 
 
 def _check_inside(boxes: list[Box], ranges: list[Range]) -> None:
     """Refuse a file whose pixels are not in `mdat`: they would be overwritten."""
-    media = [(box.body, box.end) for box in boxes if box.kind == b"mdat"]
+    media = [box for box in boxes if box.kind == b"mdat"]
     for begin, end in ranges:
-        if not any(start <= begin and end <= stop for start, stop in media):
+        box = media[bisect_right(media, begin, key=lambda one: one.body) - 1] if media else None
+        if box is None or not box.body <= begin <= end <= box.end:
             raise Unreadable("its pixels are outside of its media data")

@@ -4,6 +4,8 @@ Layout: ISO/IEC 14496-12, 8.11 (meta box), and ISO/IEC 23008-12, 6 (image items)
 """
 
 import struct
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from imghost_imaging.metadata.boxes import Fields, split, to_box
@@ -12,6 +14,7 @@ from imghost_imaging.metadata.errors import Unreadable
 Range = tuple[int, int]
 """Begin and end of bytes."""
 _IMAGES = frozenset({b"av01", b"grid", b"iovl", b"iden"})
+_MOST_RANGES = 100_000  # of one byte in the file each, and 150 here
 IN_FILE, IN_IDAT = 0, 1
 """Where the ranges of an item count from: the file, or the box `idat`."""
 
@@ -39,19 +42,39 @@ class Items:
         """The primary item, what it is made of, and the alpha planes of these. Not: thumbnails, EXIF, XMP, the rest."""
         if self.types.get(self.primary) not in _IMAGES:
             raise Unreadable("it has no primary image")
-        found: set[int] = set()
-        waiting = {self.primary}
+        needs, found, waiting = self._needs(), {self.primary}, [self.primary]
         while waiting:
-            found |= waiting
-            parts = {item for kind, source, to in self.references if kind == b"dimg" and source in found for item in to}
-            planes = {source for kind, source, to in self.references if kind == b"auxl" and found & {*to}}
-            waiting = {item for item in (parts | planes) - found if self.types.get(item) in _IMAGES}
+            new = {item for item in needs[waiting.pop()] if self.types.get(item) in _IMAGES} - found
+            found |= new
+            waiting.extend(new)
         return found
+
+    def _needs(self) -> defaultdict[int, list[int]]:
+        """What each item is made of, and its alpha planes."""
+        needs: defaultdict[int, list[int]] = defaultdict(list)
+        for kind, source, targets in self.references:
+            if kind == b"dimg":
+                needs[source].extend(targets)
+            elif kind == b"auxl":
+                for item in targets:
+                    needs[item].append(source)
+        return needs
 
     def ranges(self, items: set[int], method: int) -> list[Range]:
         """The ranges of these items that count from the same place."""
         found = (self.locations[item] for item in items if item in self.locations)
-        return [one for location in found if location.method == method for one in location.ranges]
+        return merge(one for location in found if location.method == method for one in location.ranges)
+
+
+def merge(ranges: Iterable[Range]) -> list[Range]:
+    """The same bytes in ranges that are in order and do not overlap: many may name the same bytes."""
+    merged: list[Range] = []
+    for begin, end in sorted(ranges):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((begin, end))
+    return merged
 
 
 def read_primary(body: bytes) -> int:
@@ -84,12 +107,15 @@ def read_locations(body: bytes) -> dict[int, Location]:
     version, _ = fields.version()
     sizes = fields.number(2)
     wide = 4 if version == 2 else 2  # noqa: PLR2004 - of ids and counts
+    total = 0
     for _ in range(fields.number(wide)):
         start, item = fields.position, fields.number(wide)
         method = fields.number(2) & 15 if version else IN_FILE
         if fields.number(2) or method not in {IN_FILE, IN_IDAT}:
             raise Unreadable("its pixels are in another place")
         ranges = _read_ranges(fields, sizes, version)
+        if (total := total + len(ranges)) > _MOST_RANGES:
+            raise Unreadable("its pixels are in too many pieces")
         found[item] = Location(method, ranges, body[start : fields.position])
     return found
 

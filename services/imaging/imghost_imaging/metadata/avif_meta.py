@@ -42,7 +42,7 @@ def write(items: Items, parts: dict[bytes, bytes], needed: set[int], size: int) 
 
 
 def erase(data: bytes, start: int, end: int, kept: Iterable[Range]) -> bytes:
-    """The bytes from `start` to `end` with zeros wherever no range of `kept` is."""
+    """The bytes from `start` to `end` with zeros wherever no range of `kept`, which do not overlap, is."""
     erased = bytearray(end - start)
     for begin, stop in kept:
         low, high = max(begin, start), min(stop, end)
@@ -81,13 +81,13 @@ def _types(items: Items, body: bytes, needed: set[int]) -> bytes:
 
 def _references(items: Items, body: bytes | None, needed: set[int]) -> Iterable[bytes]:
     form = ">I" if body and body[0] else ">H"
-    found = b""
+    found = []
     for kind, source, targets in items.references:
         if source in needed and needed.issuperset(targets):
             ids = b"".join(struct.pack(form, item) for item in targets)
-            found += to_box(kind, struct.pack(form, source) + struct.pack(">H", len(targets)) + ids)
+            found.append(to_box(kind, struct.pack(form, source) + struct.pack(">H", len(targets)) + ids))
     if body and found:
-        yield to_box(b"iref", body[:_FULL] + found)
+        yield to_box(b"iref", body[:_FULL] + b"".join(found))
 
 
 def _properties(body: bytes, needed: Collection[int]) -> Iterable[bytes]:

@@ -16,16 +16,19 @@ _COPIED = frozenset(
     b"vmhd nmhd dinf stsd stts ctts stsz stsc stco co64 stss elst tref sbgp sgpd".split()
 )  # not: user data, metadata, and what is not known
 _TRACKS = frozenset({b"pict", b"auxv"})  # frames, and their alpha planes
+_DEEPEST = 5  # moov, trak, mdia, minf, stbl and what is in it
 _NAME = 24  # bytes of hdlr before the name of the program
 
 
-def write(data: bytes, box: Box) -> bytes:
+def write(data: bytes, box: Box, depth: int = 0) -> bytes:
     """The box `moov`, or one in it, without names, times, other tracks and unknown boxes."""
+    if depth > _DEEPEST:
+        raise Unreadable("its boxes are nested too deeply")
     head, body = data[box.start : box.body], data[box.body : box.end]
     if box.kind == b"trak" and _handler(data, box) not in _TRACKS:
         return to_free(box.end - box.start)
     if box.kind in _CONTAINERS:
-        return head + b"".join(write(data, inner) for inner in split(data, box.body, box.end))
+        return head + b"".join(write(data, inner, depth + 1) for inner in split(data, box.body, box.end))
     if box.kind in _TIMED:
         times = 16 if body[:1] == b"\1" else 8  # of creation and of modification
         return head + (body[:4] + bytes(times) + body[4 + times :])[: len(body)]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from imghost_imaging.metadata.errors import Unreadable
 
 _HEAD, _LARGE_HEAD = 8, 16
+_MOST = 10_000  # boxes in one; empty ones take 8 bytes in the file and 200 here
 
 
 class Box(NamedTuple):
@@ -19,8 +20,11 @@ class Box(NamedTuple):
 
 
 def split(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """The boxes from `start` to `end`. Raises `Unreadable` when they do not fill it."""
+    """The boxes from `start` to `end`. Raises `Unreadable` when they do not fill it, or are too many."""
+    count = 0
     while start + _HEAD <= end:
+        if (count := count + 1) > _MOST:
+            raise Unreadable("it has too many boxes")
         size, kind, body = int.from_bytes(data[start : start + 4], "big"), data[start + 4 : start + 8], start + _HEAD
         if size == 1:
             size, body = int.from_bytes(data[start + 8 : start + 16], "big"), start + _LARGE_HEAD

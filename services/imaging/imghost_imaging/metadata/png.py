@@ -16,6 +16,7 @@ _FRAME = 12  # length, type, check sum
 _COPIED = frozenset(
     b"IHDR PLTE IDAT tRNS gAMA cHRM sRGB iCCP cICP mDCV cLLI sBIT bKGD pHYs acTL fcTL fdAT".split()
 )  # the order of chunks is kept as well
+_NOTED = frozenset({b"IHDR", b"IDAT", b"eXIf"})
 _NOTICE = b"Copyright\0"
 _MAX_NOTICE = 1000
 
@@ -40,7 +41,7 @@ def strip(data: bytes, *, keep_copyright: bool) -> Iterator[bytes]:
             yield _to_chunk(b"eXIf", tiff) if tiff else b""
         elif keep_copyright and chunk.kind == b"tEXt" and _is_notice(chunk.body):
             yield _to_chunk(b"tEXt", chunk.body)
-        seen.add(chunk.kind)
+        seen |= _NOTED & {chunk.kind}
     if not {b"IHDR", b"IDAT"} <= seen:
         raise Unreadable("it has no pixels")
     yield _to_chunk(b"IEND", b"")

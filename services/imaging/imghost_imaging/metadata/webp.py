@@ -16,6 +16,7 @@ _COPIED = _STILL | {b"ICCP", b"ANIM"}
 _FRAME_HEAD = 16  # of ANMF, before its chunks
 _EXIF_FLAG, _XMP_FLAG, _ICC_FLAG, _KNOWN_FLAGS = 0x08, 0x04, 0x20, 0x3E
 _EXTENDED = 10  # bytes of VP8X
+_MOST_CHUNKS = 20_000  # empty ones take 8 bytes in the file and 200 here
 
 
 class _Chunk(NamedTuple):
@@ -60,7 +61,10 @@ def _extended(body: bytes, *, has_icc: bool, has_exif: bool) -> bytes:
 
 
 def _chunks(data: bytes, position: int, end: int) -> Iterator[_Chunk]:
+    count = 0
     while position + 8 <= end:
+        if (count := count + 1) > _MOST_CHUNKS:
+            raise Unreadable("it has too many chunks")
         size = int.from_bytes(data[position + 4 : position + 8], "little")
         if position + 8 + size > end:
             raise Unreadable("a chunk is cut off")

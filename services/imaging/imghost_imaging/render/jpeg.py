@@ -13,7 +13,7 @@ from imghost_imaging.render.limits import corrupt
 _SOI, _EOI, SCAN = b"\xff\xd8", b"\xff\xd9", 0xDA
 _APP0 = 0xE0
 _SEQUENTIAL = {0xC0, 0xC1, 0xC9}  # frame headers of baseline and extended sequential images
-_MARKER = re.compile(rb"\xff+([\x01-\xfe])", re.DOTALL)
+_MARKER = re.compile(rb"\xff([\x01-\xfe])")  # no repeat: that takes quadratic time on a run of FF before a 00
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment: TEM, RSTn, SOI
 _WHOLE_SPECTRUM = b"\x00\x3f\x00"
 _JFIF_VERSION = b"\x01\x02"
