@@ -54,3 +54,23 @@ async def test_a_wait_that_ends_gives_up_its_place() -> None:
     gate.set()
     await asyncio.gather(first, behind)
     assert budget.reserved == 0
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+async def test_a_turn_that_is_cancelled_as_memory_becomes_free_loses_nothing(*, cancelled_first: bool) -> None:
+    """In one iteration of the loop a waiter leaves and memory is given back, in any order: all of it is free again."""
+    budget, log, gate = MemoryBudget(100), list[int](), asyncio.Event()
+    waiting = asyncio.Event()
+    async with budget.reserve(100, wait_seconds=20):
+        leaving = asyncio.create_task(hold(budget, 70, gate, log))
+        behind = asyncio.create_task(hold(budget, 60, waiting, log))
+        await asyncio.sleep(0)
+        if cancelled_first:
+            leaving.cancel()
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert leaving.cancelled()
+    await eventually(lambda: log == [60], why="the one behind has its turn")
+    waiting.set()
+    await behind
+    assert budget.reserved == 0

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 
 class MemoryBudget:
@@ -43,7 +43,8 @@ class MemoryBudget:
         if turn.done() and not turn.cancelled():
             self._release(size)
         else:
-            self._waiting.remove((size, turn))
+            with suppress(ValueError):  # `_admit` has dropped it
+                self._waiting.remove((size, turn))
             self._admit()
 
     def _release(self, size: int) -> None:
@@ -51,7 +52,9 @@ class MemoryBudget:
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._waiting[0][0] <= self._free:
+        """Admit those who are first. A turn that is cancelled stays in the queue until its task runs: it is dropped."""
+        while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= self._free):
             size, turn = self._waiting.popleft()
-            self._free -= size
-            turn.set_result(None)
+            if not turn.done():
+                self._free -= size
+                turn.set_result(None)
