@@ -156,7 +156,7 @@ async def test_health_is_on_both_listeners(imaging: Imaging) -> None:
         for path in ("/health", "/livez", "/readyz"):
             response = await client.get(path)
             assert (response.status_code, response.json()["status"]) == (200, "ok")
-    assert (await imaging.ops.get("/readyz")).json()["checks"] == {"database": "ok", "store": "ok"}
+    assert (await imaging.ops.get("/readyz")).json()["checks"] == {"database": "ok", "store": "ok", "decoder": "ok"}
 
 
 async def test_every_metric_exists_from_the_start(imaging: Imaging) -> None:

@@ -102,6 +102,60 @@ async def test_the_service_survives_its_fork_server(failing: Imaging) -> None:
     assert await failing.metric("imghost_imaging_fork_server_restarts_total") == 1
 
 
+async def test_a_pod_without_a_fork_server_is_not_ready(
+    tenant: ImagingDatabase, storage: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """While the fork server cannot be started it is tried again, and `/readyz` says so; then all is well."""
+    program, away = tmp_path / "program", tmp_path / "away"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -I {failing_decoder.__file__} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(main, "DECODER", (str(program),))
+    async with running(tenant, storage, concurrency=1) as service:
+
+        async def ready() -> bool:
+            return (await service.ops.get("/readyz")).status_code == 200
+
+        assert await ready()
+        (server,) = (pid for pid in children(os.getpid()) if b"failing_decoder" in command(pid))
+        program.rename(away)
+        os.kill(server, signal.SIGKILL)
+
+        async def not_ready() -> bool:
+            return not await ready()
+
+        await eventually(not_ready, why="it has no decoder")
+        assert (await service.ops.get("/readyz")).json()["checks"]["decoder"] == "The decoder is starting again."
+        assert (await service.ingest(await service.put(sample_images.photo()))).status_code == 503
+        away.rename(program)
+        await eventually(ready, within=20, why="the decoder is back")
+        assert (await service.ingest(await service.put(sample_images.photo()))).status_code == 200
+
+
+async def test_an_upload_without_a_free_process_id_is_an_overload(
+    tenant: ImagingDatabase, storage: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """When the kernel denies a fork it is 503 with Retry-After, not about the image, and the next one is taken."""
+    program = tmp_path / "denied.py"
+    program.write_text(
+        "import os, runpy\n"
+        "fork, calls = os.fork, []\n"
+        "def deny():\n"
+        "    calls.append(1)\n"
+        "    if 1 < len(calls) < 4:  # the spare child, and the one of the first upload\n"
+        "        raise BlockingIOError(11, 'no process')\n"
+        "    return fork()\n"
+        "os.fork = deny\n"
+        f"runpy.run_path({failing_decoder.__file__!r}, run_name='__main__')\n"
+    )
+    monkeypatch.setattr(main, "DECODER", (sys.executable, "-I", str(program)))
+    async with running(tenant, storage, concurrency=1) as service:
+        request = await service.put(sample_images.photo())
+        response = await service.ingest(request)
+        assert (response.status_code, response.json()["code"]) == (503, "overloaded")
+        assert response.headers["retry-after"] == "5"
+        assert (await service.ingest(request)).status_code == 200
+
+
 def children(pid: int) -> list[int]:
     return [int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]
 

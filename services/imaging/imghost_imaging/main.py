@@ -21,7 +21,7 @@ from imghost_imaging.cross_origin import CrossOrigin
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.sandbox import lockdown
 from imghost_imaging.sandbox.sandbox import Sandbox
-from imghost_imaging.sandbox.server_process import NotStarted
+from imghost_imaging.sandbox.server_process import NotStarted, ServerEnded
 from imghost_imaging.settings import ImagingSettings
 
 PROGRAM = "imghost imaging-server"
@@ -50,7 +50,7 @@ def create_apps(
 
     public, ops = Starlette(lifespan=lifespan), Starlette()
     ops.state = public.state
-    probes = _probes(public)
+    probes = _probes(public, sandbox)
     public.router.routes = [*probes, *routes.routes()]
     public.add_middleware(CrossOrigin)
     ops.router.routes = [*probes, *internal.routes(settings.internal_token, registry)]
@@ -90,7 +90,7 @@ def run() -> None:
         stop_tracing()
 
 
-def _probes(public: Starlette) -> list[Route]:
+def _probes(public: Starlette, sandbox: Sandbox) -> list[Route]:
     def context() -> ImagingContext:
         opened: ImagingContext | None = getattr(public.state, "context", None)
         if opened is None:
@@ -103,4 +103,10 @@ def _probes(public: Starlette) -> list[Route]:
     async def store() -> None:
         await context().store.check()
 
-    return health.routes("imaging", {"database": database, "store": store})
+    async def decoder() -> None:
+        try:
+            sandbox.check()
+        except ServerEnded:
+            raise Unavailable("The decoder is starting again.") from None
+
+    return health.routes("imaging", {"database": database, "store": store, "decoder": decoder})

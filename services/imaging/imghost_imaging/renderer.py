@@ -17,7 +17,7 @@ from imghost_imaging.render.identify import identify
 from imghost_imaging.render.limits import Header, Limits
 from imghost_imaging.render.results import Rendered
 from imghost_imaging.sandbox.sandbox import Answer, ChildKilled, Job, Sandbox
-from imghost_imaging.sandbox.server_process import ServerEnded
+from imghost_imaging.sandbox.server_process import NotForked, ServerEnded
 
 _MIB = 1024**2
 _REFUSALS = {error.code: error for error in INGEST_ERRORS}
@@ -88,6 +88,8 @@ class Renderer:
                     answer = await self._sandbox.run(Job(work, arguments, memory, self._seconds), data)
         except TimeoutError:
             raise _busy("The memory for images is in use", 5) from None
+        except NotForked:
+            raise _busy("There is no process for another decoder now", 5) from None
         except ServerEnded:
             raise _busy("The decoder is starting again", 1) from None
         except ChildKilled as error:

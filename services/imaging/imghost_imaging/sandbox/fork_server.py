@@ -17,6 +17,7 @@ from imghost_imaging.sandbox import child, kernel, lockdown
 from imghost_imaging.sandbox.child import Work
 
 MAX_MESSAGE = 4096
+_NO_CHILD = -1
 _CHANNEL = 3  # behind the standard streams
 _IGNORED = (signal.SIGINT, signal.SIGTERM)  # sent to a whole group; the service decides when this ends
 
@@ -45,10 +46,14 @@ def _answer(control: socket.socket, works: Mapping[str, Work]) -> bool:
 
 
 def _fork(works: Mapping[str, Work], descriptor: int) -> str:
-    """Fork a child for the channel `descriptor`; the answer is its process id."""
-    if pid := os.fork():
+    """Fork a child for the channel `descriptor`; the answer is its process id, 0 when the kernel has none."""
+    try:
+        pid = os.fork()
+    except OSError:
+        pid = _NO_CHILD
+    if pid:
         os.close(descriptor)
-        return f"{pid}"
+        return f"{max(pid, 0)}"
     try:
         channel = _become_child(descriptor)
         data_before = lockdown.data_bytes()

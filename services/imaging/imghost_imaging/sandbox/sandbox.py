@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from imghost_core import logs
 from imghost_imaging.sandbox.exchange import exchange
-from imghost_imaging.sandbox.server_process import Child, NotStarted, ServerEnded, ServerProcess
+from imghost_imaging.sandbox.server_process import Child, NotForked, NotStarted, ServerEnded, ServerProcess
 from imghost_imaging.sandbox.wire import InvalidMessage
 
 _RESTART_SECONDS = 1.0
@@ -53,6 +53,7 @@ class Sandbox:
         self._server = ServerProcess.start(command)
         self._waiting: deque[Child] = deque()
         self._filling: asyncio.Task[None] | None = None
+        self._supervising: asyncio.Task[None] | None = None
         _log.info("sandbox ready", fork_server=self.server_pid, **self._server.report)
 
     @property
@@ -65,10 +66,16 @@ class Sandbox:
         """The process id of the fork server."""
         return self._server.pid
 
+    def check(self) -> None:
+        """Raise `ServerEnded` when there is no fork server, or it is not started again when it ends."""
+        supervised = self._supervising is not None and not self._supervising.done()
+        if not (supervised and self._server.runs):
+            raise ServerEnded("the fork server has ended")
+
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Keep children ready, and start the fork server again when it ends; at the end of the block, end all."""
-        supervising = asyncio.create_task(self._supervise())
+        self._supervising = supervising = asyncio.create_task(self._supervise())
         self._fill()
         try:
             yield
@@ -80,7 +87,7 @@ class Sandbox:
     async def run(self, job: Job, body: bytes) -> Answer:
         """Do `job` on `body` in a child, which has ended when this returns or raises, also when it is cancelled.
 
-        Raises `ChildKilled`, and `ServerEnded` until the fork server has started again.
+        Raises `ChildKilled`, `NotForked`, and `ServerEnded` until the fork server has started again.
         """
         server = self._server
         child = self._waiting.popleft() if self._waiting else await server.fork()
@@ -100,7 +107,7 @@ class Sandbox:
 
     async def _fork_spares(self) -> None:
         server = self._server
-        with suppress(ServerEnded):
+        with suppress(ServerEnded, NotForked):
             while len(self._waiting) < self._spare and server is self._server:
                 self._waiting.append(await server.fork())
 

@@ -27,6 +27,10 @@ class ServerEnded(ConnectionError):
     """The fork server ended, or does not answer."""
 
 
+class NotForked(RuntimeError):
+    """The fork server has no memory or process id for another child now."""
+
+
 class Child(NamedTuple):
     """A child that waits for work on `channel`."""
 
@@ -54,37 +58,37 @@ class ServerProcess:
 
         Raises `NotStarted`.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=environment, cwd="/")
-        theirs.close()
         try:
-            ours.settimeout(_START_SECONDS)
-            report = json.loads(ours.recv(MAX_MESSAGE) or b'{"error": "the fork server ended at its start"}')
+            process, control = _spawn(command)
         except OSError as error:
-            report = {"error": f"the fork server did not start: {error}"}
-        if "error" in report:
-            _kill(process, ours)
-            raise NotStarted(report["error"])
-        ours.settimeout(_ANSWER_SECONDS)
-        return cls(process, ours, report)
+            raise NotStarted(f"the fork server cannot be started: {error}") from error
+        try:
+            return cls(process, control, _read_report(control))
+        except BaseException:
+            _kill(process, control)
+            raise
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def wait(self) -> None:
         """Wait until it has ended."""
         self._process.wait()
 
     async def fork(self) -> Child:
-        """A new child. Raises `ServerEnded`."""
+        """A new child. Raises `ServerEnded`, and `NotForked`."""
         return await self._ask(self._fork)
 
     async def end(self, child: Child) -> Ended:
         """Kill `child` if it still runs; returns when it has ended. Raises `ServerEnded`."""
-        return await self._ask(lambda: Ended(*map(int, self._answer(f"end {child.pid}").split())))
+        return await self._ask(lambda: self._end(child.pid))
 
     def close(self) -> None:
         """End the fork server and with it all children."""
@@ -94,6 +98,8 @@ class ServerProcess:
     async def _ask(self, question: Callable[[], _T]) -> _T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._asking, question)
+        except NotForked:
+            raise
         except (OSError, RuntimeError) as error:  # RuntimeError: closed meanwhile
             raise ServerEnded("the fork server has ended") from error
 
@@ -102,16 +108,58 @@ class ServerProcess:
         ours.settimeout(0)
         with theirs:
             try:
-                return Child(int(self._answer("fork", theirs.fileno())), ours)
+                (pid,) = self._answer("fork", 1, theirs.fileno())
             except BaseException:
                 ours.close()
                 raise
+        if not pid:
+            ours.close()
+            raise NotForked("the fork server has no process for a child")
+        return Child(pid, ours)
 
-    def _answer(self, question: str, *descriptors: int) -> bytes:
-        socket.send_fds(self._control, [question.encode()], descriptors)
-        if answer := self._control.recv(MAX_MESSAGE):
-            return answer
-        raise ServerEnded("the fork server has ended")
+    def _end(self, pid: int) -> Ended:
+        status, peak = self._answer(f"end {pid}", 2)
+        return Ended(status, peak)
+
+    def _answer(self, question: str, count: int, *descriptors: int) -> list[int]:
+        """The `count` numbers of the answer. Without one the server is killed: a late one would answer the next."""
+        try:
+            socket.send_fds(self._control, [question.encode()], descriptors)
+            numbers = [int(one) for one in self._control.recv(MAX_MESSAGE).split()]
+        except (OSError, ValueError) as error:
+            self._process.kill()
+            raise ServerEnded("the fork server does not answer") from error
+        if len(numbers) != count:
+            self._process.kill()
+            raise ServerEnded("the fork server has ended, or its answer makes no sense")
+        return numbers
+
+
+def _spawn(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    with theirs:
+        try:
+            made = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=environment, cwd="/")
+        except BaseException:
+            ours.close()
+            raise
+    return made, ours
+
+
+def _read_report(control: socket.socket) -> dict[str, Any]:
+    """What the fork server says when it has checked itself. Raises `NotStarted`."""
+    control.settimeout(_START_SECONDS)
+    try:
+        report = json.loads(control.recv(MAX_MESSAGE) or b'{"error": "the fork server ended at its start"}')
+    except (OSError, ValueError) as error:
+        raise NotStarted(f"the fork server did not start: {error}") from error
+    if not isinstance(report, dict):
+        raise NotStarted("the fork server does not say that it started")
+    if "error" in report:
+        raise NotStarted(report["error"])
+    control.settimeout(_ANSWER_SECONDS)
+    return report
 
 
 def _kill(process: subprocess.Popen[bytes], control: socket.socket) -> None:
