@@ -60,7 +60,8 @@ async def test_no_memory_is_about_the_image(failing: Imaging) -> None:
     [
         (signal.SIGSEGV, "corrupt_image", "crash"),
         (signal.SIGABRT, "corrupt_image", "crash"),
-        (signal.SIGKILL, "too_complex", "memory"),
+        (signal.SIGTRAP, "too_complex", "memory"),
+        (signal.SIGRTMIN, "corrupt_image", "crash"),
         (signal.SIGXCPU, "too_complex", "cpu"),
     ],
 )
@@ -72,6 +73,12 @@ async def test_a_decoder_that_is_killed_is_about_the_image(
     assert await failing.metric(f'imghost_imaging_decoders_killed_total{{cause="{cause}"}}') == 1
 
 
+async def test_a_decoder_that_the_system_kills_is_an_overload(failing: Imaging) -> None:
+    """A node without memory is not about the image: 503 with Retry-After, counted."""
+    await refuse(failing, 503, "overloaded", signal=signal.SIGKILL)
+    assert await failing.metric('imghost_imaging_decoders_killed_total{cause="killed"}') == 1
+
+
 async def test_a_decoder_that_hangs_is_stopped(failing: Imaging) -> None:
     """503 overloaded at the time limit, and the slot is free again."""
     await refuse(failing, 503, "overloaded", sleep=60)
@@ -81,7 +88,14 @@ async def test_a_decoder_that_hangs_is_stopped(failing: Imaging) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [{}, {"width": "a", "height": 1, "frames": 1, "extension": "jpg"}, {"width": 1, "height": 1, "frames": 1}],
+    [
+        {},
+        {"width": float("inf"), "height": 1, "frames": 1, "extension": "jpg"},
+        {"width": 1e300, "height": 1, "frames": 1, "extension": "jpg"},
+        {"width": True, "height": 1, "frames": 1, "extension": "jpg"},
+        {"width": "a", "height": 1, "frames": 1, "extension": "jpg"},
+        {"width": 1, "height": 1, "frames": 1},
+    ],
 )
 async def test_an_answer_that_makes_no_sense_is_refused(failing: Imaging, answer: dict[str, object]) -> None:
     """A compromised decoder cannot make the service fail or store what is not a rendition."""

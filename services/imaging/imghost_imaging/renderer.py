@@ -117,6 +117,8 @@ class Renderer:
                 "copy.",
                 retry_after=5,
             )
+        if cause == "killed":
+            return _busy("The decoder was stopped by the system, which may lack memory", 5)
         if cause in {"memory", "cpu"}:
             return ImageTooComplex(
                 "Decoding the image takes more memory or time than its header announces, and was stopped. "

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -77,6 +78,38 @@ async def test_a_child_that_ends_or_hangs_is_reported(
         await sandbox.run(job("end", **arguments), b"")  # type: ignore[arg-type]
     assert caught.value.cause == cause
     assert (await sandbox.run(job("end", how="echo"), b"12345")).bodies == [b"12345"]
+
+
+async def test_a_child_that_ends_while_it_waits_is_replaced() -> None:
+    """The kernel may end a spare child to free memory: the next job does not fail for it, and no process is left."""
+    sandbox = Sandbox(PROGRAM, 2)
+    async with sandbox.opened():
+        await eventually(lambda: len(children(sandbox.server_pid)) == 2, why="two wait")
+        killed = children(sandbox.server_pid)
+        for pid in killed:
+            os.kill(pid, 9)
+        await eventually(lambda: not any(is_running(pid) for pid in killed), why="both have ended")
+        assert (await sandbox.run(job("end", how="echo"), b"1")).bodies == [b"1"]
+        await eventually(lambda: not {*killed} & {*children(sandbox.server_pid)}, why="they are waited for")
+
+
+def test_the_kernel_ends_a_child_first_when_memory_runs_out() -> None:
+    """Its score is the highest, also for a user who is not root in a process that cannot be inspected."""
+    program = (
+        "import os, sys\n"
+        "from imghost_imaging.sandbox import kernel, lockdown\n"
+        "if os.getuid() == 0:\n    os.setgid(65534), os.setuid(65534)\n"
+        "kernel.forbid_inspection()\n"
+        "lockdown.apply()\n"
+        "print('locked', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-I", "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"
+        assert Path(f"/proc/{process.pid}/stat").stat().st_uid == 0  # not dumpable: files belong to root
 
 
 async def test_memory_beyond_the_limit_of_a_job_is_refused(sandbox: Sandbox) -> None:

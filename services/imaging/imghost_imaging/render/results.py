@@ -43,11 +43,12 @@ def to_message(rendered: Rendered) -> tuple[dict[str, Any], list[bytes]]:
 
 
 def from_message(kind: Format, result: object, files: Sequence[bytes]) -> Rendered:
-    """The opposite of `to_message`, for an image of this format. Raises `ValueError` or `TypeError` otherwise."""
+    """The opposite of `to_message`, for an image of this format. Raises `ValueError` otherwise."""
     if not isinstance(result, Mapping) or len(files) != 1 + len(VARIANT_NAMES):
         raise ValueError("these are not the renditions of an image")
-    size, extension = [int(result.get(name) or 0) for name in _SIZE], str(result.get("extension"))
-    if extension not in VARIANT_MIME_TYPES or not all(0 < one < _MOST for one in size):
+    given, extension = [result.get(name) for name in _SIZE], str(result.get("extension"))
+    size = [one for one in given if type(one) is int and 0 < one < _MOST]
+    if extension not in VARIANT_MIME_TYPES or len(size) != len(_SIZE):
         raise ValueError("the size or the extension is impossible")
     mezzanine, *variants = files
     return Rendered(

@@ -21,6 +21,11 @@ def die_with_parent(signal: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal)
 
 
+def allow_inspection() -> None:
+    """Let this process be an ordinary one of its user, who then may write to its files in /proc."""
+    _prctl(_PR_SET_DUMPABLE, 1)
+
+
 def forbid_inspection() -> None:
     """Let no process of the same user attach to this one, nor read its memory and environment."""
     _prctl(_PR_SET_DUMPABLE, 0)

@@ -24,6 +24,7 @@ _PAGE = resource.getpagesize()
 def apply() -> list[str]:
     """Lock this process down for good; returns which of `LAYERS` are in force. Raises `OSError` without `limits`."""
     with suppress(OSError):
+        kernel.allow_inspection()  # else the file belongs to root
         _OOM_SCORE.write_text("1000")  # out of memory, the kernel ends this process first
     kernel.forbid_inspection()
     kernel.forbid_new_privileges()

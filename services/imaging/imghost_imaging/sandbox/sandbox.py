@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import signal
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -15,7 +16,8 @@ from imghost_imaging.sandbox.server_process import Child, NotForked, NotStarted,
 from imghost_imaging.sandbox.wire import InvalidMessage
 
 _RESTART_SECONDS = 1.0
-_CAUSES = {signal.SIGKILL: "memory", signal.SIGTRAP: "memory", signal.SIGXCPU: "cpu"}  # SIGTRAP: GLib without memory
+# SIGTRAP: GLib without memory. SIGKILL is not of this service: the kernel without memory, or an administrator.
+_CAUSES: dict[int, str] = {signal.SIGKILL: "killed", signal.SIGTRAP: "memory", signal.SIGXCPU: "cpu"}
 _log = logs.get("imghost.sandbox")
 
 
@@ -37,7 +39,7 @@ class Answer(NamedTuple):
 
 
 class ChildKilled(Exception):
-    """The child ended without an answer; `cause` is `memory`, `cpu`, `time`, `crash` or `protocol`."""
+    """The child ended without an answer; `cause` is `memory`, `cpu`, `time`, `killed`, `crash` or `protocol`."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(f"the child was stopped: {cause}")
@@ -90,7 +92,7 @@ class Sandbox:
         Raises `ChildKilled`, `NotForked`, and `ServerEnded` until the fork server has started again.
         """
         server = self._server
-        child = self._waiting.popleft() if self._waiting else await server.fork()
+        child = await self._take_child(server)
         self._fill()
         try:
             answer = await _exchange(child, job, body)
@@ -100,6 +102,16 @@ class Sandbox:
         if answer is None:
             raise ChildKilled(_cause(ended.status))
         return answer._replace(peak=ended.peak)
+
+    async def _take_child(self, server: ServerProcess) -> Child:
+        """A child that waits, or a new one. One that the kernel ended while it waited did not fail its job."""
+        while self._waiting and server is self._server:
+            child = self._waiting.popleft()
+            if _waits(child):
+                return child
+            child.channel.close()
+            await server.end(child)
+        return await server.fork()
 
     def _fill(self) -> None:
         if self._filling is None or self._filling.done():
@@ -157,5 +169,16 @@ async def _exchange(child: Child, job: Job, body: bytes) -> Answer | None:
         return None
 
 
+def _waits(child: Child) -> bool:
+    """Whether `child` has not ended: its channel is open, and nothing was said yet."""
+    try:
+        child.channel.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _cause(status: int) -> str:
-    return _CAUSES.get(signal.Signals(os.WTERMSIG(status)), "crash") if os.WIFSIGNALED(status) else "crash"
+    return _CAUSES.get(os.WTERMSIG(status), "crash") if os.WIFSIGNALED(status) else "crash"
