@@ -2,11 +2,13 @@
 
 import struct
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pyvips
 
+from imghost_core.contract.errors import CorruptImage
 from imghost_imaging import main
 from imghost_imaging.cost import estimate, shape
 from imghost_imaging.cost.shape import Shape
@@ -104,6 +106,20 @@ async def test_a_header_that_lies_does_not_get_more_memory(sandbox: Sandbox) -> 
     answer = await sandbox.run(Job("render", arguments, 8 * MIB, 60), whole)
     assert "result" not in answer.head
     assert answer.peak < 120 * MIB
+
+
+def test_an_avif_of_too_many_items_is_refused_without_memory_for_each() -> None:
+    """A million sizes in 25 MB cost the service nothing before it is refused; a thousand are an image."""
+    body = encode(scene(48, 32), "avif")
+    small = struct.pack(">4sIII", b"ispe", 0, 1, 1)
+    assert shape.read(body + small * 900, "avif") == shape.read(body, "avif")
+    many = body + small * 1_000_000
+    tracemalloc.start()
+    with pytest.raises(CorruptImage):
+        shape.read(many, "avif")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < MIB
 
 
 def test_frames_of_a_gif_are_counted_up_to_a_bound() -> None:

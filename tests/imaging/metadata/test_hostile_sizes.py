@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 import pyvips
 
-from imghost_core.contract.errors import MetadataNotRemovable
+from imghost_core.contract.errors import CorruptImage, MetadataNotRemovable
 from imghost_imaging.cost import shape
 from imghost_imaging.formats import Format
 from imghost_imaging.metadata.strip import strip
@@ -79,7 +79,8 @@ def test_reading_takes_time_in_proportion(name: str) -> None:
     """The shape, the format, what is embedded, and the filter: each is done with 2 MB within seconds of CPU time."""
     kind, body = HOSTILE[name]
     started = time.process_time()
-    shape.read(body, kind)
+    with suppress(CorruptImage):
+        shape.read(body, kind)
     sniff.identify(body)
     sniff.unsupported_format(body)
     sniff.embedded_content(body, kind)

@@ -5,11 +5,12 @@ A decoder that then finds another image than the header announced runs into the 
 
 import re
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from imghost_core.contract.errors import CorruptImage
 from imghost_imaging.formats import Format
 from imghost_imaging.render import gif, jpeg
+from imghost_imaging.render.limits import corrupt
 
 _COEFFICIENT = 2  # bytes (libjpeg: JCOEF)
 _BLOCK = 16  # pixels to which sides are rounded up, at most two blocks of 8
@@ -20,6 +21,7 @@ _GIF_BYTES = 13  # a pixel of the canvas: decoder, canvas before, frame, masks
 _MOST_FRAMES = 5_000  # the highest limit that can be set; counting more takes memory itself
 _AVIF_BYTES = 16  # a pixel of 8 bits: planes, reference frames, RGB
 _AVIF_FULL_CHROMA, _AVIF_DEEP, _AVIF_ALPHA = 4, 8, 4  # more of them
+_MOST_ITEMS = 1_000  # a grid has some hundred
 _ISPE = re.compile(rb"ispe\0\0\0\0(.{8})", re.DOTALL)
 _AV1C = re.compile(rb"av1C\x81.(.)", re.DOTALL)
 
@@ -35,10 +37,10 @@ class Shape(NamedTuple):
 
 
 def read(data: bytes, kind: Format) -> Shape:
-    """The shape of the image in `data`."""
+    """The shape of the image in `data`. Raises `CorruptImage` for an AVIF of too many items."""
     try:
         return _READERS[kind](data)
-    except (CorruptImage, IndexError, struct.error, KeyError):
+    except (IndexError, struct.error, KeyError):
         return Shape(0, 0)
 
 
@@ -91,12 +93,22 @@ def _webp(data: bytes) -> Shape:
 
 def _avif(data: bytes) -> Shape:
     """The largest of its items, since tiles and previews have sizes as well."""
-    sizes = [struct.unpack(">II", size) for size in _ISPE.findall(data)]
-    width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
-    flags = [config[0] for config in _AV1C.findall(data)]
-    deep, full_chroma = any(flag & 0x40 for flag in flags), any(not flag & 0x10 and not flag & 0x08 for flag in flags)
+    width = height = 0
+    for found in _limited(_ISPE.finditer(data)):
+        width, height = max((width, height), struct.unpack(">II", found[1]), key=lambda size: size[0] * size[1])
+    deep = full_chroma = False
+    for found in _limited(_AV1C.finditer(data)):
+        flag = found[1][0]
+        deep, full_chroma = deep or bool(flag & 0x40), full_chroma or not flag & 0x18
     pixel = _AVIF_BYTES + _AVIF_DEEP * deep + _AVIF_FULL_CHROMA * full_chroma + _AVIF_ALPHA * (b"auxC" in data)
     return Shape(width, height, 1, 4, pixel * width * height)
+
+
+def _limited(found: Iterator[re.Match[bytes]]) -> Iterator[re.Match[bytes]]:
+    for count, one in enumerate(found):
+        if count == _MOST_ITEMS:
+            raise corrupt()
+        yield one
 
 
 _READERS = {"jpeg": _jpeg, "png": _png, "gif": _gif, "webp": _webp, "avif": _avif}
