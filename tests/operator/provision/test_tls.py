@@ -112,7 +112,7 @@ def test_a_file_without_certificates_is_one_line_at_the_start(tmp_path: Path, co
         MinioBackend("https://minio", BUCKET, "a", "b", ca_file=file)
 
 
-def test_a_private_key_next to_the_certificates_stays_here(authority: Authority, tmp_path: Path) -> None:
+def test_a_private_key_with_the_certificates_stays_here(authority: Authority, tmp_path: Path) -> None:
     """Of a file with a key and certificates, as some servers want them, tenants get the certificates only."""
     file, pair = tmp_path / "both.pem", authority.server(["pg"], [], file="both")
     certificates = [path.read_text() for path in (pair.certificate, authority.certificate)]
