@@ -1,4 +1,4 @@
-"""A fork server that hangs, talks nonsense or cannot fork: no job waits without a limit, or gets the answer to another."""
+"""A fork server that hangs, talks nonsense or cannot fork: no job waits forever, or gets the answer to another."""
 
 import os
 import signal
