@@ -40,7 +40,7 @@ async def test_the_quota_refuses_the_pod_too_many(tenants: Tenants) -> None:
         return str(condition["message"])
 
     message = await eventually(message_of_ready, within=60, why="the tenant says that its quota is used up")
-    assert "exceeded quota: compute" in message
+    assert "ResourceQuota compute: pods: 1 needed, 0 of 4 left" in message
     assert "raise spec.quota.compute" in message
     assert tenant.condition("Ready")["status"] == "True"
     assert len(tenant.pods("imaging")) == 2
