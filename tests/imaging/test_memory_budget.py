@@ -8,8 +8,12 @@ from imghost_imaging.memory_budget import MemoryBudget
 from support.eventually import eventually
 
 
+def after(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
 async def hold(budget: MemoryBudget, size: int, gate: asyncio.Event, log: list[int]) -> None:
-    async with budget.reserve(size, wait_seconds=20):
+    async with budget.reserve(size, until=after(20)):
         log.append(size)
         await gate.wait()
 
@@ -42,7 +46,7 @@ async def test_a_wait_that_ends_gives_up_its_place() -> None:
     first = asyncio.create_task(hold(budget, 60, gate, log))
     await asyncio.sleep(0)
     with pytest.raises(TimeoutError):
-        async with budget.reserve(100, wait_seconds=0.01):
+        async with budget.reserve(100, until=after(0.01)):
             pass
     cancelled = asyncio.create_task(hold(budget, 90, gate, log))
     await asyncio.sleep(0)
@@ -61,7 +65,7 @@ async def test_a_turn_that_is_cancelled_as_memory_becomes_free_loses_nothing(*, 
     """In one iteration of the loop a waiter leaves and memory is given back, in any order: all of it is free again."""
     budget, log, gate = MemoryBudget(100), list[int](), asyncio.Event()
     waiting = asyncio.Event()
-    async with budget.reserve(100, wait_seconds=20):
+    async with budget.reserve(100, until=after(20)):
         leaving = asyncio.create_task(hold(budget, 70, gate, log))
         behind = asyncio.create_task(hold(budget, 60, waiting, log))
         await asyncio.sleep(0)
@@ -73,4 +77,15 @@ async def test_a_turn_that_is_cancelled_as_memory_becomes_free_loses_nothing(*, 
     await eventually(lambda: log == [60], why="the one behind has its turn")
     waiting.set()
     await behind
+    assert budget.reserved == 0
+
+
+async def test_after_the_end_of_the_wait_memory_is_given_if_it_is_free() -> None:
+    """The time may have passed while the work waited for its slot: then it takes what is free, and waits no longer."""
+    budget = MemoryBudget(100)
+    async with budget.reserve(60, until=after(-1)):
+        with pytest.raises(TimeoutError):
+            async with budget.reserve(60, until=after(-1)):
+                pass
+        assert budget.reserved == 60
     assert budget.reserved == 0

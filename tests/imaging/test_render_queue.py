@@ -98,3 +98,23 @@ async def test_work_runs_in_at_most_one_thread_per_slot(queue: RenderQueue) -> N
         await one()
     assert threading.current_thread().name not in names
     assert len(names) <= 2
+
+
+async def test_the_wait_for_a_slot_counts_for_the_wait_for_memory(registry: CollectorRegistry) -> None:
+    """Both together end `wait_seconds` after the request came, so that the api does not give up before the answer."""
+    queue, gate = RenderQueue(1, 4, ImagingMetrics(registry), wait_seconds=30), threading.Event()
+    held = asyncio.create_task(work(queue, gate))
+    await eventually(lambda: gauge(registry, "busy") == 1)
+    before = asyncio.get_running_loop().time()
+
+    async def wait() -> float:
+        async with queue.slot() as until:
+            return until
+
+    waiting = asyncio.create_task(wait())
+    await eventually(lambda: gauge(registry, "queued") == 1)
+    queued = asyncio.get_running_loop().time()
+    gate.set()
+    assert before + 30 <= await waiting <= queued + 30
+    await held
+    queue.close()

@@ -81,5 +81,4 @@ def _open_renderer(settings: ImagingSettings, metrics: ImagingMetrics, sandbox: 
         bounds,
         metrics,
         seconds=settings.render_seconds,
-        wait_seconds=settings.slot_wait_seconds,
     )

@@ -42,8 +42,8 @@ class Delivery:
                 "An upgrade is in progress; retry later.",
                 retry_after=30,
             )
-        async with self._queue.slot():
-            body = await self._from_original(image, name) or await self._from_mezzanine(image, name)
+        async with self._queue.slot() as until:
+            body = await self._from_original(image, name, until) or await self._from_mezzanine(image, name, until)
         if body is None:
             _log.error("neither original nor mezzanine is in the store", image=str(image.image_id))
             raise no_such_image()
@@ -51,11 +51,11 @@ class Delivery:
         _log.warning("lost variant regenerated", image=str(image.image_id), variant=name)
         return body
 
-    async def _from_original(self, image: DeliveryImage, name: VariantName) -> bytes | None:
+    async def _from_original(self, image: DeliveryImage, name: VariantName, until: float) -> bytes | None:
         """Render all variants again, which gives the bytes that the ETag stands for, and stores every one of them."""
         key = object_keys.original(image.workspace_id, image.image_id, image.sha256)
         try:
-            renditions = (await self._renderer.render(await self._store.get(key))).renditions
+            renditions = (await self._renderer.render(await self._store.get(key), until=until)).renditions
         except (ObjectMissing, Unprocessable, UnsupportedMedia):  # limits may be lower now than when it was taken
             return None
         if renditions.extension != image.variant_extension:
@@ -63,12 +63,12 @@ class Delivery:
         await store_renditions(self._store, image.workspace_id, image.image_id, renditions)
         return renditions.variants[name]
 
-    async def _from_mezzanine(self, image: DeliveryImage, name: VariantName) -> bytes | None:
+    async def _from_mezzanine(self, image: DeliveryImage, name: VariantName, until: float) -> bytes | None:
         """Render from the mezzanine: the same image in other bytes."""
         extension, ids = image.variant_extension, (image.workspace_id, image.image_id)
         try:
             mezzanine = await self._store.get(object_keys.mezzanine(*ids, extension))
-            body = await self._renderer.variant(mezzanine, name, extension)
+            body = await self._renderer.variant(mezzanine, name, extension, until=until)
         except (ObjectMissing, Unprocessable):
             return None
         await self._store.put(

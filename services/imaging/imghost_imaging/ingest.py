@@ -68,10 +68,10 @@ class Ingest:
     async def _ingest(self, request: IngestRequest) -> Ingested:
         key = object_keys.original(request.workspace, request.image, request.sha256)
         _check_size((await self._store.stat(key)).size, self._max_bytes)
-        async with self._queue.slot():
+        async with self._queue.slot() as until:
             data = await self._store.get(key)
             await self._queue.run(_check_content, data, request)
-            rendered = await self._renderer.render(data)
+            rendered = await self._renderer.render(data, until=until)
             stripped = await self._queue.run(self._rule.apply, data, rendered.format, request.metadata_policy)
         del data  # free up to MAX_INPUT_BYTES before waiting for the store
         await asyncio.gather(

@@ -19,20 +19,20 @@ class MemoryBudget:
         return self.total - self._free
 
     @asynccontextmanager
-    async def reserve(self, size: int, *, wait_seconds: float) -> AsyncIterator[None]:
-        """Hold `size` bytes, at most `total`. Raises `TimeoutError` when they are not free in time."""
-        await self._acquire(size, wait_seconds)
+    async def reserve(self, size: int, *, until: float) -> AsyncIterator[None]:
+        """Hold `size` bytes, at most `total`. Raises `TimeoutError` when they are not free at `until`, by the loop."""
+        await self._acquire(size, until)
         try:
             yield
         finally:
             self._release(size)
 
-    async def _acquire(self, size: int, wait_seconds: float) -> None:
+    async def _acquire(self, size: int, until: float) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((size, turn))
         self._admit()
         try:
-            async with asyncio.timeout(wait_seconds):
+            async with asyncio.timeout_at(until):
                 await turn
         except BaseException:
             self._leave(size, turn)

@@ -31,15 +31,18 @@ class RenderQueue:
         self._metrics = metrics
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[float]:
         """Hold a slot. Read the input of the work inside, so that the slots bound memory as well.
+
+        The value is the time of the loop at which all waiting must end, also that for memory.
 
         Raises `Overloaded`: immediately when the queue is full, or after `wait_seconds` without a free slot.
         """
-        await self._acquire()
+        until = asyncio.get_running_loop().time() + self._wait_seconds
+        await self._acquire(until)
         self._metrics.busy.inc()
         try:
-            yield
+            yield until
         finally:
             self._metrics.busy.dec()
             self._slots.release()
@@ -53,14 +56,14 @@ class RenderQueue:
         """Stop the threads after their current work."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _acquire(self) -> None:
+    async def _acquire(self, until: float) -> None:
         if self._slots.locked() and self._waiting >= self._max_waiting:
             self._metrics.overloads.inc()
             raise _overloaded()
         self._waiting += 1
         self._metrics.queued.inc()
         try:
-            async with asyncio.timeout(self._wait_seconds):
+            async with asyncio.timeout_at(until):
                 await self._slots.acquire()
         except TimeoutError:
             self._metrics.overloads.inc()

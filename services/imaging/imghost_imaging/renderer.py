@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from imghost_core import logs
 from imghost_core.contract.errors import INGEST_ERRORS, CorruptImage, ImageTooComplex, Overloaded
@@ -26,12 +26,20 @@ _MEZZANINE_FORMATS: dict[str, Format] = {"jpg": "jpeg", "webp": "webp"}
 _log = logs.get("imghost.render")
 
 
+class _Cost(NamedTuple):
+    """Bytes: what the child may take, what it may answer, and what both and the service need together."""
+
+    memory: int
+    answer: int
+    reserved: int
+
+
 class RenderFault(RuntimeError):
     """A defect of ours in a child; the image is not to blame."""
 
 
 class Renderer:
-    """Makes renditions in children of the sandbox. `seconds` limits the work on one image, and the wait for memory."""
+    """Makes renditions in children of the sandbox. `seconds` limits the work on one image."""
 
     def __init__(
         self,
@@ -42,50 +50,54 @@ class Renderer:
         metrics: ImagingMetrics,
         *,
         seconds: float = 30.0,
-        wait_seconds: float = 10.0,
     ) -> None:
         self._sandbox, self._budget, self._formats, self._limits = sandbox, budget, formats, bounds
-        self._metrics, self._seconds, self._wait_seconds = metrics, seconds, wait_seconds
+        self._metrics, self._seconds = metrics, seconds
 
-    async def render(self, data: bytes) -> Rendered:
-        """Validate `data` and make its renditions.
+    async def render(self, data: bytes, *, until: float) -> Rendered:
+        """Validate `data` and make its renditions; memory is waited for until the time `until` of the loop.
 
         Raises one of `INGEST_ERRORS`, and `Overloaded` when memory or time do not suffice, or the sandbox restarts.
         """
         kind = identify(data, self._formats)
-        memory = await asyncio.to_thread(self._estimate, data, kind)
+        cost = await asyncio.to_thread(self._estimate, data, kind)
         arguments = {"pixels": self._limits.pixels, "frames": self._limits.frames}
-        answer = await self._run("render", arguments, data, memory, "renditions")
+        answer = await self._run("render", arguments, data, cost, "renditions", until=until)
         try:
             return results.from_message(kind, answer.head.get("result"), answer.bodies)
         except (TypeError, ValueError):
             raise self._killed("protocol") from None
 
-    async def variant(self, mezzanine: bytes, name: VariantName, extension: str) -> bytes:
+    async def variant(self, mezzanine: bytes, name: VariantName, extension: str, *, until: float) -> bytes:
         """The variant `name` from a stored mezzanine of this extension. Raises as `render` does."""
-        memory = await asyncio.to_thread(self._estimate, mezzanine, _MEZZANINE_FORMATS[extension])
-        answer = await self._run("variant", {"name": name, "extension": extension}, mezzanine, memory, "variant")
+        cost = await asyncio.to_thread(self._estimate, mezzanine, _MEZZANINE_FORMATS[extension])
+        arguments = {"name": name, "extension": extension}
+        answer = await self._run("variant", arguments, mezzanine, cost, "variant", until=until)
         if len(answer.bodies) != 1:
             raise self._killed("protocol")
         return answer.bodies[0]
 
-    def _estimate(self, data: bytes, kind: Format) -> int:
+    def _estimate(self, data: bytes, kind: Format) -> _Cost:
         found = shape.read(data, kind)
         limits.check(Header(found.width, found.height, found.frames), self._limits)
-        memory = estimate.child_bytes(data, kind, found)
-        if (needed := memory + estimate.service_bytes(data)) > self._budget.total:
+        memory, answer = estimate.child_bytes(data, kind, found), estimate.answer_bytes(found)
+        if (needed := memory + estimate.service_bytes(data, found)) > self._budget.total:
             raise ImageTooComplex(
                 f"Decoding the image takes about {needed // _MIB:,} MiB of memory; "
                 f"{self._budget.total // _MIB:,} MiB are allowed. Upload a smaller copy, or one that is neither "
                 "interlaced, progressive nor of 16 bits."
             )
-        return memory
+        return _Cost(memory, answer, needed)
 
-    async def _run(self, work: str, arguments: dict[str, Any], data: bytes, memory: int, operation: str) -> Answer:
+    async def _run(
+        self, work: str, arguments: dict[str, Any], data: bytes, cost: _Cost, operation: str, *, until: float
+    ) -> Answer:
         try:
-            async with self._budget.reserve(memory + estimate.service_bytes(data), wait_seconds=self._wait_seconds):
+            async with self._budget.reserve(cost.reserved, until=until):
                 with self._metrics.render.labels(operation).time():
-                    answer = await self._sandbox.run(Job(work, arguments, memory, self._seconds), data)
+                    answer = await self._sandbox.run(
+                        Job(work, arguments, cost.memory, self._seconds, cost.answer), data
+                    )
         except TimeoutError:
             raise _busy("The memory for images is in use", 5) from None
         except NotForked:

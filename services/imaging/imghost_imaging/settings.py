@@ -35,7 +35,7 @@ class ImagingSettings(ServerSettings, MetadataSettings):
         1024 * _MIB, description="Memory limit of the container; what the process itself does not use is for images"
     )
     queue_per_slot: NonNegativeInt = Field(4, description="Requests that may wait per slot; further ones get a 503")
-    slot_wait_seconds: PositiveFloat = Field(10.0, description="Longest wait for a slot, in seconds")
+    slot_wait_seconds: PositiveFloat = Field(10.0, description="Longest wait for a slot and for memory, in seconds")
     requests_per_second_per_address: PositiveInt = Field(
         300, description="Requests for images per second from one address; more are a 429, after a burst of ten seconds"
     )

@@ -5,6 +5,7 @@ import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 
+import numpy as np
 import pytest
 import pyvips
 
@@ -61,10 +62,48 @@ async def test_the_estimate_holds_what_the_decoder_takes(sandbox: Sandbox, name:
     kind, make = IMAGES[name]
     body = make()
     expected = estimate.child_bytes(body, kind, shape.read(body, kind))
-    answer = await sandbox.run(Job("render", {"pixels": 100_000_000, "frames": 300}, expected, 60), body)
+    answer = await sandbox.run(
+        Job(
+            "render",
+            {"pixels": 100_000_000, "frames": 300},
+            expected,
+            60,
+            estimate.answer_bytes(shape.read(body, kind)),
+        ),
+        body,
+    )
     assert "result" in answer.head, answer.head
     sys.stdout.write(f"{name}: {answer.peak // MIB} of {expected // MIB} MiB\n")
     assert answer.peak <= expected <= 3 * answer.peak + 64 * MIB
+
+
+NOISE: dict[str, tuple[Format, Callable[[], bytes]]] = {
+    "still": ("png", lambda: encode(noise(1600, 1600), "png", compression=1)),
+    "still, alpha": ("png", lambda: encode(noise(1600, 1600, bands=4), "png", compression=1)),
+    "exact": ("png", lambda: encode(noise(1150, 1150, bands=4), "png", compression=1)),
+    "small": ("png", lambda: encode(noise(190, 190, bands=4), "png", compression=1)),
+    "animated": ("gif", lambda: sample_images.gif(10, 400, 400)),
+}
+
+
+def noise(width: int, height: int, bands: int = 3) -> pyvips.Image:
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width, bands), dtype=np.uint8)
+    return pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")
+
+
+@pytest.mark.parametrize("name", NOISE)
+async def test_the_renditions_of_any_image_fit_into_the_bound_of_its_answer(sandbox: Sandbox, name: str) -> None:
+    """Also those of noise, which no codec makes smaller: the bound stops what a compromised decoder makes up."""
+    kind, make = NOISE[name]
+    body = make()
+    found = shape.read(body, kind)
+    most = estimate.answer_bytes(found)
+    job = Job("render", {"pixels": 10**8, "frames": 300}, 512 * MIB, 60, 10 * most)
+    answer = await sandbox.run(job, body)
+    assert "result" in answer.head, answer.head
+    taken = sum(map(len, answer.bodies))
+    sys.stdout.write(f"{name}: {taken} of {most} bytes\n")
+    assert taken <= most
 
 
 @pytest.mark.parametrize(
@@ -100,10 +139,10 @@ async def test_a_header_that_lies_does_not_get_more_memory(sandbox: Sandbox) -> 
     body = hostile.bomb_png(9000, 9000)
     interlaced = body[:28] + b"\x01" + body[29:]  # with a wrong CRC: refused before it is decoded
     arguments = {"pixels": 100_000_000, "frames": 300}
-    refused = await sandbox.run(Job("render", arguments, 48 * MIB, 60), interlaced)
+    refused = await sandbox.run(Job("render", arguments, 48 * MIB, 60, MIB), interlaced)
     assert refused.head["refused"] == "corrupt_image"
     whole = encode(pyvips.Image.black(9000, 9000, bands=3).copy(interpretation="srgb"), "png", interlace=True)
-    answer = await sandbox.run(Job("render", arguments, 8 * MIB, 60), whole)
+    answer = await sandbox.run(Job("render", arguments, 8 * MIB, 60, MIB), whole)
     assert "result" not in answer.head
     assert answer.peak < 120 * MIB
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ MIB = 1024**2
 
 
 def job(work: str, *, seconds: float = 20, memory: int = 64 * MIB, **arguments: object) -> Job:
-    return Job(work, arguments, memory, seconds)
+    return Job(work, arguments, memory, seconds, MIB)
 
 
 @pytest.fixture
@@ -110,6 +111,25 @@ def test_the_kernel_ends_a_child_first_when_memory_runs_out() -> None:
         assert process.stdout.readline() == b"locked\n"
         assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"
         assert Path(f"/proc/{process.pid}/stat").stat().st_uid == 0  # not dumpable: files belong to root
+
+
+async def test_an_answer_beyond_its_bound_is_refused(sandbox: Sandbox) -> None:
+    """A compromised decoder cannot fill the memory of the service: its sizes are checked before they are read."""
+    with pytest.raises(ChildKilled) as caught:
+        await sandbox.run(job("end", how="echo"), bytes(MIB + 1))
+    assert caught.value.cause == "protocol"
+
+
+async def test_an_answer_is_held_once(sandbox: Sandbox) -> None:
+    """The service has no second copy of it at any time."""
+    most = job("end", how="echo")._replace(answer=16 * MIB)
+    body = bytes(16 * MIB)
+    tracemalloc.start()
+    answer = await sandbox.run(most, body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert answer.bodies == [body]
+    assert peak < 24 * MIB
 
 
 async def test_memory_beyond_the_limit_of_a_job_is_refused(sandbox: Sandbox) -> None:

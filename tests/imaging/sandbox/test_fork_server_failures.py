@@ -14,7 +14,7 @@ from support import exploits
 from support.eventually import eventually
 
 PROGRAM = [sys.executable, "-I", exploits.__file__]
-ECHO = Job("end", {"how": "echo"}, 64 * 1024**2, 20)
+ECHO = Job("end", {"how": "echo"}, 64 * 1024**2, 20, 100)
 
 
 async def test_a_fork_server_that_does_not_answer_in_time_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,9 @@ _PARENT_COPIES = 2  # in the service: the file, and the delivered original
 _ROWS = 1280  # kept while an image is shrunk
 _SCALED = 3200  # pixels of the longest side after scaling while decoding, at most twice the mezzanine
 _LARGEST, _ANIMATION = 1600, 25_000_000  # pixels: side of the mezzanine, all frames of an animation
+_SIDES, _MOST_EXACT = (1600, 1200, 800, 400, 200), 1200  # pixels: of the renditions; of images that stay lossless
+_EXACT, _LOSSY = 4.25, 2.5  # bytes of a pixel in a file, of noise with alpha
+_ANSWER_BASE, _MOST_ANSWER = 256 * 1024, 96 * _MIB  # headers and profiles; of an animation
 _FRAME_BYTES = 8  # a pixel of all frames: two sizes at a time, with the encoder
 
 
@@ -18,9 +21,17 @@ def child_bytes(data: bytes, kind: Format, image: Shape) -> int:
     return _BASE + _COPIES * len(data) + image.whole + _rows(image, kind) + _animation(image, kind)
 
 
-def service_bytes(data: bytes) -> int:
+def answer_bytes(image: Shape) -> int:
+    """The most bytes that all renditions of `image` have together. Sizes that would be larger are the same file."""
+    longest = max(image.width, image.height, 1)
+    pixels = image.frames * image.width * image.height
+    made = sum(min(pixels * min(1.0, side / longest) ** 2, _ANIMATION) for side in _SIDES)
+    return min(_MOST_ANSWER, _ANSWER_BASE + int(made * (_EXACT if longest <= _MOST_EXACT else _LOSSY)))
+
+
+def service_bytes(data: bytes, image: Shape) -> int:
     """Memory of the service while it waits for the child."""
-    return _PARENT_COPIES * len(data)
+    return _PARENT_COPIES * len(data) + answer_bytes(image)
 
 
 def _rows(image: Shape, kind: Format) -> int:

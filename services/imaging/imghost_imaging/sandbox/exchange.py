@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from io import BytesIO
 from socket import socket
 from typing import Any
 
 from imghost_imaging.sandbox import wire
+
+_PART = 256 * 1024  # bytes
 
 
 async def exchange(
@@ -24,11 +27,11 @@ async def exchange(
 
 
 async def _take(channel: socket, size: int) -> bytes:
-    body = bytearray(size)
-    view = memoryview(body)
-    while view:
-        count = await asyncio.get_running_loop().sock_recv_into(channel, view)
-        if not count:
+    """The next `size` bytes; they take memory as they arrive, and `BytesIO` hands them over without a copy."""
+    body = BytesIO()
+    while left := size - body.tell():
+        part = await asyncio.get_running_loop().sock_recv(channel, min(left, _PART))
+        if not part:
             raise ConnectionError("the child has ended")
-        view = view[count:]
-    return bytes(body)
+        body.write(part)
+    return body.getvalue()

@@ -22,12 +22,13 @@ _log = logs.get("imghost.sandbox")
 
 
 class Job(NamedTuple):
-    """Work by its name, its arguments, memory in bytes, and seconds until it is stopped."""
+    """Work by its name, its arguments, memory in bytes, seconds until it is stopped, most bytes of its answer."""
 
     work: str
     arguments: dict[str, Any]
     memory: int
     seconds: float
+    answer: int
 
 
 class Answer(NamedTuple):
@@ -160,7 +161,7 @@ async def _exchange(child: Child, job: Job, body: bytes) -> Answer | None:
     }
     try:
         async with asyncio.timeout(job.seconds):
-            return Answer(*await exchange(child.channel, head, body, most=job.memory))
+            return Answer(*await exchange(child.channel, head, body, most=job.answer))
     except TimeoutError:
         raise ChildKilled("time") from None
     except InvalidMessage as error:
