@@ -20,7 +20,8 @@ async def exchange(
     """
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(channel, wire.encode(head, [body]))
-    await loop.sock_sendall(channel, body)
+    if body:  # the child may have answered and ended already when there is none
+        await loop.sock_sendall(channel, body)
     length = wire.decode_length(await _take(channel, wire.LENGTH.size))
     answer, sizes = wire.decode_head(await _take(channel, length), most=most)
     return answer, [await _take(channel, size) for size in sizes]
