@@ -29,10 +29,10 @@ async def exchange(
 
 async def _take(channel: socket, size: int) -> bytes:
     """The next `size` bytes; they take memory as they arrive, and `BytesIO` hands them over without a copy."""
-    body = BytesIO()
-    while left := size - body.tell():
+    body, left = BytesIO(), size
+    while left:
         part = await asyncio.get_running_loop().sock_recv(channel, min(left, _PART))
         if not part:
             raise ConnectionError("the child has ended")
-        body.write(part)
+        left -= body.write(part)
     return body.getvalue()
