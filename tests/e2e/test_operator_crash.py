@@ -81,4 +81,5 @@ def _is_provisioned_once(backends: Backends, tenant: ClusterTenant) -> None:
     roles = backends.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", f"{database}%")
     assert len(roles) == 3, roles
     for keys in backends.store_keys():
-        assert len([user for user in json.loads(keys) if user.startswith(f"iht-{tenant.name}-")]) == 1
+        own = [user for user in json.loads(keys) if user.startswith(f"iht-{tenant.name}-")]
+        assert sorted(user.endswith("-imaging") for user in own) == [False, True], own
