@@ -241,3 +241,12 @@ def test_store_secret_is_there_even_when_empty(name: str, user: StoreUser) -> No
     data = only(objects(given=inputs(store=S3)), "Secret", name)["data"]
     plain = {key: b64decode(value).decode() for key, value in data.items()}
     assert plain == {"S3_ACCESS_KEY_ID": S3.keys[user].id, "S3_SECRET_ACCESS_KEY": S3.keys[user].secret}
+
+
+def test_scaling_replaces_no_pods_of_others() -> None:
+    """More pods of imaging are a new setting of the api, which its pods take up when they are next replaced."""
+    before, after = objects(), objects(imaging={"replicas": 5})
+    configs = [only(made, "ConfigMap", "api")["data"]["UPLOAD_CONCURRENCY"] for made in (before, after)]
+    assert configs[0] != configs[1]
+    templates = [only(made, "Deployment", "api")["spec"]["template"] for made in (before, after)]
+    assert templates[0] == templates[1]

@@ -9,6 +9,8 @@ from imghost_operator.tenant_objects.meta import Component, Owner
 
 DRAIN_SECONDS = 25
 _SPOOLED_FILES = 20  # of the largest size, in the /tmp of an api pod
+FOLLOWS_SCALE = frozenset({"UPLOAD_CONCURRENCY"})
+"""Settings that follow the number of pods. A change reaches pods that start later, so that scaling replaces none."""
 _UPLOADS_PER_SLOT = 3
 """Uploads for each image that imaging processes: one is rendered while another is stored and another waits. Imaging
 queues four for each and rejects more; what is left of that are variants that it has to make again."""

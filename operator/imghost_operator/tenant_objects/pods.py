@@ -9,7 +9,7 @@ from imghost_operator.crd.workloads import Amounts, Workload
 from imghost_operator.platform import Object
 from imghost_operator.tenant_contract import CA_FOLDER, HTTP_PORT, OPS_PORT, SERVICES
 from imghost_operator.tenant_objects import secrets
-from imghost_operator.tenant_objects.config import AUTHORITIES, authorities
+from imghost_operator.tenant_objects.config import AUTHORITIES, FOLLOWS_SCALE, authorities
 from imghost_operator.tenant_objects.meta import CHECKSUM_ANNOTATION, Component, Owner, digest
 
 PRE_STOP_SECONDS = 5
@@ -96,7 +96,8 @@ def template_metadata(
 ) -> dict[str, Mapping[str, str]]:
     """Labels and annotations of pods; the checksum rolls them when a setting or a secret changes."""
     values = secrets.values_of(inputs)
-    read = [config["data"], *(values[name] for name in secrets.OF[component])]
+    settings = {name: value for name, value in config["data"].items() if name not in FOLLOWS_SCALE}
+    read = [settings, *(values[name] for name in secrets.OF[component])]
     checksum = digest([*read, trusted] if (trusted := authorities(inputs)) else read)
     return {
         "labels": {**spec.pod_metadata.labels, **owner.labels(component)},

@@ -150,6 +150,17 @@ async def test_a_cancelled_job_leaves_no_child(sandbox: Sandbox) -> None:
     await eventually(lambda: len(children(sandbox.server_pid)) == 1, why="only the spare is left")
 
 
+async def test_a_job_that_is_cancelled_before_it_has_a_child_leaves_none(sandbox: Sandbox) -> None:
+    """Callers who leave while their children are forked: the children end, and nothing is left to be waited for."""
+    await eventually(lambda: len(children(sandbox.server_pid)) == 1, why="the spare is there")
+    running = [asyncio.create_task(sandbox.run(job("end", how="sleep"), b"")) for _ in range(6)]
+    await asyncio.sleep(0)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    await eventually(lambda: len(children(sandbox.server_pid)) == 1, why="only the spare is left")
+
+
 async def test_the_end_of_the_sandbox_leaves_no_process() -> None:
     """Fork server and children are closed with it."""
     sandbox = Sandbox(PROGRAM, 3)

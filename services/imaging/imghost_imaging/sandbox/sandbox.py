@@ -56,6 +56,7 @@ class Sandbox:
         self._server = ServerProcess.start(command)
         self._waiting: deque[Child] = deque()
         self._filling: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self._supervising: asyncio.Task[None] | None = None
         _log.info("sandbox ready", fork_server=self.server_pid, **self._server.report)
 
@@ -112,7 +113,18 @@ class Sandbox:
                 return child
             child.channel.close()
             await server.end(child)
-        return await server.fork()
+        return await self._fork(server)
+
+    async def _fork(self, server: ServerProcess) -> Child:
+        """A new child. If the caller is cancelled before it is there, it is ended as soon as it is."""
+        forking = asyncio.ensure_future(server.fork())
+        try:
+            return await asyncio.shield(forking)
+        except asyncio.CancelledError:
+            ending = asyncio.create_task(_end_unused(server, forking))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            raise
 
     def _fill(self) -> None:
         if self._filling is None or self._filling.done():
@@ -149,6 +161,13 @@ class Sandbox:
         for child in self._waiting:
             child.channel.close()
         self._waiting.clear()
+
+
+async def _end_unused(server: ServerProcess, forking: asyncio.Future[Child]) -> None:
+    with suppress(ServerEnded, NotForked):
+        child = await forking
+        child.channel.close()
+        await server.end(child)
 
 
 async def _exchange(child: Child, job: Job, body: bytes) -> Answer | None:
