@@ -17,7 +17,7 @@ from support.e2e.objects import Objects
 from support.e2e.tenants import ClusterTenant
 from support.eventually import eventually
 
-STARTED_AGAIN_WITHIN = 15.0
+STARTED_AGAIN_WITHIN = 25.0
 
 
 @pytest.mark.requirement("000-A5")
