@@ -80,6 +80,7 @@ async def setup(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Setup]:
         await api.start()
         yield Setup(tenant, store, api, worker)
         api.kill()
+        worker.kill()
 
 
 async def upload(setup: Setup, person: Person) -> tuple[str, UUID]:
@@ -198,11 +199,16 @@ async def test_the_worker_serves_probes_and_metrics_and_stops(setup: Setup) -> N
         await eventually(lambda: setup.objects(image) == 0, within=30, why="the objects are removed")
         assert (await ops.get("/livez")).status_code == 200
         assert (await ops.get("/readyz")).json() == {"status": "ok", "checks": {"database": "ok"}}
-        text = (await ops.get("/metrics")).text
-    assert 'imghost_events_deliveries_total{outcome="done",subscriber="image_objects"} 1.0' in text
-    assert 'imghost_events_dead{subscriber="image_objects"} 0.0' in text
-    assert 'imghost_jobs_total{job="delete_objects",outcome="done"} 1.0' in text
-    assert 'imghost_jobs_waiting{queue="bulk"} 0.0' in text
+
+        async def counted() -> None:
+            text = (await ops.get("/metrics")).text
+            assert 'imghost_events_deliveries_total{outcome="done",subscriber="image_objects"} 1.0' in text
+            assert 'imghost_events_dead{subscriber="image_objects"} 0.0' in text
+            assert 'imghost_jobs_total{job="delete_objects",outcome="done"} 1.0' in text
+            assert 'imghost_jobs_waiting{queue="bulk"} 0.0' in text
+
+        # Work is counted when it is recorded as done, which is after its last object was removed.
+        await eventually(counted, within=20, why="the metrics say so")
     began = time.monotonic()
     assert setup.worker.stop(within=15) == 0
     assert time.monotonic() - began < 8

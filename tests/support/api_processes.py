@@ -25,7 +25,9 @@ class KillableProcess:
         await eventually(lambda: accepts(self.port), within=40, why=f"the {self._role} accepts connections")
 
     def kill(self) -> None:
-        self._end(signal.SIGKILL)
+        """End it now; nothing happens when it does not run."""
+        if self._process:
+            self._end(signal.SIGKILL)
 
     def stop(self, within: float = 10) -> int | None:
         """Exit status after SIGTERM."""

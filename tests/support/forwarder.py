@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import AsyncIterator
 from typing import Self
 
 from imghost_dev.certificates import Pair
@@ -16,6 +17,7 @@ class Forwarder:
         self._target, self.port = target, free_port()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.held = asyncio.Event()
@@ -38,6 +40,11 @@ class Forwarder:
             self._server.close()
         for writer in list(self._open):
             writer.transport.abort()
+        # Also one that is just being connected to the target: it would be open when the test is over.
+        for connection in self._connections:
+            connection.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections)
         if self._server:
             await self._server.wait_closed()
         self._server = None
@@ -52,14 +59,30 @@ class Forwarder:
         self._flowing.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        with contextlib.suppress(OSError):
-            far_reader, far_writer = await asyncio.open_connection(HOST, self._target)
-            self._open.add(far_writer)
+        connection = asyncio.current_task()
+        assert connection
+        self._connections.add(connection)
+        try:
+            async with self._closing(writer):
+                await self._serve(reader, writer)
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass  # cut: by one of the two ends, or by `down`
+        finally:
+            self._connections.discard(connection)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(HOST, self._target)
+        async with self._closing(far_writer):
             await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
-            self._open.discard(far_writer)
-        self._open.discard(writer)
-        writer.close()
+
+    @contextlib.asynccontextmanager
+    async def _closing(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+        self._open.add(writer)
+        try:
+            yield
+        finally:
+            self._open.discard(writer)
+            writer.close()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -81,13 +104,9 @@ class PostgresTls(Forwarder):
         self._tls.load_cert_chain(pair.certificate, pair.key)
         self.sessions = 0
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await reader.readexactly(8)  # an SSLRequest
-            writer.write(b"S")
-            await writer.start_tls(self._tls)
-        except OSError:
-            writer.close()
-            return
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)  # an SSLRequest
+        writer.write(b"S")
+        await writer.start_tls(self._tls)
         self.sessions += 1
-        await super()._accept(reader, writer)
+        await super()._serve(reader, writer)

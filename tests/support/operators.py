@@ -90,8 +90,8 @@ class OperatorProcess:
 
 
 def install_crds(kube: Kube) -> None:
-    """Make the API server know `ImageHostTenant`."""
-    kube.kubectl("apply", "--server-side", "-f", str(_CRDS))
+    """Make the API server know `ImageHostTenant` as it is now, whatever an earlier test made of it."""
+    kube.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_CRDS))
     kube.kubectl("wait", "--for=condition=Established", "--timeout=20s", "-f", str(_CRDS))
 
 

@@ -38,18 +38,22 @@ async def test_what_the_api_server_says_of_a_refused_pod_is_explained(bench: Rec
         await bench.ready()
     quota = ObjectRef("ResourceQuota", bench.namespace, "compute")
     await eventually(lambda: bench.get(quota).get("status", {}).get("used"), why="the quota is counted")
-    assert quota_room.explain(refusal(bench, cpu="1200m")) == (
-        "ResourceQuota compute: requests.cpu: 1200m needed, 1 of 1 left; " + RAISE
-    )
+    expected = "ResourceQuota compute: requests.cpu: 1200m needed, 1 of 1 left; " + RAISE
+    await eventually(lambda: explained(bench, cpu="1200m") == expected, why="the quota refuses the pod")
     limit = {"type": "Container", "max": {"memory": "64Mi"}}
     metadata = {"name": "small", "namespace": bench.namespace}
     small = {"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": [limit]}}
     assert bench.api.create(small).status == 201
-    assert "a LimitRange of the namespace says so" in (quota_room.explain(refusal(bench, cpu="100m")) or "")
+    # The admission plugins learn of a new object a moment after it was created.
+    expected = "a LimitRange of the namespace says so"
+    await eventually(lambda: expected in (explained(bench, cpu="100m") or ""), why="the limit refuses the pod")
 
 
-def refusal(bench: ReconcileHarness, cpu: str) -> str:
-    """What the API server answers to a pod that is otherwise as the namespace wants it."""
+def explained(bench: ReconcileHarness, cpu: str) -> str | None:
+    """What is made of the API server's refusal of a pod that is otherwise as the namespace wants it; creates none.
+
+    Raises AssertionError when the pod is not refused.
+    """
     resources = {"requests": {"cpu": cpu, "memory": "128Mi"}, "limits": {"memory": "128Mi"}}
     security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     container = {"name": "a", "image": "a", "resources": resources, "securityContext": security}
@@ -61,8 +65,8 @@ def refusal(bench: ReconcileHarness, cpu: str) -> str:
     metadata = {"name": "a", "namespace": bench.namespace}
     response = bench.api.request(
         "POST",
-        f"/api/v1/namespaces/{bench.namespace}/pods",
+        f"/api/v1/namespaces/{bench.namespace}/pods?dryRun=All",
         {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},
     )
     assert response.status == 403, response.body
-    return str(response.body["message"])
+    return quota_room.explain(str(response.body["message"]))
