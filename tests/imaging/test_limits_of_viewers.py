@@ -4,11 +4,14 @@ import asyncio
 import uuid
 from collections.abc import Iterator
 
+import httpx
+import psycopg
 import pytest
 
 from imghost_core.settings import StoreSettings
 from support import sample_images
 from support.api import problem
+from support.eventually import eventually
 from support.imaging import Imaging, ImagingDatabase, Stored, running
 
 
@@ -21,6 +24,36 @@ async def test_an_address_that_asks_too_often_is_slowed_down(tenant: ImagingData
         problem(refused, 429, "rate_limited")
         assert int(refused.headers["retry-after"]) >= 1
         assert (await imaging.public.get("/livez")).status_code == 200
+
+
+async def test_addresses_take_turns_at_the_database(tenant: ImagingDatabase, storage: StoreSettings) -> None:
+    """When the database is slow, an address that asks for much does not delay the request of another one for long."""
+    order: list[str] = []
+
+    async def ask(imaging: Imaging, address: str) -> None:
+        assert imaging.app
+        transport = httpx.ASGITransport(imaging.app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://imaging") as client:
+            assert (await client.get("/i/AAAAAAAAAAAA")).status_code == 404
+        order.append(address)
+
+    async with (
+        running(tenant, storage) as imaging,
+        asyncio.TaskGroup() as tasks,
+        await psycopg.AsyncConnection.connect(tenant.admin_url) as lock,
+    ):
+        await lock.execute("LOCK TABLE images IN ACCESS EXCLUSIVE MODE")
+        for _ in range(50):
+            tasks.create_task(ask(imaging, "192.0.2.1"))
+        await eventually(lambda: waiting(tenant) == 5, why="half of the connections wait")
+        tasks.create_task(ask(imaging, "192.0.2.2"))
+    assert order.index("192.0.2.2") < 12
+
+
+def waiting(tenant: ImagingDatabase) -> int:
+    """How many statements of imaging wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return int(tenant.execute(query)[0][0])
 
 
 @pytest.fixture

@@ -50,6 +50,11 @@ class BoundedServer:
         """How many requests are in progress."""
         return self.registry.get_sample_value("http_server_active_requests") or 0
 
+    @property
+    def unread(self) -> int:
+        """How many bytes wait in this process until clients take them."""
+        return sum(each.transport.get_write_buffer_size() for each in self.connections)
+
     async def until_busy(self) -> None:
         """Wait until a request is in progress."""
         await eventually(lambda: self.active > 0, why="a request is in progress")

@@ -81,6 +81,8 @@ class Imaging:
     store: ObjectStore
     public: httpx.AsyncClient
     ops: httpx.AsyncClient
+    app: ASGIApp | None = None
+    """The public app, when it runs in this process."""
 
     async def put(self, body: bytes) -> dict[str, Any]:
         """Store an original; returns the ingest request for it."""
@@ -164,7 +166,7 @@ async def running(tenant: ImagingDatabase, storage: StoreSettings, **changes: An
         ]
         store = open_store(storage)
         stack.push_async_callback(store.close)
-        yield Imaging(tenant, store, *clients)
+        yield Imaging(tenant, store, clients[0], clients[1], public)
 
 
 @asynccontextmanager

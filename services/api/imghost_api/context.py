@@ -10,12 +10,12 @@ from imghost_api.crypto.digests import Digest, keyed_digest
 from imghost_api.crypto.passwords import Passwords
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import Database
-from imghost_api.fair_queue import FairQueue
 from imghost_api.imaging_client import ImagingClient
 from imghost_api.metrics import ApiMetrics
 from imghost_api.settings import ApiSettings
 from imghost_api.spool_space import SpoolLimits, SpoolSpace
 from imghost_api.tarpit import Tarpit
+from imghost_core.fair_queue import FairQueue
 from imghost_core.objects.base import ObjectStore
 from imghost_core.objects.open import open_store
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from imghost_core.database import create_engine
+from imghost_core.fair_queue import FairQueue
 from imghost_core.objects import ObjectStore, open_store
 from imghost_core.settings import DatabaseSettings, StoreSettings
 from imghost_core.web.request_rate import RequestRate
@@ -35,6 +36,8 @@ class ImagingContext:
     ingest: Ingest
     views: ViewBuffer
     rate: RequestRate
+    lookups: FairQueue
+    """At half of the connections to the database, in turn by address."""
 
 
 @asynccontextmanager
@@ -59,7 +62,7 @@ async def open_context(
     try:
         delivery, originals = Delivery(store, queue, renderer, metrics), Originals(store, queue, rule)
         async with sandbox.opened():
-            yield ImagingContext(catalog, store, delivery, originals, ingest, views, rate)
+            yield ImagingContext(catalog, store, delivery, originals, ingest, views, rate, _lookups(database, settings))
             await ingest.drain(settings.shutdown_grace_seconds)
     finally:
         views.stop()
@@ -67,6 +70,15 @@ async def open_context(
         queue.close()
         await store.close()
         await connections.dispose()
+
+
+def _lookups(database: DatabaseSettings, settings: ImagingSettings) -> FairQueue:
+    return FairQueue(
+        max(1, database.database_pool_size // 2),
+        per_source=settings.connections_per_address,
+        total=settings.connections,
+        rejection="Too many images are asked for at the same time. Retry shortly.",
+    )
 
 
 def _open_renderer(settings: ImagingSettings, metrics: ImagingMetrics, sandbox: Sandbox) -> Renderer:

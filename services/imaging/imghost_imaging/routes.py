@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -17,6 +18,7 @@ from imghost_core.disposition import attachment
 from imghost_core.object_keys import VARIANT_NAMES, VariantName
 from imghost_core.timestamps import format_utc
 from imghost_core.web.addresses import client_address
+from imghost_core.web.unread import require_readers
 from imghost_imaging.bandwidth import require_bandwidth
 from imghost_imaging.context import ImagingContext
 from imghost_imaging.deliver import no_such_image
@@ -26,6 +28,7 @@ from imghost_imaging.originals import Delivered
 
 _ID = re.compile(r"[0-9A-Za-z]{12}")
 _FILE = re.compile(rf"({_ID.pattern})(?:_({'|'.join(VARIANT_NAMES)}))?\.([a-z0-9]{{2,5}})")
+_TURN_SECONDS = 10.0
 # Part of the ETag of variants; raise it when encoders or sizes change, so that caches are refreshed.
 _RENDER_VERSION = 1
 _HEADERS = {
@@ -96,6 +99,8 @@ async def _by_file(request: Request) -> Response:
 async def _info(request: Request) -> JSONResponse:
     """`/info/{id}`: the metadata of a public image."""
     image = await _find(request, request.path_params["id"])
+    async with _turn(request):
+        views = await _context(request).catalog.count_views(image.public_id)
     return JSONResponse(
         {
             "id": image.public_id,
@@ -103,7 +108,7 @@ async def _info(request: Request) -> JSONResponse:
             "size": image.size,
             "dimensions": {"width": image.width, "height": image.height},
             "mime_type": image.mime_type,
-            "views": await _context(request).catalog.count_views(image.public_id),
+            "views": views,
             "uploaded_at": format_utc(image.uploaded_at),
         },
         headers={"Cache-Control": "no-cache"},
@@ -113,10 +118,19 @@ async def _info(request: Request) -> JSONResponse:
 async def _find(request: Request, public_id: str) -> DeliveryImage:
     """The image, if it may be shown; raises `NotFound`, or `TooManyRequests` before anything is looked up."""
     _context(request).rate.admit(client_address(request.scope))
-    image = await _context(request).catalog.find(public_id) if _ID.fullmatch(public_id) else None
+    if not _ID.fullmatch(public_id):
+        raise no_such_image()
+    async with _turn(request):
+        require_readers(request.scope)
+        image = await _context(request).catalog.find(public_id)
     if image is None or not image.is_public:
         raise no_such_image()
     return image
+
+
+def _turn(request: Request) -> AbstractAsyncContextManager[None]:
+    """A turn at the database: an address with many requests does not keep those of others waiting."""
+    return _context(request).lookups.turn(client_address(request.scope), within=_TURN_SECONDS)
 
 
 def _select(request: Request, image: DeliveryImage, variant: VariantName | None) -> Representation:

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from imghost_core.web.limits import Limits
 from imghost_core.web.pace import Pace
+from imghost_core.web.unread import require_readers
 from support.bounded_server import BoundedServer, serving
 from support.eventually import eventually
 
@@ -184,6 +185,47 @@ async def test_what_waits_for_clients_is_bounded() -> None:
             await eventually(lambda: server.ended("buffers") >= 8, why="the budget is kept")
             assert 1 <= server.open <= 3
             assert len(await ask(server, CLOSING, "127.0.0.2")) > 8_000_000
+
+
+async def test_who_leaves_much_unread_gets_no_more_until_it_is_read() -> None:
+    """From half of the budget on an address is refused what it asks for: no connection of it ends, so none is opened
+    again. Other addresses are served, and so is this one when it has read.
+    """
+
+    async def large(request: Request) -> Response:
+        require_readers(request.scope)
+        return Response(bytes(8_000_000))
+
+    async with serving(large, QUICK._replace(buffered_bytes=30_000_000)) as server:
+        with opened(server, 10, GET):
+            await eventually(lambda: server.active == 0 and server.open == 10, why="all have a response")
+            refused = await ask(server, CLOSING)
+            assert refused.startswith(b"HTTP/1.1 429 ")
+            assert b"unread_responses" in refused
+            assert len(await ask(server, CLOSING, "127.0.0.2")) > 8_000_000
+            assert server.ended("buffers") == 0
+        await eventually(lambda: server.open == 0, why="the clients have closed")
+        assert len(await ask(server, CLOSING)) > 8_000_000
+
+
+async def test_the_next_request_begins_when_the_response_before_it_is_taken() -> None:
+    """Of pipelined requests one at a time has its response in memory; when it is read, the others are served too."""
+    begun: list[int] = []
+
+    async def large(request: Request) -> Response:
+        begun.append(1)
+        return Response(bytes(2_000_000))
+
+    async with serving(large, QUICK) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=4096)
+        with contextlib.closing(writer):
+            writer.write(GET * 2 + CLOSING)
+            await eventually(lambda: server.unread > 0, why="the client is waited for")
+            assert len(begun) == 1
+            async with asyncio.timeout(20):
+                received = await reader.read()
+    assert len(begun) == 3
+    assert received.count(b"HTTP/1.1 200 ") == 3
 
 
 async def test_a_refusal_before_the_body_ends_an_expecting_connection() -> None:

@@ -57,3 +57,21 @@ def test_the_address_with_most_gives_up_its_oldest_buffer() -> None:
     assert buffers.find_excess() == many[0]
     buffers.drop(many[0])
     assert buffers.find_excess() is None
+
+
+def test_an_address_has_half_of_what_may_wait() -> None:
+    """All buffers of an address count together, those of others do not, and what was taken or replaced does not."""
+    buffers: Buffers[Owner] = Buffers(100)
+    first, second = Owner("192.0.2.1", 1), Owner("192.0.2.1", 2)
+    buffers.put(Owner("192.0.2.2", 1), 60)
+    buffers.put(first, 70)
+    buffers.put(first, 30)
+    buffers.put(second, 20)
+    assert not buffers.has_share("192.0.2.1")
+    buffers.put(second, 21)
+    assert buffers.has_share("192.0.2.1")
+    assert buffers.has_share("192.0.2.2")
+    buffers.drop(first)
+    assert not buffers.has_share("192.0.2.1")
+    buffers.drop(second)
+    assert not buffers.has_share("192.0.2.1")

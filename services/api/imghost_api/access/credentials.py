@@ -12,10 +12,10 @@ from imghost_api.crypto.errors import InvalidToken
 from imghost_api.crypto.tokens import Tokens
 from imghost_api.db.engine import Database, Session
 from imghost_api.db.system import all_workspaces
-from imghost_api.fair_queue import FairQueue
 from imghost_api.plans.rate_limits import RateLimit, RateLimitStatus, count_request
 from imghost_core import ids
 from imghost_core.errors import Unauthorized
+from imghost_core.fair_queue import FairQueue
 
 FindPrincipal = Callable[[Session], Awaitable[Principal | None]]
 

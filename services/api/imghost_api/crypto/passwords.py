@@ -10,7 +10,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
-from imghost_api.fair_queue import FairQueue
+from imghost_core.fair_queue import FairQueue
 
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1  # OWASP Password Storage sheet: Argon2id m=19 MiB, t=2, p=1
 _BCRYPT_BYTES = 72  # bcrypt ignores the rest

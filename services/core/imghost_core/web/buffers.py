@@ -21,23 +21,32 @@ class Buffers(Generic[Owner]):
     def __init__(self, budget: int) -> None:
         self._budget, self._total = budget, 0
         self._sizes: dict[Owner, int] = {}
+        self._held: Counter[str] = Counter()
 
     def put(self, owner: Owner, size: int) -> None:
         """`size` bytes wait for `owner`."""
         self.drop(owner)
         self._sizes[owner] = size
-        self._total += size
+        self._count(owner, size)
 
     def drop(self, owner: Owner) -> None:
         """Nothing waits for `owner` any more."""
-        self._total -= self._sizes.pop(owner, 0)
+        if size := self._sizes.pop(owner, 0):
+            self._count(owner, -size)
+
+    def has_share(self, address: str) -> bool:
+        """Whether half of the budget waits for this address."""
+        return self._held[address] * 2 > self._budget
 
     def find_excess(self) -> Owner | None:
         """Whose buffer has to go; None while all fit."""
         if self._total <= self._budget:
             return None
-        held: Counter[str] = Counter()
-        for owner, size in self._sizes.items():
-            held[owner.address] += size
-        ((heaviest, _),) = held.most_common(1)
+        ((heaviest, _),) = self._held.most_common(1)
         return next(owner for owner in self._sizes if owner.address == heaviest)
+
+    def _count(self, owner: Owner, size: int) -> None:
+        self._total += size
+        self._held[owner.address] += size
+        if not self._held[owner.address]:
+            del self._held[owner.address]

@@ -104,6 +104,10 @@ class Connections:
         while excess := self._buffers.find_excess():
             self._end(excess, Cause.BUFFERS)
 
+    def has_unread(self, connection: Connection) -> bool:
+        """Whether so much waits for the address of this connection that it should read before it asks for more."""
+        return not connection.is_proxy and self._buffers.has_share(connection.address)
+
     def drained(self, connection: Connection) -> None:
         """The client has taken what waited for it."""
         self._buffers.drop(connection)

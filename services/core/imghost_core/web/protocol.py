@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, Final
 
+from imghost_core.web import unread
 from imghost_core.web.addresses import count_as
 from imghost_core.web.bounded_parser import BoundedParser
 from imghost_core.web.connections import Connections
@@ -20,6 +21,7 @@ class BoundedHttp(BoundedParser):
         super().__init__(*arguments, connections=connections, **options)
         self.address, self.is_proxy = "", False
         self._reader: Reader | None = None
+        self._next_waits = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first head, unless there are too many connections."""
@@ -40,8 +42,20 @@ class BoundedHttp(BoundedParser):
         self.all.leave(self)
         super().connection_lost(exc)
 
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        scope: Any = self.scope
+        unread.offer(scope, lambda: self.all.has_unread(self))
+
     def on_response_complete(self) -> None:
-        """A response is complete; without another request, and once the client has taken it, the connection waits."""
+        """A response is complete; without another request, and once the client has taken it, the connection waits.
+
+        What was asked next begins only then too: its response would be a second one in memory.
+        """
+        if self._reader and self.pipeline:
+            self._next_waits = True
+            return
         super().on_response_complete()
         self._unset_keepalive_if_required()  # uvicorn's own time-out forgets connections whose bodies go on
         self._wait()
@@ -57,6 +71,9 @@ class BoundedHttp(BoundedParser):
         super().resume_writing()
         self._reader = None
         self.all.drained(self)
+        if self._next_waits:
+            self._next_waits = False
+            self.on_response_complete()
         self._wait()
 
     def find_overdue(self, now: float) -> Cause | None:

@@ -16,7 +16,6 @@ from imghost_api.access.principal import Principal
 from imghost_api.clock import Clock
 from imghost_api.db.engine import Database
 from imghost_api.events.outbox import publish
-from imghost_api.fair_queue import FairQueue
 from imghost_api.idempotency.errors import ImageOfKeyDeleted
 from imghost_api.idempotency.service import Claim, claim_key
 from imghost_api.images.events import ImageUploaded
@@ -33,6 +32,7 @@ from imghost_core import ids, logs, object_keys
 from imghost_core.contract.errors import EmptyFile, OriginalDiffers
 from imghost_core.contract.ingest import Ingested, IngestRequest
 from imghost_core.errors import HttpError, Unavailable
+from imghost_core.fair_queue import FairQueue
 from imghost_core.filenames import clean_filename
 from imghost_core.objects.base import ObjectStore
 

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from imghost_api.fair_queue import FairQueue
 from imghost_core.contract.errors import Overloaded
+from imghost_core.fair_queue import FairQueue
 
 
 async def settle() -> None:
