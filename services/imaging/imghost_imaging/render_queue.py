@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 class RenderQueue:
-    """`concurrency` slots, each with a thread for libvips, and at most `queue_per_slot` waiting requests per slot."""
+    """`concurrency` slots, each with a thread, and at most `queue_per_slot` waiting requests per slot."""
 
     def __init__(
         self, concurrency: int, queue_per_slot: int, metrics: ImagingMetrics, *, wait_seconds: float = 10.0

@@ -25,6 +25,11 @@ def deep(width: int, height: int) -> pyvips.Image:
     return (scene(width, height, noise=0).cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
 
 
+def noise(width: int, height: int, bands: int = 3) -> pyvips.Image:
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width, bands), dtype=np.uint8)
+    return pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")
+
+
 IMAGES: dict[str, tuple[Format, Callable[[], bytes]]] = {
     "jpeg": ("jpeg", lambda: encode(scene(2400, 1800, noise=0), "jpeg")),
     "jpeg progressive": ("jpeg", lambda: encode(scene(2400, 1800, noise=0), "jpeg", interlace=True)),
@@ -43,6 +48,10 @@ IMAGES: dict[str, tuple[Format, Callable[[], bytes]]] = {
     "gif animated": ("gif", lambda: sample_images.gif(40, 800, 600)),
     "webp lossless": ("webp", lambda: encode(scene(2400, 1800, noise=0), "webp", lossless=True, effort=0)),
     "webp animated": ("webp", lambda: sample_images.webp(40, 800, 600)),
+    "webp of noise with alpha": ("webp", lambda: encode(noise(2400, 1800, bands=4), "webp", effort=0)),
+    "png of noise with alpha": ("png", lambda: encode(noise(1700, 1700, bands=4), "png", compression=1)),
+    "png of noise": ("png", lambda: encode(noise(1100, 1100), "png", compression=1)),
+    "avif of noise with alpha": ("avif", lambda: encode(noise(1700, 1700, bands=4), "avif", effort=0)),
     "avif": ("avif", lambda: encode(scene(1800, 1200, noise=0), "avif", effort=0)),
     "avif, 12 bits": ("avif", lambda: encode(deep(1800, 1200), "avif", effort=0, bitdepth=12)),
 }
@@ -86,11 +95,6 @@ NOISE: dict[str, tuple[Format, Callable[[], bytes]]] = {
 }
 
 
-def noise(width: int, height: int, bands: int = 3) -> pyvips.Image:
-    pixels = np.random.default_rng(1).integers(0, 256, (height, width, bands), dtype=np.uint8)
-    return pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")
-
-
 @pytest.mark.parametrize("name", NOISE)
 async def test_the_renditions_of_any_image_fit_into_the_bound_of_its_answer(sandbox: Sandbox, name: str) -> None:
     """Also those of noise, which no codec makes smaller: the bound stops what a compromised decoder makes up."""
@@ -116,6 +120,8 @@ async def test_the_renditions_of_any_image_fit_into_the_bound_of_its_answer(sand
         (sample_images.gif(3, 48, 32), "gif", Shape(48, 32, 3, 4, 13 * 48 * 32)),
         (sample_images.webp(1, 48, 32), "webp", Shape(48, 32, 1, 4, 0)),
         (encode(scene(48, 32), "webp", lossless=True), "webp", Shape(48, 32, 1, 4, 4 * 48 * 32)),
+        (encode(noise(48, 32, bands=4), "webp"), "webp", Shape(48, 32, 1, 4, 48 * 32, alpha=True)),
+        (encode(noise(48, 32, bands=4), "png"), "png", Shape(48, 32, 1, 4, 0, alpha=True)),
         (sample_images.webp(3, 48, 32), "webp", Shape(48, 32, 3, 4, 8 * 48 * 32)),
         (encode(scene(48, 32), "avif"), "avif", Shape(48, 32, 1, 4, 16 * 48 * 32)),
     ],

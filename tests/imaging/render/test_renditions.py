@@ -10,8 +10,8 @@ from imghost_core.errors import Unprocessable
 from imghost_imaging.formats import FORMATS, Format
 from imghost_imaging.render import renditions, source
 from imghost_imaging.render.limits import Limits
-from imghost_imaging.render.renditions import ANIMATION_PIXELS, BOXES
 from imghost_imaging.render.results import Renditions
+from imghost_imaging.render.sizes import ANIMATION_PIXELS, BOXES
 from support import hostile, image_similarity, sample_images
 
 BOUNDS = Limits(pixels=100_000_000, frames=300)

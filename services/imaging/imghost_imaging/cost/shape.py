@@ -17,6 +17,7 @@ _BLOCK = 16  # pixels to which sides are rounded up, at most two blocks of 8
 _SEQUENTIAL_FRAMES = range(0xC0, 0xC2)
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # of PNG, by colour type; palettes are expanded
+_TRANSPARENT = {4, 6}
 _GIF_BYTES = 13  # a pixel of the canvas: decoder, canvas before, frame, masks
 _MOST_FRAMES = 5_000  # the highest limit that can be set; counting more takes memory itself
 _AVIF_BYTES = 16  # a pixel of 8 bits: planes, reference frames, RGB
@@ -27,13 +28,16 @@ _AV1C = re.compile(rb"av1C\x81.(.)", re.DOTALL)
 
 
 class Shape(NamedTuple):
-    """Size in pixels, frames, bytes of a pixel in rows, and bytes that are held for the whole image in addition."""
+    """Size in pixels, frames, bytes of a pixel in rows, bytes held for the whole image in addition, and whether it may
+    be transparent.
+    """
 
     width: int
     height: int
     frames: int = 1
     pixel: int = 4
     whole: int = 0
+    alpha: bool = False
 
 
 def read(data: bytes, kind: Format) -> Shape:
@@ -66,9 +70,11 @@ def _coefficients(width: int, height: int, factors: list[int]) -> int:
 
 def _png(data: bytes) -> Shape:
     width, height, depth, colour, interlaced = struct.unpack_from(">IIBB2xB", data, 16)
-    channels = _CHANNELS[colour] + (1 if b"tRNS" in data else 0)
+    transparent = b"tRNS" in data
+    channels = _CHANNELS[colour] + transparent
     pixel = channels * (2 if depth == 16 else 1)  # noqa: PLR2004
-    return Shape(width, height, 1, pixel, pixel * width * height * 9 // 8 if interlaced else 0)
+    whole = pixel * width * height * 9 // 8 if interlaced else 0
+    return Shape(width, height, 1, pixel, whole, transparent or colour in _TRANSPARENT)
 
 
 def _gif(data: bytes) -> Shape:
@@ -79,16 +85,18 @@ def _gif(data: bytes) -> Shape:
 
 def _webp(data: bytes) -> Shape:
     """A lossy still is scaled while it is decoded; lossless ones and canvases are held whole."""
-    kind, frames = data[12:16], data.count(b"ANMF")
+    kind, frames, alpha = data[12:16], data.count(b"ANMF"), False
     if kind == b"VP8X":
+        alpha = bool(data[20] & 0x10) or b"ALPH" in data
         width, height = (1 + int.from_bytes(data[start : start + 3], "little") for start in (24, 27))
     elif kind == b"VP8L":
         bits = int.from_bytes(data[21:25], "little")
-        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        width, height, alpha = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), bool(bits >> 28 & 1)
     else:
         width, height = (size & 0x3FFF for size in struct.unpack_from("<HH", data, 26))
     canvases = 2 if frames > 1 else int(b"VP8L" in data)
-    return Shape(width, height, max(1, frames), 4, 4 * canvases * width * height)
+    planes = 4 * canvases + (b"ALPH" in data)  # bytes: alpha is decoded whole before it is scaled
+    return Shape(width, height, max(1, frames), 4, planes * width * height, alpha)
 
 
 def _avif(data: bytes) -> Shape:
@@ -101,7 +109,7 @@ def _avif(data: bytes) -> Shape:
         flag = found[1][0]
         deep, full_chroma = deep or bool(flag & 0x40), full_chroma or not flag & 0x18
     pixel = _AVIF_BYTES + _AVIF_DEEP * deep + _AVIF_FULL_CHROMA * full_chroma + _AVIF_ALPHA * (b"auxC" in data)
-    return Shape(width, height, 1, 4, pixel * width * height)
+    return Shape(width, height, 1, 4, pixel * width * height, b"auxC" in data)
 
 
 def _limited(found: Iterator[re.Match[bytes]]) -> Iterator[re.Match[bytes]]:

@@ -5,21 +5,18 @@ from collections.abc import Iterator
 
 import pyvips
 
-from imghost_core.object_keys import VARIANT_NAMES, VariantName
+from imghost_core.object_keys import VariantName
 from imghost_imaging.formats import Format
 from imghost_imaging.render import save
 from imghost_imaging.render.limits import Header
 from imghost_imaging.render.load import load, shrink
 from imghost_imaging.render.results import Renditions
+from imghost_imaging.render.sizes import ANIMATION_PIXELS, BOXES, MEZZANINE
 from imghost_imaging.render.source import Source
 
-MEZZANINE = 1600
-BOXES: dict[VariantName, int] = {"large": 1200, "medium": 800, "small": 400, "thumb": 200}  # largest first
 _MEZZANINE_QUALITY = 85
 _QUALITY = 80
 _FORMATS: dict[str, Format] = {"jpg": "jpeg", "webp": "webp"}
-# Animated renditions are shrunk until all frames together have at most this many pixels: 1 s of encoding, 100 MB.
-ANIMATION_PIXELS = 25_000_000
 
 
 def render_all(original: Source) -> Renditions:
@@ -85,6 +82,3 @@ def _drop_opaque_alpha(image: pyvips.Image) -> pyvips.Image:
 def _animation_box(header: Header) -> int:
     longest, pixels = max(header.width, header.height), header.width * header.height * header.frames
     return max(1, math.floor(longest * math.sqrt(min(1, ANIMATION_PIXELS / pixels))))
-
-
-assert set(BOXES) == set(VARIANT_NAMES)  # noqa: S101 - every variant of the contract must be rendered
