@@ -36,11 +36,11 @@ class Admitted:
     def note(self, built: BuiltObject, stored: Object) -> list[str]:
         """The fields of `built` that are different in the answer to writing it, as JSON pointers, if that is new."""
         self.discard(built.ref)
-        form = diff.adopt(built.manifest, stored)
         if built.kind not in _KINDS or not (
             diff.changed(built.manifest, stored) or diff.foreign(built.manifest, stored)
         ):
             return []
+        form = diff.adopt(built.manifest, stored)
         if built.kind == "Deployment":
             self._forms[built.ref] = form
         return [] if form == built.admitted else list(diff.differences(built.manifest, form))

@@ -121,6 +121,22 @@ def test_second_installation_changes_nothing(cluster: AuditedKube, install: Inst
     assert _generations(cluster) == before
 
 
+def test_an_upgrade_after_a_rotation_replaces_the_pods(cluster: AuditedKube, install: Install) -> None:
+    """The operator's pod template has a checksum of the mounted Secrets as they are, and nothing of what is in them."""
+    install()
+    before = _generations(cluster)
+    secret = ["secret", "generic", "imghost-database", f"--namespace={NAMESPACE}"]
+    cluster.kubectl("create", *secret, "--from-literal=url=postgresql://canary@a.test/postgres")
+    try:
+        install()
+        deployment = "Deployment imghost-operator"
+        assert _generations(cluster) == before | {deployment: before[deployment] + 1}
+        text = cluster.kubectl("get", "deployment", "--output=json", f"--namespace={NAMESPACE}")
+        assert "canary" not in text
+    finally:
+        cluster.kubectl("delete", "secret", "imghost-database", f"--namespace={NAMESPACE}")
+
+
 def _generations(cluster: AuditedKube) -> dict[str, int]:
     text = cluster.kubectl(
         "get",

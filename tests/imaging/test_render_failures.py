@@ -10,7 +10,7 @@ import pytest
 
 from imghost_core.settings import StoreSettings
 from imghost_imaging import main
-from support import failing_decoder, sample_images
+from support import denied_forks, failing_decoder, sample_images
 from support.eventually import eventually
 from support.failing_decoder import ask
 from support.imaging import Imaging, ImagingDatabase, running
@@ -149,19 +149,8 @@ async def test_an_upload_without_a_free_process_id_is_an_overload(
     tenant: ImagingDatabase, storage: StoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """When the kernel denies a fork it is 503 with Retry-After, not about the image, and the next one is taken."""
-    program = tmp_path / "denied.py"
-    program.write_text(
-        "import os, runpy\n"
-        "fork, calls = os.fork, []\n"
-        "def deny():\n"
-        "    calls.append(1)\n"
-        "    if 1 < len(calls) < 4:  # the spare child, and the one of the first upload\n"
-        "        raise BlockingIOError(11, 'no process')\n"
-        "    return fork()\n"
-        "os.fork = deny\n"
-        f"runpy.run_path({failing_decoder.__file__!r}, run_name='__main__')\n"
-    )
-    monkeypatch.setattr(main, "DECODER", (sys.executable, "-I", str(program)))
+    denied = range(2, 4)  # the spare child, and the one of the first upload
+    monkeypatch.setattr(main, "DECODER", tuple(denied_forks.command(failing_decoder.__file__, denied, tmp_path)))
     async with running(tenant, storage, concurrency=1) as service:
         request = await service.put(sample_images.photo())
         response = await service.ingest(request)

@@ -36,6 +36,19 @@ imghost-operator{{ if ne .Values.operatorClass "default" }}-{{ .Values.operatorC
 {{ include "imghost.fullname" . }}-operator
 {{- end -}}
 
+{{/* Of the mounted Secrets as an upgrade finds them; without a cluster, as in `helm template`, it is always the same. */}}
+{{- define "imghost.secretsChecksum" -}}
+{{- $data := dict -}}
+{{- $names := .Values.images.pullSecrets -}}
+{{- range concat .Values.databases .Values.stores -}}
+{{- $names = append $names .secretName -}}
+{{- end -}}
+{{- range $names -}}
+{{- $_ := set $data . (lookup "v1" "Secret" $.Release.Namespace .).data -}}
+{{- end -}}
+{{ toJson $data | sha256sum }}
+{{- end -}}
+
 {{- define "imghost.serviceAccount" -}}
 {{ .Values.serviceAccount.name | default (include "imghost.operator" .) }}
 {{- end -}}

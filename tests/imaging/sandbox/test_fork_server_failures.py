@@ -10,7 +10,7 @@ import pytest
 from imghost_imaging.sandbox import server_process
 from imghost_imaging.sandbox.sandbox import Job, Sandbox
 from imghost_imaging.sandbox.server_process import NotForked, NotStarted, ServerEnded
-from support import exploits
+from support import denied_forks, exploits
 from support.eventually import eventually
 
 PROGRAM = [sys.executable, "-I", exploits.__file__]
@@ -48,19 +48,7 @@ def test_a_program_that_does_not_exist_is_a_failed_start() -> None:
 
 async def test_a_fork_that_the_kernel_denies_fails_one_job(tmp_path: Path) -> None:
     """Without a free process id the job fails for itself; the fork server goes on, and leaks no descriptor."""
-    program = tmp_path / "denied.py"
-    program.write_text(
-        "import os, runpy\n"
-        "fork, calls = os.fork, []\n"
-        "def deny():\n"
-        "    calls.append(1)\n"
-        "    if 1 < len(calls) < 5:\n"
-        "        raise BlockingIOError(11, 'no process')\n"
-        "    return fork()\n"
-        "os.fork = deny\n"
-        f"runpy.run_path({exploits.__file__!r}, run_name='__main__')\n"
-    )
-    sandbox = Sandbox([sys.executable, "-I", str(program)], 0)
+    sandbox = Sandbox(denied_forks.command(exploits.__file__, range(2, 5), tmp_path), 0)
     async with sandbox.opened():
         pid = sandbox.server_pid
         before = count_descriptors(pid)
