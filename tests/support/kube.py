@@ -4,6 +4,7 @@ import http.client
 import json
 import ssl
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,6 +77,20 @@ class Kube:
         if done.returncode:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
+
+    def wait_for_crd(self, name: str, within: float = 30) -> None:
+        """Wait until the CRD of this name is served; raises AssertionError after `within` seconds.
+
+        `kubectl wait` fails with "accessor error" for a moment, when the CRD has no conditions yet.
+        """
+        deadline = time.monotonic() + within
+        conditions = []
+        while time.monotonic() < deadline:
+            status = json.loads(self.kubectl("get", "crd", name, "--output=json")).get("status", {})
+            conditions = status.get("conditions") or []
+            if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
+                return
+        raise AssertionError(f"the CRD {name} is not served after {within:g} s: {conditions}")
 
     def restart_apiserver(self) -> None:
         """End the API server and start it again at the same address with the same data."""
