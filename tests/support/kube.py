@@ -84,7 +84,7 @@ class Kube:
         `kubectl wait` fails with "accessor error" for a moment, when the CRD has no conditions yet.
         """
         deadline = time.monotonic() + within
-        conditions = []
+        conditions: list[dict[str, str]] = []
         while time.monotonic() < deadline:
             status = json.loads(self.kubectl("get", "crd", name, "--output=json")).get("status", {})
             conditions = status.get("conditions") or []

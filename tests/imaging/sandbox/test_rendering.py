@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from imghost_imaging.memory_budget import MemoryBudget
 from imghost_imaging.metrics import ImagingMetrics
 from imghost_imaging.render import engine, pipeline
 from imghost_imaging.renderer import Renderer
+from imghost_imaging.sandbox import server_process
 from imghost_imaging.sandbox.sandbox import Sandbox
 from support import colour_profiles as profiles
 from support import hand_made_images as made
@@ -21,6 +23,7 @@ from support import sample_images
 from support.image_formats import chunk
 from support.rendering import LIMITS
 
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 SCENE = made.colours()
 IMAGES: dict[str, Callable[[], bytes]] = {
     "photo": sample_images.photo,
@@ -48,6 +51,28 @@ IMAGES: dict[str, Callable[[], bytes]] = {
 @pytest.fixture(scope="module", autouse=True)
 def _libvips() -> None:
     engine.start(FORMATS)
+
+
+@pytest.mark.skipif(
+    not HUGE_PAGES.exists() or "[never]" in HUGE_PAGES.read_text(), reason="the kernel has no large pages"
+)
+async def test_a_child_faults_in_large_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photograph costs less than half of the page faults that it costs a child with the allocator's own defaults."""
+    body = sample_images.photo(3000, 2000)
+    tuned = await count_faults(body)
+    monkeypatch.setattr(server_process, "_ALLOCATOR", "")
+    assert tuned < await count_faults(body) / 2
+
+
+async def count_faults(body: bytes) -> int:
+    """Page faults of all children that a fork server had: one that did nothing, and one that rendered `body`."""
+    sandbox = Sandbox([*DECODER, ",".join(FORMATS)], 1)
+    metrics = ImagingMetrics(CollectorRegistry())
+    renderer = Renderer(sandbox, MemoryBudget(768 * 1024**2), FORMATS, LIMITS, metrics)
+    async with sandbox.opened():
+        await renderer.render(body, until=asyncio.get_running_loop().time() + 60)
+        fields = Path(f"/proc/{sandbox.server_pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[8])  # cminflt: of children that were waited for (proc_pid_stat(5))
 
 
 async def test_the_sandbox_renders_what_is_rendered_without_it() -> None:

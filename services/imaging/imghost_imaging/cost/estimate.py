@@ -5,7 +5,7 @@ from imghost_imaging.formats import Format
 from imghost_imaging.render.sizes import ANIMATION_PIXELS, BOXES, MEZZANINE
 
 _MIB = 1024**2
-_BASE = 48 * _MIB  # renditions of a still image of any size, with their encoders
+_BASE = 56 * _MIB  # renditions of a still image of any size, with their encoders
 _COPIES = 3  # of the file in the child: as received, without metadata, and what the decoder reads
 _PARENT_COPIES = 2  # in the service: the file, and the delivered original
 _ROWS = 1280  # kept while an image is shrunk
