@@ -53,15 +53,15 @@ def _libvips() -> None:
     engine.start(FORMATS)
 
 
-@pytest.mark.skipif(
-    not HUGE_PAGES.exists() or "[never]" in HUGE_PAGES.read_text(), reason="the kernel has no large pages"
-)
 async def test_a_child_faults_in_large_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A photograph costs less than half of the page faults that it costs a child with the allocator's own defaults."""
+    """A photograph costs less than half of the page faults that it costs a child with the allocator's own defaults,
+    where the kernel has large pages; elsewhere no more.
+    """
     body = sample_images.photo(3000, 2000)
     tuned = await count_faults(body)
     monkeypatch.setattr(server_process, "_ALLOCATOR", "")
-    assert tuned < await count_faults(body) / 2
+    has_large_pages = HUGE_PAGES.exists() and "[never]" not in HUGE_PAGES.read_text()
+    assert tuned < await count_faults(body) * (0.5 if has_large_pages else 1.1)
 
 
 async def count_faults(body: bytes) -> int:
