@@ -30,8 +30,8 @@ def environment(container: Object, lookup: Lookup, fields: Mapping[str, str]) ->
     for variable in container.get("env", []):
         if (given := variable.get("valueFrom")) is None:
             values[variable["name"]] = expand(variable.get("value", ""), values)
-        else:
-            values[variable["name"]] = _value_from(given, lookup, fields)
+        elif (value := _value_from(given, lookup, fields)) is not None:
+            values[variable["name"]] = value
     return values
 
 
@@ -44,14 +44,19 @@ def expand(text: str, values: Mapping[str, str]) -> str:
     return _REFERENCE.sub(replace, text)
 
 
-def _value_from(given: Object, lookup: Lookup, fields: Mapping[str, str]) -> str:
+def _value_from(given: Object, lookup: Lookup, fields: Mapping[str, str]) -> str | None:
+    """The value; None where there is none and that is allowed."""
     path = given.get("fieldRef", {}).get("fieldPath")
     if path in fields:
         return fields[path]
     for kind, reference in _references(given):
         try:
             return _data(kind, reference, lookup)[reference["key"]]
-        except KeyError:
+        except LookupError as error:
+            if reference.get("optional"):
+                return None
+            if isinstance(error, MissingReference):
+                raise
             raise MissingReference(f"{kind} {reference['name']} has no key {reference['key']}") from None
     raise MissingReference(f"nothing here provides {path or ', '.join(given)}")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from imghost_operator.platform import Object
-from imghost_operator.tenant_contract import REGISTRIES_SECRET
+from imghost_operator.tenant_contract import PULL_SECRETS_ANNOTATION, REGISTRIES_SECRET
 
 # Keys of associative lists by the name of the list (`x-kubernetes-list-map-keys` in the API's own schema).
 _LIST_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -27,8 +27,27 @@ _OPEN_LISTS = frozenset({"ownerReferences", "imagePullSecrets"})
 """Lists that others add to: OpenShift gives service accounts pull secrets of its own."""
 _SHARED_ATOMIC = "imagePullSecrets"
 """The one of them that the server replaces as a whole (of a ServiceAccount), so what others added is sent too."""
-_ATOMIC_MAPS = frozenset({"selector", "matchLabels", "labelSelector", "podSelector", "namespaceSelector"})
+_ATOMIC_MAPS = frozenset(
+    {
+        "selector",
+        "matchLabels",
+        "labelSelector",
+        "podSelector",
+        "namespaceSelector",
+        "nodeSelector",
+        "secretKeyRef",
+        "configMapKeyRef",
+    }
+)
 """Maps that the server replaces as a whole: one entry too many is a change that applying again undoes."""
+_EXACT = frozenset(
+    {
+        "tolerations",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "preferredDuringSchedulingIgnoredDuringExecution",
+    }
+)
+"""Parts that the server replaces as a whole and adds nothing to, at any depth."""
 _CLOSED_MAPS = frozenset({"data", "requests", "limits", "hard", "NetworkPolicy.spec"})
 """Maps that are merged by key, in which no foreign entry is accepted."""
 
@@ -73,13 +92,16 @@ def with_shared(desired: Object, live: Object | None) -> Object:
     if live is None or desired["kind"] != "ServiceAccount":
         return desired
     ours = desired.get(_SHARED_ATOMIC, [])
-    names = {REGISTRIES_SECRET, *(item["name"] for item in ours)}
+    before = live["metadata"].get("annotations", {}).get(PULL_SECRETS_ANNOTATION, "").split(",")
+    names = {REGISTRIES_SECRET, *before, *(item["name"] for item in ours)}
     others = [item for item in live.get(_SHARED_ATOMIC) or () if item["name"] not in names]
     has_ours = len(others) < len(live.get(_SHARED_ATOMIC) or ())  # sent empty, it goes though others own the list too
     return {**desired, _SHARED_ATOMIC: [*ours, *others]} if others or has_ours else desired
 
 
 def _covers(desired: Any, live: Any, name: str) -> bool:
+    if name in _EXACT:
+        return bool(desired == live)
     if isinstance(desired, Mapping):
         return isinstance(live, Mapping) and _covers_map(desired, live, name)
     if isinstance(desired, list):
@@ -103,10 +125,10 @@ def _covers_list(desired: list[Any], live: list[Any], name: str) -> bool:
 
 
 def _adopt(desired: Any, stored: Any, name: str) -> Any:
-    if isinstance(desired, Mapping) and isinstance(stored, Mapping) and name not in _ATOMIC_MAPS:
+    if isinstance(desired, Mapping) and isinstance(stored, Mapping) and name not in _ATOMIC_MAPS | _EXACT:
         kept = stored if name in _CLOSED_MAPS else {}
         return {**kept, **_adopt_members(desired, stored)}
-    if isinstance(desired, list) and isinstance(stored, list):
+    if isinstance(desired, list) and isinstance(stored, list) and name not in _EXACT:
         return _adopt_list(desired, stored, name)
     return stored
 

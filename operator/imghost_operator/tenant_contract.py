@@ -47,6 +47,8 @@ DATABASE_SECRETS: Mapping[Role, str] = {
 STORAGE_SECRETS: Mapping[StoreUser, str] = {"api": "storage", "imaging": "storage-imaging"}
 REGISTRIES_SECRET = "registries"  # noqa: S105 - the name of one
 """What images are pulled with; there only when the operator was given credentials."""
+PULL_SECRETS_ANNOTATION = "imghost.dev/pull-secrets"
+"""Annotation of a service account: the pull secrets of the spec, so that one that is dropped is known to be ours."""
 SIGNING_SECRET, INTERNAL_SECRET = "api-signing", "internal"
 DATABASE_URL = "DATABASE_URL"
 S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY = "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"

@@ -70,3 +70,11 @@ def test_a_missing_reference_is_named(container: Object, words: str) -> None:
     """A pod whose Secret or ConfigMap is missing is not started half configured; the message says which."""
     with pytest.raises(MissingReference, match=words):
         environment(container, OBJECTS, {})
+
+
+@pytest.mark.parametrize("name", ["api", "absent"])
+def test_an_optional_reference_may_be_missing(name: str) -> None:
+    """Without the ConfigMap, or the key in it, the variable is not set."""
+    source = {"configMapKeyRef": {"name": name, "key": "NO", "optional": True}}
+    found = environment({"env": [{"name": "A", "valueFrom": source}]}, OBJECTS, {})
+    assert "A" not in found

@@ -47,7 +47,7 @@ def test_everything_is_described_and_bounded(path: str, node: dict[str, Any]) ->
             assert "minimum" in node
         case "array":
             assert node["maxItems"] <= 50
-            assert node["x-kubernetes-list-type"] in {"map", "set"}
+            assert node["x-kubernetes-list-type"] in {"map", "set", "atomic"}
         case "object":
             assert "properties" in node or node["maxProperties"] <= 20
         case "boolean":

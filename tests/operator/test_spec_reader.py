@@ -35,3 +35,21 @@ def test_reserved_variables_that_are_stored_are_ignored_and_named() -> None:
     assert ignored == ("spec.region", "spec.api.env.database_url", "spec.api.env.Pghostaddr", "spec.api.env.LD_PRELOAD")
     assert [variable.name for variable in spec.api.env] == ["LOG_LEVEL"]
     assert len(stored["api"]["env"]) == 4
+
+
+def test_secrets_of_the_operator_that_are_stored_are_ignored_and_named() -> None:
+    """Stored before the name was the operator's: neither a variable nor a file shows its credentials."""
+    stored = {
+        "api": {
+            "env": [
+                {"name": "A", "valueFrom": {"secretKeyRef": {"name": "database-owner", "key": "DATABASE_URL"}}},
+                {"name": "B", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "k"}}},
+                {"name": "C", "valueFrom": {"configMapKeyRef": {"name": "storage", "key": "k"}}},
+            ],
+            "volumes": [{"name": "x", "secret": {"secretName": "internal"}}, {"name": "y", "configMap": {"name": "a"}}],
+        }
+    }
+    spec, ignored = read_spec(stored)
+    assert ignored == ("spec.api.env.A", "spec.api.volumes.x")
+    assert [variable.name for variable in spec.api.env] == ["B", "C"]
+    assert [volume.name for volume in spec.api.volumes] == ["y"]

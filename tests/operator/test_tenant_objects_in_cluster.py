@@ -3,16 +3,21 @@
 import copy
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from imghost_operator import admission, crd, diff, tenant_objects
 from imghost_operator.crd import Spec
 from imghost_operator.platform import Object, ObjectRef
 from support.kubeapi import KubeApi, collection
+from support.meddling import MEDDLING
 from support.tenants import FILES, inputs
 
+GOLDEN = Path(__file__).parents[1] / "data" / "operator"
+FROM_GOLDEN = ("scheduling", "references")
 SPECS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "busy": {
@@ -33,6 +38,10 @@ SPECS: dict[str, dict[str, Any]] = {
             ],
         },
         "podMetadata": {"labels": {"team": ""}, "annotations": {"example.com/x": "multi\nline"}},
+    },
+    **{
+        case: yaml.safe_load((GOLDEN / case / "tenant.yaml").read_text())["spec"]
+        for case in ("scheduling", "references")
     },
 }
 
@@ -134,103 +143,10 @@ def on_host_network(template: Object) -> Object:
     return template
 
 
-MEDDLING: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
-    "another container": (
-        "Deployment",
-        "api",
-        [{"op": "add", "path": "/spec/template/spec/containers/0", "value": {"name": "miner", "image": "miner:1"}}],
-    ),
-    "an init container": (
-        "Deployment",
-        "imaging",
-        [
-            {
-                "op": "add",
-                "path": "/spec/template/spec/initContainers",
-                "value": [{"name": "first", "image": "x:1"}, {"name": "second", "image": "x:1"}],
-            }
-        ],
-    ),
-    "another variable": (
-        "Deployment",
-        "api",
-        [
-            {
-                "op": "add",
-                "path": "/spec/template/spec/containers/0/env/0",
-                "value": {"name": "LD_PRELOAD", "value": "x"},
-            },
-            {"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": {"name": "DEBUG", "value": "1"}},
-        ],
-    ),
-    "another source of variables": (
-        "Deployment",
-        "api",
-        [
-            {
-                "op": "add",
-                "path": "/spec/template/spec/containers/0/envFrom/-",
-                "value": {"secretRef": {"name": "database-owner"}},
-            }
-        ],
-    ),
-    "another image": (
-        "Deployment",
-        "api",
-        [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "evil:1"}],
-    ),
-    "fewer pods": ("Deployment", "api", [{"op": "replace", "path": "/spec/replicas", "value": 0}]),
-    "another port": (
-        "Service",
-        "imaging",
-        [{"op": "add", "path": "/spec/ports/-", "value": {"name": "x", "port": 99, "protocol": "TCP"}}],
-    ),
-    "a narrower selector": ("Service", "api", [{"op": "add", "path": "/spec/selector/x", "value": "y"}]),
-    "a rule in the closed policy": (
-        "NetworkPolicy",
-        "default-deny",
-        [{"op": "add", "path": "/spec/egress", "value": [{}]}],
-    ),
-    "a rule of the other direction": (
-        "NetworkPolicy",
-        "dns",
-        [
-            {"op": "add", "path": "/spec/ingress", "value": [{}]},
-            {"op": "add", "path": "/spec/policyTypes/-", "value": "Ingress"},
-        ],
-    ),
-    "another peer": (
-        "NetworkPolicy",
-        "http",
-        [{"op": "add", "path": "/spec/ingress/0/from/-", "value": {"namespaceSelector": {}}}],
-    ),
-    "a policy for no pod": (
-        "NetworkPolicy",
-        "default-deny",
-        [{"op": "add", "path": "/spec/podSelector/matchLabels", "value": {"a": "b"}}],
-    ),
-    "another setting": ("ConfigMap", "imaging", [{"op": "add", "path": "/data/JWT_SECRET", "value": "1"}]),
-    "a wider limit": ("ConfigMap", "imaging", [{"op": "replace", "path": "/data/MAX_PIXELS", "value": "9"}]),
-    "another secret": ("Secret", "api-signing", [{"op": "add", "path": "/data/JWT_SECRET", "value": "eA=="}]),
-    "open Pod Security": (
-        "Namespace",
-        "imghost-meddling",
-        [{"op": "replace", "path": "/metadata/labels/pod-security.kubernetes.io~1enforce", "value": "privileged"}],
-    ),
-    "more quota": ("ResourceQuota", "compute", [{"op": "replace", "path": "/spec/hard/pods", "value": "900"}]),
-    "account with a token": (
-        "ServiceAccount",
-        "api",
-        [{"op": "replace", "path": "/automountServiceAccountToken", "value": True}],
-    ),
-    "owner taken away": ("Service", "api", [{"op": "remove", "path": "/metadata/ownerReferences"}]),
-}
-
-
 @pytest.fixture(scope="module")
 def untouched(cluster: KubeApi) -> dict[ObjectRef, tuple[Object, Object]]:
     """A tenant's objects as built and as stored."""
-    objects = made_for(cluster, "meddling", {})
+    objects = made_for(cluster, "meddling", SPECS["scheduling"] | {"api": SPECS["references"]["api"]})
     stored = apply_all(cluster, objects)
     return {ObjectRef.of(obj): (obj, stored[ObjectRef.of(obj)]) for obj in objects}
 

@@ -28,6 +28,38 @@ def _egress(cidr: str, port: int = 4317) -> dict[str, Any]:
     return _spec(network={"egressTo": [{"cidr": cidr, "port": port}]})
 
 
+def _from_secret(name: str, **more: Any) -> dict[str, Any]:
+    return _api(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": name, "key": "k"}}, **more}])
+
+
+def _volume(**volume: Any) -> dict[str, Any]:
+    return _spec(worker={"volumes": [{"name": "v", **volume}]})
+
+
+def _scheduling(**fields: Any) -> dict[str, Any]:
+    return _spec(imaging={"scheduling": fields})
+
+
+def _toleration(**fields: Any) -> dict[str, Any]:
+    return _scheduling(tolerations=[{"key": "example.com/a", **fields}])
+
+
+def _node(operator: str, *values: str) -> dict[str, Any]:
+    terms = [{"matchExpressions": [{"key": "a", "operator": operator, "values": list(values)}]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return _spec(scheduling={"affinity": {"nodeAffinity": required}})
+
+
+def _near(**term: Any) -> dict[str, Any]:
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "a", **term}]}
+    return _scheduling(affinity={"podAntiAffinity": required})
+
+
+def _spread(**fields: Any) -> dict[str, Any]:
+    spread = {"maxSkew": 1, "topologyKey": "a", "whenUnsatisfiable": "ScheduleAnyway", **fields}
+    return _scheduling(topologySpreadConstraints=[spread])
+
+
 BAD: dict[str, dict[str, Any]] = {
     "another kind": manifest(kind="Tenant"),
     "another version": manifest(apiVersion="imghost.dev/v2"),
@@ -40,7 +72,7 @@ BAD: dict[str, dict[str, Any]] = {
     "unknown metadata": manifest(metadata={"name": "t", "nmae": "x"}),
     "unknown root member": manifest(bar=1),
     "unknown field": _spec(foo=1, bar=2),
-    "unknown nested field": _api(env=[{"name": "A", "valueFrom": {}}]),
+    "unknown nested field": _api(env=[{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]),
     "pod template smuggled in": _api(podSpec={"hostNetwork": True}),
     "spec as a list": manifest(spec=[]),
     "text for a flag": _spec(paused="yes"),
@@ -74,6 +106,49 @@ BAD: dict[str, dict[str, Any]] = {
     "51 variables": _api(env=[{"name": f"A{number}"} for number in range(51)]),
     "variable with a line break": _api(env=[{"name": "A\n"}]),
     "variables as a map": _api(env={"A": "b"}),
+    "value from nothing": _api(env=[{"name": "A", "valueFrom": {}}]),
+    "value from two places": _api(
+        env=[
+            {
+                "name": "A",
+                "valueFrom": {"secretKeyRef": {"name": "a", "key": "k"}, "configMapKeyRef": {"name": "a", "key": "k"}},
+            }
+        ]
+    ),
+    "value and valueFrom": _from_secret("mine", value="x"),
+    "value from the database owner's Secret": _from_secret("database-owner"),
+    "value from the pull Secret": _from_secret("registries"),
+    "value from a Secret in capitals": _from_secret("Mine"),
+    "reserved variable from a Secret": _api(
+        env=[{"name": "DATABASE_URL", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "k"}}}]
+    ),
+    "variable of the image library": _api(env=[{"name": "LIBHEIF_PLUGIN_PATH", "value": "/mnt/x"}]),
+    "volume of nothing": _volume(),
+    "volume of two": _volume(configMap={"name": "a"}, secret={"secretName": "b"}),
+    "volume of the node": _volume(hostPath={"path": "/"}),
+    "volume of the signing key": _volume(secret={"secretName": "api-signing"}),
+    "volume with a path of its own": _volume(configMap={"name": "a"}, mountPath="/opt"),
+    "volume that leaves its folder": _spec(worker={"volumes": [{"name": "..", "configMap": {"name": "a"}}]}),
+    "volume twice": _spec(worker={"volumes": [{"name": "v", "configMap": {"name": "a"}}] * 2}),
+    "pull Secret of the operator": _spec(imagePullSecrets=[{"name": "registries"}]),
+    "pull Secret twice": _spec(imagePullSecrets=[{"name": "a"}, {"name": "a"}]),
+    "11 pull Secrets": _spec(imagePullSecrets=[{"name": f"a{number}"} for number in range(11)]),
+    "reserved annotation of the account": _spec(serviceAccount={"annotations": {"imghost.dev/pull-secrets": "a"}}),
+    "node by name": _scheduling(nodeName="a"),
+    "node label with a space": _scheduling(nodeSelector={"a b": "c"}),
+    "toleration of everything": _scheduling(tolerations=[{"operator": "Exists"}]),
+    "toleration of the control plane": _toleration(key="node-role.kubernetes.io/control-plane"),
+    "toleration of any value with a value": _toleration(operator="Exists", value="x"),
+    "toleration for a time of no effect": _toleration(effect="NoSchedule", tolerationSeconds=5),
+    "system priority": _spec(scheduling={"priorityClassName": "system-node-critical"}),
+    "nodes in no values": _node("In"),
+    "nodes that exist with values": _node("Exists", "x"),
+    "nodes above words": _node("Gt", "x"),
+    "nodes above two numbers": _node("Lt", "1", "2"),
+    "pods of other namespaces": _near(namespaceSelector={}),
+    "pods in no values": _near(labelSelector={"matchExpressions": [{"key": "a", "operator": "NotIn"}]}),
+    "spread over a minimum where possible": _spread(minDomains=2),
+    "spread by nothing": _spread(maxSkew=0),
     "null among formats": _limits(formats=[None]),
     "SVG": _limits(formats=["jpeg", "svg"]),
     "format twice": _limits(formats=["jpeg", "png", "jpeg"]),
@@ -130,6 +205,26 @@ GOOD: dict[str, dict[str, Any]] = {
     "numbers as quantities": _resources({"cpu": 1, "memory": 1048576}, cpu=2, memory="1G"),
     "variables": _api(env=[{"name": "LOG_LEVEL", "value": "debug"}, {"name": "EMPTY"}], replicas=0),
     "variables that only look reserved": _api(env=[{"name": "MY_PATH"}, {"name": "PATHS"}, {"name": "APP_PGHOST"}]),
+    "value from a Secret": _from_secret("mine"),
+    "value from a ConfigMap that may be missing": _api(
+        env=[{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a.b", "key": "k_1.txt", "optional": True}}}]
+    ),
+    "volumes": _spec(
+        imaging={"volumes": [{"name": "a", "configMap": {"name": "b"}}, {"name": "c", "secret": {"secretName": "d"}}]}
+    ),
+    "identity": _spec(
+        imagePullSecrets=[{"name": "a"}, {"name": "b.c"}],
+        serviceAccount={"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/x"}},
+    ),
+    "scheduling of nothing": _spec(scheduling={}, worker={"scheduling": {"affinity": {}}}),
+    "node labels of Kubernetes": _scheduling(nodeSelector={"kubernetes.io/arch": "arm64", "pool": ""}),
+    "toleration": _toleration(operator="Equal", value="x", effect="NoExecute", tolerationSeconds=0),
+    "toleration of a key": _toleration(operator="Exists"),
+    "nodes in values": _node("In", "a", ""),
+    "nodes above a number": _node("Gt", "7"),
+    "pods of the tenant": _near(labelSelector={}, matchLabelKeys=["pod-template-hash"]),
+    "spread over a minimum": _spread(whenUnsatisfiable="DoNotSchedule", minDomains=2),
+    "spread not at all": _spec(scheduling={"topologySpreadConstraints": [], "priorityClassName": "tenants.low"}),
     "autoscaling": _api(autoscaling={"maxReplicas": 4}),
     "autoscaling kept for later": _api(autoscaling={"enabled": False, "minReplicas": 3, "maxReplicas": 3}),
     "labels": _spec(podMetadata={"labels": {"team": "a", "example.com/x": ""}, "annotations": {"a/b": "c d"}}),

@@ -3,13 +3,14 @@
 from imghost_operator.crd.schema import API_VERSION, GROUP, KIND, MAX_NAME, PLURAL, VERSION, manifest, root, text
 from imghost_operator.crd.spec import Spec
 from imghost_operator.crd.status import Condition, ConditionType, Status
-from imghost_operator.crd.types import RESERVED_ENV, is_reserved
+from imghost_operator.crd.types import OWNED_SECRETS, RESERVED_ENV, is_owned_secret, is_reserved
 
 __all__ = [
     "API_VERSION",
     "GROUP",
     "KIND",
     "MAX_NAME",
+    "OWNED_SECRETS",
     "PLURAL",
     "RESERVED_ENV",
     "VERSION",
@@ -17,6 +18,7 @@ __all__ = [
     "ConditionType",
     "Spec",
     "Status",
+    "is_owned_secret",
     "is_reserved",
     "manifest",
     "root",

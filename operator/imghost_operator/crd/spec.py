@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from imghost_operator.crd.base import Part
+from imghost_operator.crd.references import SecretName
+from imghost_operator.crd.scheduling import Scheduling
 from imghost_operator.crd.types import (
     LABEL_VALUE,
     OWN_KEYS,
@@ -135,6 +137,23 @@ class PodMetadata(Part):
     )
 
 
+class PullSecret(Part):
+    """A Secret that images are pulled with."""
+
+    name: SecretName = Field(description="Name of a Secret of the type kubernetes.io/dockerconfigjson.")
+
+
+class ServiceAccount(Part):
+    """The service accounts of the pods."""
+
+    annotations: Mapping[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=1024)]] = Field(
+        {},
+        max_length=20,
+        description="Annotations of the service accounts, which give identities in clouds.",
+        json_schema_extra=OWN_KEYS,
+    )
+
+
 class Spec(Part):
     """The desired state of a tenant."""
 
@@ -164,4 +183,16 @@ class Spec(Part):
     urls: Urls = Field(default_factory=Urls, description="Public base URLs.")
     pod_metadata: PodMetadata = Field(
         default_factory=PodMetadata, description="Labels and annotations for the pods of api, worker and imaging."
+    )
+    scheduling: Scheduling | None = Field(
+        None, description="Where all pods of the tenant run, those of migrations too. A workload may replace it."
+    )
+    image_pull_secrets: tuple[PullSecret, ...] = Field(
+        (),
+        max_length=10,
+        description="Secrets in the tenant's namespace that images are pulled with, besides the operator's.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    service_account: ServiceAccount = Field(
+        default_factory=ServiceAccount, description="The service accounts of the pods."
     )

@@ -50,14 +50,40 @@ RESERVED_ENV = (
     "VIPS_CONCURRENCY",
 )
 # Libraries and the loader read these wherever they are set: which code runs, which servers are reached, and how.
-RESERVED_PREFIXES = ("AWS_", "B2_", "GCONV_", "GIO_", "GLIBC_", "LD_", "OPENSSL_", "PG", "PYTHON", "S3_")
+RESERVED_PREFIXES = (
+    "AWS_",
+    "B2_",
+    "GCONV_",
+    "GIO_",
+    "GLIBC_",
+    "KRB5",
+    "LD_",
+    "LIBHEIF_",
+    "MAGICK_",
+    "OPENSSL_",
+    "PG",
+    "PYTHON",
+    "S3_",
+)
+OWNED_SECRETS = (
+    "api-signing",
+    "database-api",
+    "database-imaging",
+    "database-owner",
+    "internal",
+    "registries",
+    "storage",
+    "storage-imaging",
+)
+"""The Secrets that the operator makes for a tenant; a test keeps this equal to what `build` makes."""
 RESERVED_BY_SYSTEM = ("HOME", "PATH", "TMPDIR", "VIPSHOME")
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DNS_LABEL = f"^{_LABEL}$"
 LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _URL = r"^https?://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
 _ORIGIN = r"^https?://([a-z0-9]([-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
-_KEY = f"^({_LABEL}([.]{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
+_SUBDOMAIN = f"^{_LABEL}([.]{_LABEL})*$"
+KEY = f"^({_LABEL}([.]{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 _MAX_KEY = 127
 _RESERVED_KEY = "^([^/]+[.])?(kubernetes[.]io|k8s[.]io|imghost[.]dev)/"
 
@@ -66,6 +92,11 @@ def is_reserved(name: str) -> bool:
     """Whether a tenant may not set this variable. Settings are read in any case, so the case makes no difference."""
     upper = name.upper()
     return upper in RESERVED_ENV or upper in RESERVED_BY_SYSTEM or upper.startswith(RESERVED_PREFIXES)
+
+
+def is_owned_secret(name: str) -> bool:
+    """Whether the operator makes the tenant's Secret of this name: pods get no more of it than the operator gives."""
+    return name in OWNED_SECRETS
 
 
 def rules(*rules: tuple[str, str], **schema: Any) -> dict[str, Any]:
@@ -101,6 +132,7 @@ Bytes = Annotated[
     _quantity_schema("^([0-9]{1,15}|[0-9]{1,6}([.][0-9]{1,3})?([kMGT]|[KMGT]i))$"),
 ]
 DnsLabel = Annotated[str, Field(min_length=1, max_length=63, pattern=_DNS_LABEL)]
+Subdomain = Annotated[str, Field(min_length=1, max_length=253, pattern=_SUBDOMAIN)]
 BaseUrl = Annotated[
     str,
     Field(
@@ -144,15 +176,17 @@ Cidr = Annotated[
         ),
     ),
 ]
+_WELL_FORMED = (
+    f"self.all(key, key.size() <= {_MAX_KEY} && key.matches('{KEY}'))",
+    f"keys must look like example.com/name: a DNS name if any, then at most 63 characters, {_MAX_KEY} in all",
+)
+LABELS = rules(_WELL_FORMED)
 OWN_KEYS = rules(
     (
         f"self.all(key, !key.matches('{_RESERVED_KEY}'))",
         "keys below kubernetes.io/, k8s.io/ and imghost.dev/ are reserved; use a prefix of your own",
     ),
-    (
-        f"self.all(key, key.size() <= {_MAX_KEY} && key.matches('{_KEY}'))",
-        f"keys must look like example.com/name: a DNS name if any, then at most 63 characters, {_MAX_KEY} in all",
-    ),
+    _WELL_FORMED,
 )
 
 

@@ -1,50 +1,13 @@
-"""The parts of the spec that describe api, worker and imaging: pods, autoscaling, resources, environment."""
+"""The parts of the spec that describe api, worker and imaging: pods, autoscaling, resources."""
 
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from imghost_operator.crd.base import Part
-from imghost_operator.crd.types import (
-    RESERVED_BY_SYSTEM,
-    RESERVED_ENV,
-    RESERVED_PREFIXES,
-    Bytes,
-    Cpu,
-    not_above,
-    rules,
-)
-
-
-class EnvVar(Part):
-    """One environment variable, taken literally."""
-
-    name: str = Field(
-        min_length=1,
-        max_length=128,
-        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
-        description="Name of the variable.",
-        json_schema_extra=rules(
-            (
-                f"!(self.upperAscii() in {list(RESERVED_ENV)!r})",
-                "is set by the operator; use the field of the spec that stands for it",
-            ),
-            (
-                f"!self.upperAscii().matches('^(({'|'.join(RESERVED_PREFIXES)})|({'|'.join(RESERVED_BY_SYSTEM)})$)')",
-                "is for a library or the loader: it would change which code runs or which server is reached; remove it",
-            ),
-        ),
-    )
-    value: str | None = (
-        Field(  # without a default: in items of a list, tools compare what is written with what is stored
-            None,
-            max_length=4096,
-            description="Value of the variable, taken literally; empty if left out.",
-            json_schema_extra=rules(
-                ("!self.contains('$(')", "must not contain $(: references to other variables are not expanded")
-            ),
-        )
-    )
+from imghost_operator.crd.references import EnvVar, Volume
+from imghost_operator.crd.scheduling import Scheduling
+from imghost_operator.crd.types import Bytes, Cpu, not_above, rules
 
 
 class Amounts(Part):
@@ -161,6 +124,15 @@ class Workload(Part):
         (),
         max_length=50,
         description="Environment variables in addition to those the operator sets.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    scheduling: Scheduling | None = Field(
+        None, description="Where the pods run, in place of all of spec.scheduling. That of api is for migrations too."
+    )
+    volumes: tuple[Volume, ...] = Field(
+        (),
+        max_length=10,
+        description="ConfigMaps and Secrets of the tenant's namespace that pods read as files, below /mnt.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
 

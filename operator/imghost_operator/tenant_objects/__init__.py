@@ -51,7 +51,7 @@ def build(name: str, uid: str, spec: Spec, inputs: BuildInputs) -> list[BuiltObj
     settings = configs(owner, spec, inputs)
     unconditional = [
         namespace(owner, spec),
-        *service_accounts(owner, inputs),
+        *service_accounts(owner, spec, inputs),
         *quotas(owner, spec),
         *network(owner, spec, inputs),
         *services(owner),

@@ -8,6 +8,7 @@ from imghost_operator.crd.spec import Spec
 from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.meta import Owner, digest
 from imghost_operator.tenant_objects.pods import container, pod
+from imghost_operator.tenant_objects.scheduling import place
 
 DEADLINE_SECONDS = 900
 COMMAND = ["python", "-m", "imghost_api", "migrate"]
@@ -26,7 +27,12 @@ def migrations(owner: Owner, spec: Spec, inputs: BuildInputs) -> list[BuiltObjec
 
 
 def _job(owner: Owner, phase: Phase, spec: Spec, inputs: BuildInputs) -> Object:
-    """A Job cannot be changed, so its name depends on all it does: a new image or a new database is a new Job."""
+    """A Job cannot be changed, so its name depends on all it does: a new image or a new database is a new Job.
+
+    So is a new place: a Job whose pod fits on no node would otherwise wait there until its deadline. It runs the image
+    of the api, so where the api runs.
+    """
+    where = place(spec.api.scheduling or spec.scheduling, owner.selector("migrate"))
     main = container("migrate", [*COMMAND, phase], spec.api.image or inputs.release.api_image, inputs)
     main["resources"] = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
     body = {
@@ -34,7 +40,7 @@ def _job(owner: Owner, phase: Phase, spec: Spec, inputs: BuildInputs) -> Object:
         "activeDeadlineSeconds": DEADLINE_SECONDS,
         "template": {
             "metadata": {"labels": owner.labels("migrate")},
-            "spec": pod("migrate", main, "64Mi", inputs) | {"restartPolicy": "Never"},
+            "spec": pod("migrate", main, "64Mi", inputs) | {"restartPolicy": "Never"} | where,
         },
     }
     name = f"migrate-{phase}-{digest([body, inputs.database.name, inputs.database.identity], 10)}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imghost_operator.build_inputs import BuildInputs
+from imghost_operator.crd.references import EnvVar
 from imghost_operator.crd.spec import Spec
 from imghost_operator.crd.workloads import Amounts, Workload
 from imghost_operator.platform import Object
@@ -11,6 +12,7 @@ from imghost_operator.tenant_contract import CA_FOLDER, HTTP_PORT, OPS_PORT, SER
 from imghost_operator.tenant_objects import secrets
 from imghost_operator.tenant_objects.config import AUTHORITIES, FOLLOWS_SCALE, authorities
 from imghost_operator.tenant_objects.meta import CHECKSUM_ANNOTATION, Component, Owner, digest
+from imghost_operator.tenant_objects.volumes import mounts
 
 PRE_STOP_SECONDS = 5
 _CA = "authorities"
@@ -70,6 +72,7 @@ def server_container(
     ports = {"http": HTTP_PORT, "ops": OPS_PORT} if serves else {"ops": OPS_PORT}
     return main | {
         "env": environment(workload),
+        "volumeMounts": [*main["volumeMounts"], *mounts(workload)],
         "ports": [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in ports.items()],
         "resources": resources(workload),
         "startupProbe": _probe("/livez", period=1, failures=60),
@@ -83,7 +86,13 @@ def server_container(
 def environment(workload: Workload) -> list[dict[str, Any]]:
     """The pod's own address to listen on, then the tenant's variables, which cannot have names of ours."""
     host = {"name": "HOST", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}}
-    return [host, *({"name": each.name, **({"value": each.value} if each.value else {})} for each in workload.env)]
+    return [host, *map(_variable, workload.env)]
+
+
+def _variable(given: EnvVar) -> dict[str, Any]:
+    """A variable without what is empty, as the server stores it."""
+    fields = given.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {key: value for key, value in fields.items() if value != ""}
 
 
 def resources(workload: Workload) -> dict[str, dict[str, str]]:

@@ -12,6 +12,8 @@ from imghost_operator.platform import Object
 from imghost_operator.tenant_objects.config import DRAIN_SECONDS, spool_bytes
 from imghost_operator.tenant_objects.meta import START_ANNOTATION, Component, Owner
 from imghost_operator.tenant_objects.pods import PRE_STOP_SECONDS, pod, server_container, template_metadata
+from imghost_operator.tenant_objects.scheduling import place
+from imghost_operator.tenant_objects.volumes import volumes
 
 API_COMMAND = ["python", "-m", "imghost_api", "server"]
 WORKER_COMMAND = ["python", "-m", "imghost_api", "worker"]
@@ -37,22 +39,34 @@ def servers(owner: Owner, spec: Spec, configs: Mapping[Component, Object], input
         main = server_container(component, workload, image, inputs, command)
         template = {
             "metadata": template_metadata(owner, component, spec, configs[component], inputs),
-            "spec": pod(component, main, tmp_size, inputs),
+            "spec": _pod(owner, component, spec, workload, pod(component, main, tmp_size, inputs)),
         }
         deployment = _deployment(owner, component, workload, template)
         made.append(BuiltObject(deployment, _REQUIRES, Requirement.ROLLOUT))
     return made
 
 
-def _deployment(owner: Owner, component: Component, workload: Workload, template: dict[str, Any]) -> Object:
-    selector = {"matchLabels": owner.selector(component)}
-    template["spec"] |= {
+def _pod(owner: Owner, component: Component, spec: Spec, workload: Workload, common: dict[str, Any]) -> dict[str, Any]:
+    """The common parts of a pod with those of a server: spread over nodes and zones unless the spec says else."""
+    own = owner.selector(component)
+    return {
+        **common,
+        "volumes": [*common["volumes"], *volumes(workload)],
         "terminationGracePeriodSeconds": PRE_STOP_SECONDS + DRAIN_SECONDS + _SLACK_SECONDS,
         "topologySpreadConstraints": [
-            {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
+            {
+                "maxSkew": 1,
+                "topologyKey": key,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": own},
+            }
             for key in _SPREAD_OVER
         ],
+        **place(workload.scheduling or spec.scheduling, own),
     }
+
+
+def _deployment(owner: Owner, component: Component, workload: Workload, template: dict[str, Any]) -> Object:
     scaler = workload.autoscaler
     body = {
         **({} if scaler else {"replicas": workload.replicas}),
@@ -61,7 +75,7 @@ def _deployment(owner: Owner, component: Component, workload: Workload, template
         "minReadySeconds": 2,
         "revisionHistoryLimit": 3,
         "progressDeadlineSeconds": 300,
-        "selector": selector,
+        "selector": {"matchLabels": owner.selector(component)},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
         "template": template,
     }

@@ -29,7 +29,21 @@ def children(cluster: AuditedKube, release: None) -> Iterator[Children]:
     """Everything that is built for a tenant, by kind and name, its namespace stored."""
     tenant = {"apiVersion": "imghost.dev/v1", "kind": "ImageHostTenant", "metadata": {"name": TENANT}}
     stored = cluster.api.create(tenant).body
-    built = objects(TENANT, api={"autoscaling": {"maxReplicas": 4}, "env": [{"name": "LOG_LEVEL", "value": "debug"}]})
+    built = objects(
+        TENANT,
+        api={
+            "autoscaling": {"maxReplicas": 4},
+            "env": [
+                {"name": "LOG_LEVEL", "value": "debug"},
+                {"name": "OTLP", "valueFrom": {"secretKeyRef": {"name": "tracing", "key": "url"}}},
+            ],
+        },
+        worker={"volumes": [{"name": "x", "secret": {"secretName": "a"}}, {"name": "y", "configMap": {"name": "b"}}]},
+        scheduling={
+            "nodeSelector": {"kubernetes.io/arch": "arm64"},
+            "tolerations": [{"key": "example.com/images", "operator": "Exists"}],
+        },
+    )
     made = {
         (ref.kind, _plain_name(ref)): _owned(manifest, stored["metadata"]["uid"]) for ref, manifest in built.items()
     }

@@ -11,6 +11,7 @@ from support.impersonation import TENANT, Children, Impersonator, assert_denied
 
 OWN = f"imghost-{TENANT}"
 WHERE = "only in namespaces imghost-<tenant> that are its own, and its recovery Secrets"
+NO_SECRET = "makes no Secret"
 OWNED = f"only objects whose owner is the tenant {TENANT}"
 LABELS = "namespaces of tenants have the labels of imghost-operator"
 
@@ -44,7 +45,7 @@ async def test_recovery_secrets_are_all_of_its_own_namespace(thief: Impersonator
     secret["metadata"]["name"] = "imghost-recovery-demo"
     assert thief.try_create(secret).status == 201
     secret["metadata"]["namespace"] = "default"
-    await assert_denied(lambda: thief.try_create(secret), WHERE)
+    await assert_denied(lambda: thief.try_create(secret), WHERE, NO_SECRET)
 
 
 async def test_namespaces_of_others_stay_theirs(
@@ -74,7 +75,7 @@ async def test_objects_of_others_in_a_tenants_namespace_stay_theirs(
     await assert_denied(lambda: thief.try_create(other), OWNED)
     other["metadata"]["name"] = "of-another-team"
     assert cluster.api.create(other).status in {201, 409}
-    await assert_denied(lambda: thief.try_merge(other, {"metadata": {"ownerReferences": owners}}), OWNED)
+    await assert_denied(lambda: thief.try_merge(other, {"metadata": {"ownerReferences": owners}}), OWNED, NO_SECRET)
     await assert_denied(lambda: thief.try_delete(other), OWNED)
 
 

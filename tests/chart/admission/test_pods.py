@@ -15,11 +15,21 @@ PLACE = "no nodeName, no system priority class"
 POD_SECURITY = "runAsNonRoot, the seccomp profile RuntimeDefault"
 CONTAINER_SECURITY = "not privileged"
 VOLUMES = "volumes of the kind emptyDir"
-MOUNTS = "mount /tmp, and authorities at /etc/imghost/ca"
+MOUNTS = "mount /tmp, authorities at /etc/imghost/ca"
 IMAGES = "images of tenants' pods are those"
 COMMAND = "run a command of imghost"
 HOOKS = "neither runs a command"
+SOURCES = "no variable of tenants' containers is read from a Secret of the operator"
 VARIABLES = "no environment variable that changes which code runs"
+
+
+def _volumes(**source: Any) -> dict[str, Any]:
+    """A volume of a tenant, next to ours."""
+    return {"volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "mount-x", **source}]}
+
+
+def _from_secret(name: str) -> dict[str, Any]:
+    return {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": name, "key": "DATABASE_URL"}}}]}
 
 
 def _with_items() -> dict[str, Any]:
@@ -64,6 +74,21 @@ _UNSAFE: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("pod", {"volumes": [{"name": "tmp", "configMap": {"name": "backend-authorities"}}]}, VOLUMES),
     ("pod", {"volumes": [{"name": "tmp", "emptyDir": {}}, _with_items()]}, VOLUMES),
+    ("pod", _volumes(secret={"secretName": "database-owner"}), VOLUMES),
+    ("pod", _volumes(secret={"secretName": "registries"}), VOLUMES),
+    ("pod", _volumes(configMap={"name": "worker"}), VOLUMES),
+    ("pod", _volumes(hostPath={"path": "/"}), VOLUMES),
+    ("pod", _volumes(emptyDir={}), VOLUMES),
+    ("pod", _volumes(persistentVolumeClaim={"claimName": "a"}), VOLUMES),
+    ("pod", _volumes(projected={"sources": [{"secret": {"name": "internal"}}]}), VOLUMES),
+    ("pod", {"volumes": [{"name": "tmp", "secret": {"secretName": "another"}}]}, VOLUMES),
+    ("mount", {"mountPath": "/mnt/x"}, MOUNTS),
+    ("mount", {"mountPath": "/mnt/y", "readOnly": True}, MOUNTS),
+    ("mount", {"mountPath": "/mnt/x/y", "readOnly": True}, MOUNTS),
+    ("mount", {"mountPath": "/opt/imghost", "readOnly": True}, MOUNTS),
+    ("mount", {"mountPath": "/mnt/x", "readOnly": True, "subPath": "a"}, MOUNTS),
+    ("container", _from_secret("database-owner"), SOURCES),
+    ("container", _from_secret("registries"), SOURCES),
     ("container", {"volumeMounts": [{"name": "tmp", "mountPath": "/opt/imghost"}]}, MOUNTS),
     ("container", {"volumeMounts": [{"name": "tmp", "mountPath": "/tmp", "subPath": "a"}]}, MOUNTS),
     ("container", {"volumeMounts": [{"name": "tmp", "mountPath": "/tmp", "subPathExpr": "$(A)"}]}, MOUNTS),
@@ -82,6 +107,8 @@ _UNSAFE: list[tuple[str, dict[str, Any], str]] = [
     ("container", {"lifecycle": {"preStop": {"exec": {"command": ["id"]}}}}, HOOKS),
     ("container", {"env": [{"name": "LD_PRELOAD", "value": "/tmp/a.so"}]}, VARIABLES),
     ("container", {"env": [{"name": "PythonPath", "value": "/tmp"}]}, VARIABLES),
+    ("container", {"env": [{"name": "LIBHEIF_PLUGIN_PATH", "value": "/mnt/x"}]}, VARIABLES),
+    ("container", {"env": [{"name": "KRB5_CONFIG", "value": "/mnt/x/krb5.conf"}]}, VARIABLES),
 ]
 
 
@@ -94,6 +121,9 @@ def spoil(workload: Object, where: str, change: dict[str, Any]) -> Object:
             pod |= change
         case "pod security":
             pod["securityContext"] |= change
+        case "mount":
+            pod["volumes"].append({"name": "mount-x", "configMap": {"name": "another"}})
+            pod["containers"][0]["volumeMounts"].append({"name": "mount-x", **change})
         case "container":
             pod["containers"][0] |= change
         case "container security":

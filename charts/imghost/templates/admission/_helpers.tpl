@@ -40,7 +40,16 @@ labels: {{- include "imghost.labels" (list (index . 0) "operator") | nindent 2 }
 
 {{/* Environment variables by which the interpreter, the loader or a library would run other code. */}}
 {{- define "imghost.loaderVariables" -}}
-^(?i)(GCONV_|GIO_|GLIBC_|LD_|OPENSSL_|PYTHON|(PATH|HOME|VIPSHOME)$)
+^(?i)(GCONV_|GIO_|GLIBC_|KRB5|LD_|LIBHEIF_|MAGICK_|OPENSSL_|PYTHON|(PATH|HOME|VIPSHOME)$)
+{{- end -}}
+
+{{/* The Secrets and ConfigMaps that the operator makes for a tenant, as CEL. Files of pods are never from these. */}}
+{{- define "imghost.ownSecrets" -}}
+["api-signing", "database-api", "database-imaging", "database-owner", "internal", "registries", "storage", "storage-imaging"]
+{{- end -}}
+
+{{- define "imghost.ownConfigMaps" -}}
+["api", "backend-authorities", "imaging", "worker"]
 {{- end -}}
 
 {{/* References of images that pods of tenants may have: those of the release, and those of the values. */}}
