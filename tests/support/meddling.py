@@ -1,4 +1,4 @@
-"""Changes that somebody else makes to a tenant's objects: kind, name, and operations of a JSON patch."""
+"""Changes that another client makes to a tenant's objects: kind, name, and operations of a JSON patch."""
 
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Objects other than pods that a stolen token of the operator cannot make or change: the real API server refuses."""
 
+import json
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from imghost_dev.chart import NAMESPACE
 from imghost_operator.platform import Object
 from support.audit_log import AuditedKube
+from support.eventually import eventually
 from support.impersonation import TENANT, Children, Impersonator, assert_denied
 
 OWN = f"imghost-{TENANT}"
@@ -145,3 +148,21 @@ def test_everything_that_a_tenant_has_is_allowed(thief: Impersonator, children: 
     copy = {"name": f"imghost-recovery-{TENANT}", "namespace": NAMESPACE}
     recovery = {"apiVersion": "v1", "kind": "Secret", "metadata": copy, "type": "Opaque"}
     assert thief.try_create(recovery).status == 201
+
+
+async def test_pull_secrets_and_identities_that_the_values_list_are_allowed(
+    install: Callable[..., None], thief: Impersonator, mutable: Children
+) -> None:
+    """Names in admissionPolicy.pullSecrets and keys in admissionPolicy.metadata pass, others do not."""
+    account = mutable["ServiceAccount", "imaging"]
+    account["imagePullSecrets"] = [{"name": "mirror"}]
+    account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] = "arn:aws:iam::1:role/images"
+    await assert_denied(lambda: thief.try_create(account), "no Secret but registries", "its own annotations only")
+    lists = {"pullSecrets": ["mirror"], "metadata": ["eks.amazonaws.com/role-arn"]}
+    try:
+        install(*(f"--set-json=admissionPolicy.{name}={json.dumps(keys)}" for name, keys in lists.items()))
+        await eventually(lambda: thief.try_create(account).status == 201, within=20, why="what is listed is allowed")
+        account["imagePullSecrets"].append({"name": "other"})
+        await assert_denied(lambda: thief.try_create(account), "no Secret but registries")
+    finally:
+        install()
