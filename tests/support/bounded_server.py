@@ -55,6 +55,11 @@ class BoundedServer:
         """How many bytes wait in this process until clients take them."""
         return sum(each.transport.get_write_buffer_size() for each in self.connections)
 
+    @property
+    def pipelined(self) -> int:
+        """How many requests wait for the responses before them."""
+        return sum(len(each.pipeline) for each in self.connections)
+
     async def until_busy(self) -> None:
         """Wait until a request is in progress."""
         await eventually(lambda: self.active > 0, why="a request is in progress")
@@ -81,6 +86,8 @@ async def serving(
     with bind(host, 0) as socket:
         running = asyncio.create_task(server.serve([socket]))
         await eventually(lambda: server.started, why="the server listens")
-        yield BoundedServer(socket.getsockname()[1], registry, server.server_state.connections)
-        server.should_exit = server.force_exit = True
-        await running
+        try:
+            yield BoundedServer(socket.getsockname()[1], registry, server.server_state.connections)
+        finally:
+            server.should_exit = server.force_exit = True
+            await running

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.services
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 CLOSING = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 POST = b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\n"
+UNREAD = 180_000  # bytes: more than the kernel takes, by less than would pause the application
 QUICK = Limits(sweep_seconds=0.01)
 
 
@@ -208,7 +209,10 @@ async def test_who_leaves_much_unread_gets_no_more_until_it_is_read() -> None:
         assert len(await ask(server, CLOSING)) > 8_000_000
 
 
-async def test_the_next_request_begins_when_the_response_before_it_is_taken() -> None:
+@pytest.mark.parametrize(
+    ("first", "second"), [(GET * 2 + CLOSING, b""), (GET, GET + CLOSING)], ids=["together", "later"]
+)
+async def test_the_next_request_begins_when_the_response_before_it_is_taken(first: bytes, second: bytes) -> None:
     """Of pipelined requests one at a time has its response in memory; when it is read, the others are served too."""
     begun: list[int] = []
 
@@ -219,13 +223,39 @@ async def test_the_next_request_begins_when_the_response_before_it_is_taken() ->
     async with serving(large, QUICK) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=4096)
         with contextlib.closing(writer):
-            writer.write(GET * 2 + CLOSING)
+            writer.write(first)
             await eventually(lambda: server.unread > 0, why="the client is waited for")
+            writer.write(second)
+            await eventually(lambda: server.pipelined == 2, why="both requests have arrived")
             assert len(begun) == 1
             async with asyncio.timeout(20):
                 received = await reader.read()
     assert len(begun) == 3
     assert received.count(b"HTTP/1.1 200 ") == 3
+
+
+async def test_a_request_behind_a_last_response_does_not_keep_the_connection() -> None:
+    """When a response ends the connection, the client has to take it in time, although it has sent another request."""
+
+    async def last(request: Request) -> Response:
+        return Response(bytes(3_000_000), headers={"Connection": "close"})
+
+    async with serving(last, QUICK._replace(keep_alive_seconds=0.2, pace=Pace(1_000_000, 0.2))) as server:
+        with opened(server, 5, GET * 2):
+            await eventually(lambda: server.unread > 0, why="the client is waited for")
+            await eventually(lambda: server.open == 0, why="all are closed")
+
+
+async def test_a_small_rest_of_a_last_response_does_not_keep_the_connection() -> None:
+    """So it is when what is unread is too little to count as unread."""
+
+    async def last(request: Request) -> Response:
+        return Response(bytes(UNREAD), headers={"Connection": "close"})
+
+    async with serving(last, QUICK._replace(keep_alive_seconds=0.2)) as server:
+        with opened(server, 1, GET * 2):
+            await eventually(lambda: server.unread > 0, why="the client is waited for")
+            await eventually(lambda: server.open == 0, why="it is closed")
 
 
 async def test_a_refusal_before_the_body_ends_an_expecting_connection() -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any, Final
 
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
 from imghost_core.web import unread
 from imghost_core.web.addresses import count_as
 from imghost_core.web.bounded_parser import BoundedParser
@@ -21,7 +23,7 @@ class BoundedHttp(BoundedParser):
         super().__init__(*arguments, connections=connections, **options)
         self.address, self.is_proxy = "", False
         self._reader: Reader | None = None
-        self._next_waits = False
+        self._next_is_due = False  # the first request in `pipeline` waits for the client only
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first head, unless there are too many connections."""
@@ -41,21 +43,16 @@ class BoundedHttp(BoundedParser):
         """Count it no longer."""
         self.all.leave(self)
         super().connection_lost(exc)
+        self.scope: Any = None  # it refers to this connection
 
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        scope: Any = self.scope
-        unread.offer(scope, lambda: self.all.has_unread(self))
+        unread.offer(self.scope, lambda: self.all.has_unread(self))
 
     def on_response_complete(self) -> None:
-        """A response is complete; without another request, and once the client has taken it, the connection waits.
-
-        What was asked next begins only then too: its response would be a second one in memory.
-        """
-        if self._reader and self.pipeline:
-            self._next_waits = True
-            return
+        """A response is complete; without another request, and once the client has taken it, the connection waits."""
+        self._drop_unanswered()
         super().on_response_complete()
         self._unset_keepalive_if_required()  # uvicorn's own time-out forgets connections whose bodies go on
         self._wait()
@@ -71,9 +68,10 @@ class BoundedHttp(BoundedParser):
         super().resume_writing()
         self._reader = None
         self.all.drained(self)
-        if self._next_waits:
-            self._next_waits = False
-            self.on_response_complete()
+        self._drop_unanswered()
+        if self.pipeline and self._next_is_due:
+            self._next_is_due = False
+            self._start_asgi_task(*self.pipeline.pop())
         self._wait()
 
     def find_overdue(self, now: float) -> Cause | None:
@@ -92,6 +90,21 @@ class BoundedHttp(BoundedParser):
             self.transport.abort()
         else:
             self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Begin a request, when the client has taken the response before: it would be a second one in memory."""
+        if self._reader is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        self.flow.pause_reading()
+        self.pipeline.append((cycle, app))
+        self._next_is_due = True
+
+    def _drop_unanswered(self) -> None:
+        """Drop the requests of a connection that closes after its response: none of them begins any more."""
+        if self.pipeline and self.transport.is_closing():
+            self.pipeline.clear()
+            self.cycle.response_complete = True
 
     def _wait(self) -> None:
         if not self.is_busy and self._reader is None:
