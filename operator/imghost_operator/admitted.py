@@ -56,4 +56,5 @@ class Admitted:
 
 
 def _stamp(manifest: Object) -> object:
-    return manifest["metadata"]["annotations"][APPLIED_ANNOTATION]
+    """What says which form was built; None when a webhook has removed it."""
+    return manifest["metadata"].get("annotations", {}).get(APPLIED_ANNOTATION)

@@ -16,6 +16,7 @@ from imghost_operator.platform import Object, ObjectRef
 OURS = "compute"
 """The ResourceQuota that the operator makes from `spec.quota.compute`."""
 _RAISE = "raise spec.quota.compute, or ask for fewer or smaller pods"
+_ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory"}  # of a ResourceQuota
 _EXCEEDED = re.compile(r"exceeded quota: (\S+), requested: (\S+), used: (\S+), limited: (\S+)")
 
 
@@ -45,10 +46,10 @@ def shortage(template: Mapping[str, Any], live: Mapping[ObjectRef, Object]) -> s
 def _find_shortage(template: Mapping[str, Any], live: Mapping[ObjectRef, Object]) -> str | None:
     needed = _needs(template["spec"], live)
     for ref, found in live.items():
+        if ref.kind != "ResourceQuota" or _is_scoped(found):
+            continue
         status = found.get("status") or {}
         hard, used = status.get("hard") or {}, status.get("used") or {}
-        if ref.kind != "ResourceQuota":
-            continue
         short = (
             key
             for key in sorted(needed.keys() & hard.keys())
@@ -57,6 +58,12 @@ def _find_shortage(template: Mapping[str, Any], live: Mapping[ObjectRef, Object]
         if lines := [_line(key, _text(key, needed[key]), used.get(key), hard[key]) for key in short]:
             return _sentence(ref.name, lines)
     return None
+
+
+def _is_scoped(quota: Object) -> bool:
+    """Whether a quota is for some pods only. Which ones is for the API server to say; a refusal reports it."""
+    spec = quota.get("spec") or {}
+    return bool(spec.get("scopes") or spec.get("scopeSelector"))
 
 
 def _needs(pod: Mapping[str, Any], live: Mapping[ObjectRef, Object]) -> dict[str, Fraction]:
@@ -71,7 +78,7 @@ def _needs(pod: Mapping[str, Any], live: Mapping[ObjectRef, Object]) -> dict[str
             for resource, amount in amounts.items():
                 key = f"{kind}.{resource}"
                 total[key] = total.get(key, Fraction(0)) + quantity.parse(amount)
-    return total
+    return total | {short: total[key] for short, key in _ALIASES.items() if key in total}
 
 
 def _defaults(live: Mapping[ObjectRef, Object]) -> tuple[dict[str, str], dict[str, str]]:

@@ -32,6 +32,30 @@ async def test_sources_take_turns() -> None:
     assert len(done) == 51
 
 
+async def test_turns_that_were_given_up_cost_a_source_no_round() -> None:
+    """A source whose earlier requests ran out of time waits for one of each other source, as any."""
+    queue, done, release = FairQueue(1, per_source=100, total=100, rejection="full"), list[str](), asyncio.Event()
+
+    async def hold() -> None:
+        async with queue.turn("holder"):
+            await release.wait()
+
+    holder = asyncio.create_task(hold())
+    await settle()
+    late = [asyncio.create_task(work(queue, "slow", done)) for _ in range(20)]
+    await settle()
+    for task in late:
+        task.cancel()
+    others = [asyncio.create_task(work(queue, "busy", done)) for _ in range(20)]
+    await settle()
+    last = asyncio.create_task(work(queue, "slow", done))
+    await settle()
+    release.set()
+    await asyncio.gather(holder, *others, last, *late, return_exceptions=True)
+    assert len(done) == 21
+    assert done.index("slow") <= 2
+
+
 async def test_it_is_bounded_for_each_source_and_in_all() -> None:
     """What does not fit is rejected without waiting, and the places come free again."""
     queue, release = FairQueue(1, per_source=2, total=3, rejection="Too much at a time."), asyncio.Event()

@@ -52,6 +52,7 @@ def template(**resources: Any) -> Object:
             {},
             "pods: 1 needed, 0 of 0 left; requests.cpu: 50m needed, 10m of 10m left",
         ),
+        ({"memory": "64Mi"}, {}, {"requests": {"memory": "128Mi"}}, "memory: 128Mi needed, 64Mi of 64Mi left"),
         ({}, {}, {"limits": {"memory": "1Ti"}}, None),
     ],
 )
@@ -62,6 +63,14 @@ def test_a_pod_that_does_not_fit_is_found(
     found = live(hard, used, default={"memory": "256Mi"}, defaultRequest={"cpu": "50m"})
     found_out = quota_room.shortage(template(**resources), found)
     assert found_out == (expected and f"ResourceQuota compute: {expected}; {RAISE}")
+
+
+@pytest.mark.parametrize("spec", [{"scopes": ["BestEffort"]}, {"scopeSelector": {"matchExpressions": [{}]}}])
+def test_a_quota_for_some_pods_only_is_left_to_the_cluster(spec: Object) -> None:
+    """It may not count the pod at all; a pod that it refuses is explained by the refusal."""
+    ref = ObjectRef("ResourceQuota", "n", "team")
+    found: dict[ObjectRef, Object] = {ref: {"spec": spec, "status": {"hard": {"pods": "0"}}}}
+    assert quota_room.shortage(template(), found) is None
 
 
 def test_a_quota_of_others_is_not_to_be_raised_in_the_spec() -> None:

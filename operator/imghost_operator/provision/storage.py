@@ -62,7 +62,7 @@ class MinioBackend:
         self._networks = networks
         self._endpoint, self._region, self._name, self._bucket = public_endpoint or endpoint, region, name, bucket
         self._salt = secret_key.encode()
-        tls: dict[str, Any] = {"ca_certs": str(ca_file)} if ca_file else {}
+        tls: dict[str, Any] = {"ca_cert_data": self._ca} if ca_file else {}  # what was read: the file may be changed
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=10), maxsize=8, retries=False, **tls)
         self._host, self._secure = where.netloc, where.scheme == "https"
         common: dict[str, Any] = {"secure": self._secure, "region": region, "http_client": self._pool}

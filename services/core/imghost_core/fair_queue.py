@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from imghost_core.contract.errors import Overloaded
 
@@ -57,7 +57,16 @@ class FairQueue:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the slot was passed on to us meanwhile
                 self._pass_on()
+            else:
+                self._leave(source, turn)
             raise
+
+    def _leave(self, source: str, turn: asyncio.Future[None]) -> None:
+        """Give up a place in the line: it would cost its source a round."""
+        with suppress(KeyError, ValueError):  # `_pass_on` has dropped it
+            self._waiting[source].remove(turn)
+            if not self._waiting[source]:
+                del self._waiting[source]
 
     def _pass_on(self) -> None:
         """Give the slot to the next source, which then goes to the end of the line."""

@@ -45,6 +45,12 @@ IMAGES: dict[str, tuple[Format, Callable[[], bytes]]] = {
     ),
     "png wide": ("png", lambda: encode(scene(16_000, 400, noise=0), "png", compression=1)),
     "gif": ("gif", lambda: sample_images.gif(1, 1800, 1200)),
+    "gif of noise with alpha": (
+        "gif",
+        lambda: encode(
+            noise(2000, 2000, bands=4).extract_band(0, n=3).bandjoin(noise(2000, 2000)[0] > 127), "gif", effort=1
+        ),
+    ),
     "gif animated": ("gif", lambda: sample_images.gif(40, 800, 600)),
     "webp lossless": ("webp", lambda: encode(scene(2400, 1800, noise=0), "webp", lossless=True, effort=0)),
     "webp animated": ("webp", lambda: sample_images.webp(40, 800, 600)),

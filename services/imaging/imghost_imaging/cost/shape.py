@@ -80,7 +80,7 @@ def _png(data: bytes) -> Shape:
 def _gif(data: bytes) -> Shape:
     image = gif.read(data, max_frames=_MOST_FRAMES)
     largest = max([image.width * image.height, *(frame.width * frame.height for frame in image.frames)])
-    return Shape(image.width, image.height, len(image.frames), 4, _GIF_BYTES * largest)
+    return Shape(image.width, image.height, len(image.frames), 4, _GIF_BYTES * largest, not image.opaque)
 
 
 def _webp(data: bytes) -> Shape:
