@@ -3,8 +3,6 @@
 import asyncio
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
 from imghost_core.web import unread
 from imghost_core.web.addresses import count_as
 from imghost_core.web.bounded_parser import BoundedParser
@@ -91,7 +89,7 @@ class BoundedHttp(BoundedParser):
         else:
             self.transport.close()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Begin a request, when the client has taken the response before: it would be a second one in memory."""
         if self._reader is None:
             super()._start_asgi_task(cycle, app)
