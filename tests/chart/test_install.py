@@ -161,7 +161,7 @@ def test_the_crd_stays_after_uninstalling(cluster: AuditedKube, install: Install
 def test_service_monitor_is_made_where_its_kind_is(cluster: AuditedKube, install: Install, remote: Helm) -> None:
     """Helm asks the cluster what it knows: with the Prometheus Operator's CRD the monitor appears by itself."""
     cluster.kubectl("apply", "-f", "-", input=json.dumps(MONITOR_KIND))
-    cluster.wait_for_crd("servicemonitors.monitoring.coreos.com")
+    cluster.kubectl("wait", "--for=condition=Established", "crd/servicemonitors.monitoring.coreos.com")
     try:
         install()
         assert one(parse(remote.run("get", "manifest", "imghost")), "ServiceMonitor", "imghost-operator")

@@ -13,7 +13,7 @@ from support.kubeapi import KubeApi
 def cluster(kube: Kube) -> Iterator[KubeApi]:
     """A connection to a real API server that knows the resource as `crds/` has it; no tenant outlives the module."""
     kube.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=crd.text())
-    kube.wait_for_crd(f"{crd.PLURAL}.{crd.GROUP}")
+    kube.kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s")
     api = KubeApi(kube)
     yield api
     tenants = f"/apis/{crd.API_VERSION}/{crd.PLURAL}"

@@ -23,6 +23,7 @@ CONTROLLERS = (
     "root-ca-certificate-publisher-controller",
     "serviceaccount-controller",
 )
+_NO_CONDITIONS_SECONDS = 20
 
 
 class Kube:
@@ -73,24 +74,13 @@ class Kube:
     def kubectl(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - as subprocess.run names it
         """Run kubectl as administrator and return what it prints; raises AssertionError with its complaint."""
         argv = [str(self._programs.path("kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments]
-        done = subprocess.run(argv, input=input, capture_output=True, text=True, check=False, timeout=60)
+        done = _run(argv, input)
+        deadline = time.monotonic() + _NO_CONDITIONS_SECONDS
+        while "accessor error" in done.stderr and time.monotonic() < deadline:
+            done = _run(argv, input)  # `wait` fails for a moment: a new CRD has no list of conditions yet
         if done.returncode:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
-
-    def wait_for_crd(self, name: str, within: float = 30) -> None:
-        """Wait until the CRD of this name is served; raises AssertionError after `within` seconds.
-
-        `kubectl wait` fails with "accessor error" for a moment, when the CRD has no conditions yet.
-        """
-        deadline = time.monotonic() + within
-        conditions: list[dict[str, str]] = []
-        while time.monotonic() < deadline:
-            status = json.loads(self.kubectl("get", "crd", name, "--output=json")).get("status", {})
-            conditions = status.get("conditions") or []
-            if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
-                return
-        raise AssertionError(f"the CRD {name} is not served after {within:g} s: {conditions}")
 
     def restart_apiserver(self) -> None:
         """End the API server and start it again at the same address with the same data."""
@@ -196,3 +186,7 @@ class Controllers:
         """End it."""
         if self._process:
             self._process.stop()
+
+
+def _run(argv: Sequence[str], given: str | None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, input=given, capture_output=True, text=True, check=False, timeout=60)

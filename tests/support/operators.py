@@ -12,7 +12,6 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from imghost_operator import crd
 from support.kube import Kube
 from support.minio import Minio
 from support.postgres import Postgres
@@ -93,7 +92,7 @@ class OperatorProcess:
 def install_crds(kube: Kube) -> None:
     """Make the API server know `ImageHostTenant` as it is now, whatever an earlier test made of it."""
     kube.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_CRDS))
-    kube.wait_for_crd(f"{crd.PLURAL}.{crd.GROUP}")
+    kube.kubectl("wait", "--for=condition=Established", "--timeout=20s", "-f", str(_CRDS))
 
 
 def manifest(name: str, **spec: Any) -> dict[str, Any]:
