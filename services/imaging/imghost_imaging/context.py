@@ -77,7 +77,7 @@ def _lookups(database: DatabaseSettings, settings: ImagingSettings) -> FairQueue
         max(1, database.database_pool_size // 2),
         per_source=settings.connections_per_address,
         total=settings.connections,
-        rejection="Images are not found fast enough now: too many are asked for, or the database is slow. Retry shortly.",
+        rejection="Images cannot be found now: too many are asked for, or the database is slow. Retry shortly.",
     )
 
 
