@@ -85,9 +85,10 @@ def _gif(data: bytes) -> Shape:
 
 def _webp(data: bytes) -> Shape:
     """A lossy still is scaled while it is decoded; lossless ones and canvases are held whole."""
-    kind, frames, alpha = data[12:16], data.count(b"ANMF"), False
+    kind, frames, has_plane = data[12:16], data.count(b"ANMF"), b"ALPH" in data
+    alpha = False
     if kind == b"VP8X":
-        alpha = bool(data[20] & 0x10) or b"ALPH" in data
+        alpha = has_plane or bool(data[20] & 0x10)
         width, height = (1 + int.from_bytes(data[start : start + 3], "little") for start in (24, 27))
     elif kind == b"VP8L":
         bits = int.from_bytes(data[21:25], "little")
@@ -95,7 +96,7 @@ def _webp(data: bytes) -> Shape:
     else:
         width, height = (size & 0x3FFF for size in struct.unpack_from("<HH", data, 26))
     canvases = 2 if frames > 1 else int(b"VP8L" in data)
-    planes = 4 * canvases + (b"ALPH" in data)  # bytes: alpha is decoded whole before it is scaled
+    planes = 4 * canvases + has_plane  # bytes: alpha is decoded whole before it is scaled
     return Shape(width, height, max(1, frames), 4, planes * width * height, alpha)
 
 
@@ -108,8 +109,9 @@ def _avif(data: bytes) -> Shape:
     for found in _limited(_AV1C.finditer(data)):
         flag = found[1][0]
         deep, full_chroma = deep or bool(flag & 0x40), full_chroma or not flag & 0x18
-    pixel = _AVIF_BYTES + _AVIF_DEEP * deep + _AVIF_FULL_CHROMA * full_chroma + _AVIF_ALPHA * (b"auxC" in data)
-    return Shape(width, height, 1, 4, pixel * width * height, b"auxC" in data)
+    alpha = b"auxC" in data
+    pixel = _AVIF_BYTES + _AVIF_DEEP * deep + _AVIF_FULL_CHROMA * full_chroma + _AVIF_ALPHA * alpha
+    return Shape(width, height, 1, 4, pixel * width * height, alpha)
 
 
 def _limited(found: Iterator[re.Match[bytes]]) -> Iterator[re.Match[bytes]]:
